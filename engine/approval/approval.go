@@ -1,0 +1,304 @@
+// Package approval decides whether a gate may open: people, reviews and a rule go in, a verdict that explains itself
+// comes out.
+//
+// Words:
+//
+//   - A Gate is the question: which step, the digest of the page that holds what will run, who must agree.
+//   - A Review is what a person did on the pull request, with the commit that was in front of them.
+//   - Shown says which gates were open at a commit of the engine, and with which page.
+//   - A Vote is what one review means for one gate. The latest vote of a person on a gate is the one that counts.
+//   - A Verdict is a status and a sentence, with one child for each review or person that matters.
+//
+// Rules, in the order in which they are asked of each review:
+//
+//  1. The reviewer is a person, not the engine, an App or an agent, has write permission now, and is named by the rule
+//     itself or by membership of a named team now.
+//  2. The review was given on a commit of the engine's own, and the page of this gate in that commit has the same digest
+//     as the page now. Other steps may move the head without voiding anything.
+//  3. The review means this gate: its body says `/approve <step>` or `/reject <step> <why>`, or it says neither and
+//     exactly one gate was open at its commit.
+//  4. A dismissal takes back all earlier votes of that person; an older approval never comes back to life.
+//  5. "Request changes" holds the gate until that person votes again; `/reject` ends it.
+//
+// Order is the order of review ids, never a date. The package fetches nothing, has no clock and returns no errors:
+// membership and permission are looked up by the caller and are part of the input.
+package approval
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// Person is who acts on the hub, with what the hub says of them at the moment of the look.
+type Person struct {
+	ID    int64    `json:"id"` // the hub's numeric user id; logins change hands, ids do not
+	Login string   `json:"login"`
+	Bot   bool     `json:"bot,omitempty"`   // an App, an agent or the engine
+	Write bool     `json:"write,omitempty"` // may write to the ledger now
+	Teams []string `json:"teams,omitempty"` // those of the asked-for teams (org/slug) they belong to now
+}
+
+// ReviewState is what GitHub calls the state of a review.
+type ReviewState string
+
+// The states of a review.
+const (
+	Approved         ReviewState = "approved"
+	ChangesRequested ReviewState = "changes_requested"
+	Commented        ReviewState = "commented"
+	Dismissed        ReviewState = "dismissed"
+)
+
+// Review is one review of the pull request.
+type Review struct {
+	ID     int64
+	By     Person
+	State  ReviewState
+	Commit string // the commit that the reviewer had in front of them; empty when the hub has lost it
+	Body   string
+	Edited bool // the body is not what was submitted
+	At     time.Time
+}
+
+// Shown is a gate as it was open at some commit.
+type Shown struct {
+	Step string
+	Page string // SHA-256 of the page's bytes, hex
+}
+
+// Gate is the question that the reviews answer.
+type Gate struct {
+	Step     string
+	Page     string // SHA-256 of the page's bytes now, hex
+	Rule     runbook.Approval
+	Excluded map[int64]string // people who may not vote on this gate, with the reason
+}
+
+// Status is the answer.
+type Status string
+
+// The answers. A rejected gate does not open again by itself.
+const (
+	StatusPending  Status = "pending"
+	StatusApproved Status = "approved"
+	StatusRejected Status = "rejected"
+)
+
+// Verdict explains itself: a status, a sentence, and what it rests on.
+type Verdict struct {
+	Status   Status
+	Sentence string
+	Children []Verdict
+}
+
+// Vote is the meaning of one review for one gate, with the facts that the journal keeps.
+type Vote struct {
+	Review int64     `json:"review"` // the hub's review id
+	By     Person    `json:"by"`
+	Commit string    `json:"commit"`
+	At     time.Time `json:"at"`
+	Words  string    `json:"words,omitempty"`
+}
+
+// Decision is the verdict on one gate and what follows from it.
+type Decision struct {
+	Verdict  Verdict
+	Votes    []Vote  // those that count in favour, one a person, in the order of review ids
+	Rejected *Vote   // the vote that ended the gate
+	Unclear  []int64 // reviews that approved while several gates were open and did not say which
+}
+
+// Evaluate decides one gate. shown gives, for each commit of the engine on the incident's branch, the gates that were
+// open at it; a commit that is not in shown is not the engine's.
+func Evaluate(g Gate, reviews []Review, shown map[string][]Shown) Decision {
+	ordered := slices.Clone(reviews)
+	slices.SortFunc(ordered, func(a, b Review) int { return int(min(max(a.ID-b.ID, -1), 1)) })
+	t := tally{gate: g, shown: shown, last: map[int64]ballot{}}
+	for _, r := range ordered {
+		t.count(r)
+	}
+	return t.decide()
+}
+
+type choice int
+
+const (
+	abstains choice = iota
+	approves
+	objects
+	rejects
+)
+
+// ballot is the latest vote of one person.
+type ballot struct {
+	choice choice
+	vote   Vote
+}
+
+type tally struct {
+	gate    Gate
+	shown   map[string][]Shown
+	last    map[int64]ballot
+	order   []int64   // people in the order of their first valid vote
+	notes   []Verdict // reviews that do not count, and why
+	unclear []int64
+}
+
+func (t *tally) count(r Review) {
+	if r.State == Dismissed {
+		if _, voted := t.last[r.By.ID]; voted {
+			delete(t.last, r.By.ID)
+			t.note(r, "was dismissed, and with it the earlier votes")
+		}
+		return
+	}
+	c, why := t.meaning(r)
+	if c == abstains {
+		t.note(r, why)
+		return
+	}
+	if why := t.barred(r.By); why != "" {
+		t.note(r, why)
+		return
+	}
+	if !slices.Contains(t.order, r.By.ID) {
+		t.order = append(t.order, r.By.ID)
+	}
+	t.last[r.By.ID] = ballot{c, Vote{Review: r.ID, By: r.By, Commit: r.Commit, At: r.At, Words: r.Body}}
+}
+
+func (t *tally) note(r Review, why string) {
+	if why != "" {
+		t.notes = append(t.notes, Verdict{StatusPending, fmt.Sprintf("review %d by %s %s", r.ID, r.By.Login, why), nil})
+	}
+}
+
+// barred says why a person has no vote on this gate, or nothing.
+func (t *tally) barred(p Person) string {
+	switch {
+	case p.Bot:
+		return "does not count: only people approve"
+	case t.gate.Excluded[p.ID] != "":
+		return "does not count: " + t.gate.Excluded[p.ID]
+	case !p.Write:
+		return "does not count: no write permission on the ledger"
+	case !named(p, t.gate.Rule.From):
+		return "does not count: not among " + strings.Join(t.gate.Rule.From, ", ")
+	}
+	return ""
+}
+
+func named(p Person, from []string) bool {
+	return slices.ContainsFunc(from, func(who string) bool {
+		if strings.Contains(who, "/") {
+			return slices.ContainsFunc(p.Teams, func(team string) bool { return strings.EqualFold(team, who) })
+		}
+		return strings.EqualFold(p.Login, who)
+	})
+}
+
+// meaning reads a review as a vote on this gate. Why is empty where the review has nothing to do with the gate.
+func (t *tally) meaning(r Review) (c choice, why string) {
+	says := Commands(r.Body)
+	if r.Edited && len(says) > 0 {
+		return abstains, "does not count: its words were edited; write a new review"
+	}
+	named := slices.ContainsFunc(says, func(s Said) bool { return s.Step == t.gate.Step })
+	c = stance(r, says, t.gate.Step)
+	if c == abstains {
+		if named {
+			return abstains, "names the step, but only an approving review approves"
+		}
+		return abstains, ""
+	}
+	shown, ours := t.shown[r.Commit]
+	at := slices.IndexFunc(shown, func(s Shown) bool { return s.Step == t.gate.Step })
+	switch {
+	case !ours:
+		return abstains, "does not count: it was given on a commit that is not the engine's"
+	case at < 0:
+		return abstains, t.silent(named, "does not count: the gate was not open at its commit")
+	case c != approves:
+		return c, "" // an objection needs no page: it stops rather than starts
+	case shown[at].Page != t.gate.Page:
+		return abstains, "does not count: what will run has changed since"
+	case !named && len(shown) > 1:
+		t.unclear = append(t.unclear, r.ID)
+		return abstains, fmt.Sprintf("does not count: %d gates were open; say /approve %s", len(shown), t.gate.Step)
+	}
+	return c, ""
+}
+
+// silent keeps quiet about reviews that were plainly meant for something else.
+func (t *tally) silent(named bool, why string) string {
+	if named {
+		return why
+	}
+	return ""
+}
+
+// stance is what the review says about step, whatever its commit. A review that names other steps says nothing here.
+func stance(r Review, says []Said, step string) choice {
+	about := slices.DeleteFunc(slices.Clone(says), func(s Said) bool { return s.Step != step })
+	for _, s := range about {
+		if s.Reject {
+			return rejects
+		}
+	}
+	switch {
+	case len(says) > 0 && len(about) == 0:
+		return abstains
+	case r.State == Approved:
+		return approves
+	case r.State == ChangesRequested:
+		return objects
+	}
+	return abstains
+}
+
+func (t *tally) decide() Decision {
+	d := Decision{Unclear: t.unclear}
+	var against []Verdict
+	for _, id := range t.order {
+		b, ok := t.last[id]
+		if !ok {
+			continue
+		}
+		switch b.choice {
+		case approves:
+			d.Votes = append(d.Votes, b.vote)
+		case objects:
+			against = append(against, Verdict{StatusPending, b.vote.By.Login + " requests changes", nil})
+		case rejects:
+			d.Rejected = &b.vote
+		}
+	}
+	d.Verdict = t.verdict(d, against)
+	return d
+}
+
+func (t *tally) verdict(d Decision, against []Verdict) Verdict {
+	v := Verdict{Status: StatusPending}
+	for _, vote := range d.Votes {
+		v.Children = append(v.Children, Verdict{StatusApproved, vote.By.Login + " approved", nil})
+	}
+	v.Children = append(append(v.Children, against...), t.notes...)
+	have, want, from := len(d.Votes), t.gate.Rule.Count, strings.Join(t.gate.Rule.From, ", ")
+	switch {
+	case d.Rejected != nil:
+		v.Status, v.Sentence = StatusRejected, d.Rejected.By.Login+" rejected it"
+	case want < 1 || len(t.gate.Rule.From) == 0:
+		v.Sentence = "the rule names nobody who could approve"
+	case len(against) > 0:
+		v.Sentence = fmt.Sprintf("held: %s (%d of %d from %s)", against[0].Sentence, have, want, from)
+	case have >= want:
+		v.Status, v.Sentence = StatusApproved, fmt.Sprintf("approved by %d of %d from %s", have, want, from)
+	default:
+		v.Sentence = fmt.Sprintf("waits for %d of %d from %s", want-have, want, from)
+	}
+	return v
+}

@@ -1,0 +1,237 @@
+// Package runbook holds the typed form of a runbook: the plan that an incident follows.
+//
+// Words:
+//
+//   - A Plan is the list of steps of one runbook in an order in which every step comes after the steps it needs.
+//   - The skeleton of a step (name, kind, risk, needs, approval, timeout, retry) is known before anything runs and
+//     never changes while the incident is open.
+//   - The Resolution of a step is what it is at this moment, given the outputs so far: waiting, ready with the Work
+//     that would run, to be skipped, or broken.
+//   - Work is what a runner performs: exactly one of its members is set, the step's kind.
+//   - An Outcome is what a runner says afterwards.
+//   - A gate page is the text that holds exactly what will run, so that approving it approves these bytes.
+//
+// Flow: cueval evaluates CUE and makes a Plan; incident decides on it; step performs Work and returns an Outcome;
+// GatePage turns a ready step into the bytes that people approve.
+//
+// The package does no input or output, reads no clock, knows no CUE and no GitHub, and imports no other package of ours.
+package runbook
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Kind names what a step does. It is the name of the field that the author wrote.
+type Kind string
+
+// The kinds that the engine can perform.
+const (
+	KindExec   Kind = "exec"
+	KindHTTP   Kind = "http"
+	KindProbe  Kind = "probe"
+	KindManual Kind = "manual"
+)
+
+// Risk says what a step may do to the world.
+type Risk string
+
+// The risks, from harmless to grave. Only a step of RiskRead may run without an intent on the remote branch.
+const (
+	RiskRead        Risk = "read"
+	RiskChange      Risk = "change"
+	RiskDestructive Risk = "destructive"
+)
+
+// OnFailure says what follows when a step has failed and no attempt is left.
+type OnFailure string
+
+// What may follow a failure: the incident halts until a person decides, or goes on without the step.
+const (
+	FailureHalts     OnFailure = "halt"
+	FailureContinues OnFailure = "continue"
+)
+
+// Plan is a runbook that has been checked and ordered.
+type Plan struct {
+	Name     string `json:"name"`  // file name without .cue
+	Title    string `json:"title"` // one line
+	Doc      string `json:"doc,omitempty"`
+	Severity string `json:"severity,omitempty"` // sev1 to sev4, empty when the runbook does not say
+	Steps    []Step `json:"steps"`              // every step after all steps it needs; ties in the author's order
+	// Command are the users (login) and teams (org/slug) that may command incidents of this plan by comments.
+	Command []string `json:"command"`
+}
+
+// Step is one unit of a plan.
+type Step struct {
+	Name       string        `json:"name"` // ^[a-z][a-z0-9_]*$
+	Kind       Kind          `json:"kind"`
+	Title      string        `json:"title"` // resolved as far as it is known; the name when the author gave none
+	Doc        string        `json:"doc,omitempty"`
+	Risk       Risk          `json:"risk"`
+	Reversible bool          `json:"reversible"`
+	Idempotent bool          `json:"idempotent,omitempty"` // may be started again with the same key
+	Needs      []string      `json:"needs,omitempty"`      // steps that must have ended first: `needs` and references, sorted
+	Refers     []string      `json:"refers,omitempty"`     // the part of Needs whose outputs this step refers to, sorted
+	Timeout    time.Duration `json:"timeout"`              // of one attempt, nanoseconds; never zero
+	Retry      Retry         `json:"retry,omitzero"`
+	OnFailure  OnFailure     `json:"on_failure"`
+	Approval   *Approval     `json:"approval,omitempty"` // nil: no gate
+	HasOutput  bool          `json:"has_output,omitempty"`
+	Files      []File        `json:"files,omitempty"` // of the ledger, pinned at the frozen commit
+	Now        Resolution    `json:"-"`
+}
+
+// File is a file of the ledger that a step uses, pinned to the bytes it had at the frozen commit.
+type File struct {
+	Path string `json:"path"` // relative to the ledger's root, slashes, clean
+	Blob string `json:"blob"` // git object id, hex
+	Exec bool   `json:"exec,omitempty"`
+}
+
+// Retry says how often and how soon a failed attempt is made again.
+type Retry struct {
+	Attempts int           `json:"attempts,omitempty"` // in all, the first included; 0 and 1 mean no retry
+	Backoff  time.Duration `json:"backoff,omitempty"`  // before the second attempt
+	Factor   float64       `json:"factor,omitempty"`   // each further pause is this much longer; 0 means 2
+	Max      time.Duration `json:"max,omitempty"`      // longest pause; 0 means no bound
+}
+
+// Pause returns how long to wait after the failed attempt with the given number, counted from 1.
+func (r Retry) Pause(failed int) time.Duration {
+	factor := r.Factor
+	if factor < 1 {
+		factor = 2
+	}
+	const longest = 24 * time.Hour
+	pause := float64(r.Backoff)
+	for range failed - 1 {
+		pause *= factor
+		if pause > float64(longest) {
+			return r.bounded(longest)
+		}
+	}
+	return r.bounded(time.Duration(pause))
+}
+
+func (r Retry) bounded(d time.Duration) time.Duration {
+	if r.Max > 0 && d > r.Max {
+		return r.Max
+	}
+	return d
+}
+
+// Approval is the rule of a gate.
+type Approval struct {
+	From   []string      `json:"from"`             // users (login) and teams (org/slug), never empty
+	Count  int           `json:"count"`            // distinct people, at least 1
+	Within time.Duration `json:"within,omitempty"` // after which the gate rejects; 0 means no limit
+}
+
+// Status says what a step is at this moment, seen from the outputs so far. Whether it already ran is the journal's matter.
+type Status string
+
+// The statuses of a resolution.
+const (
+	StatusWaiting Status = "waiting" // a step it needs has not ended
+	StatusReady   Status = "ready"   // all values are known: Work may run
+	StatusSkip    Status = "skip"    // its `when` is false, or it only follows skipped steps
+	StatusBroken  Status = "broken"  // its values cannot be worked out although all it needs has ended
+)
+
+// Resolution is what a step is at this moment.
+type Resolution struct {
+	Status  Status `json:"status"`
+	Problem string `json:"problem,omitempty"` // of a broken step: place, problem, hint; of a skipped one: why
+	Work    Work   `json:"work,omitzero"`     // of a ready step
+}
+
+// Work is what a runner performs. Exactly one member is set.
+type Work struct {
+	Exec   *Exec   `json:"exec,omitempty"`
+	HTTP   *HTTP   `json:"http,omitempty"`
+	Probe  *Probe  `json:"probe,omitempty"`
+	Manual *Manual `json:"manual,omitempty"`
+}
+
+// Exec runs a program without a shell.
+type Exec struct {
+	Command []string          `json:"command"`           // argv; a first element that starts with ./ is a file of the ledger
+	Env     map[string]string `json:"env,omitempty"`     // added to the allow-list of the host's environment
+	Secrets []string          `json:"secrets,omitempty"` // names; the values reach this step alone, as environment
+	Stdin   string            `json:"stdin,omitempty"`
+}
+
+// HTTP makes one request. A status of 400 or more is a failure.
+type HTTP struct {
+	Method  string            `json:"method"`
+	URL     string            `json:"url"`
+	Headers map[string]string `json:"headers,omitempty"`
+	Body    string            `json:"body,omitempty"`
+	Secrets []string          `json:"secrets,omitempty"` // usable in header values as $NAME
+}
+
+// Probe repeats a request until the author's condition on the answer holds or the step's timeout is over.
+type Probe struct {
+	HTTP  HTTP          `json:"http"`
+	Every time.Duration `json:"every"` // between two requests; never zero
+}
+
+// Manual asks a person to do something and to say /done.
+type Manual struct {
+	Task  string `json:"task"`
+	Owner string `json:"owner,omitempty"` // login or org/slug
+}
+
+// Conclusion is how an attempt ended.
+type Conclusion string
+
+// The conclusions. Unknown means that nobody can tell whether the effect happened.
+const (
+	Succeeded Conclusion = "succeeded"
+	Failed    Conclusion = "failed"
+	TimedOut  Conclusion = "timed_out"
+	Cancelled Conclusion = "cancelled"
+	Unknown   Conclusion = "unknown"
+)
+
+// Outcome is what a runner says about one attempt. It crosses the inbox as JSON.
+type Outcome struct {
+	Key        string            `json:"key"` // the attempt key it belongs to
+	Step       string            `json:"step"`
+	Attempt    int               `json:"attempt"`
+	Conclusion Conclusion        `json:"conclusion"`
+	Started    time.Time         `json:"started"`
+	Ended      time.Time         `json:"ended"`
+	Output     []byte            `json:"output,omitempty"` // JSON of the step's declared output type, checked and projected
+	Log        string            `json:"log,omitempty"`    // redacted, bounded, valid UTF-8
+	Cut        []Cut             `json:"cut,omitempty"`
+	Facts      map[string]string `json:"facts,omitempty"` // exit status, the executable's digest, HTTP status, ...
+	Error      string            `json:"error,omitempty"` // one sentence when it did not succeed
+}
+
+// Cut names bytes that were too many to keep, by digest.
+type Cut struct {
+	Name   string `json:"name"` // stdout, stderr, body
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"` // hex, of the whole before anything was cut or redacted
+}
+
+// Step returns the step with the given name.
+func (p Plan) Step(name string) (Step, bool) {
+	i := slices.IndexFunc(p.Steps, func(s Step) bool { return s.Name == name })
+	if i < 0 {
+		return Step{}, false
+	}
+	return p.Steps[i], true
+}
+
+// Repeatable reports whether a second start of the step does no harm.
+func (s Step) Repeatable() bool { return s.Risk == RiskRead || s.Idempotent }
+
+// AttemptKey names one attempt of one step of one incident. It is the idempotency key that effects carry.
+func AttemptKey(incident, step string, attempt int) string {
+	return fmt.Sprintf("%s/%s/%d", incident, step, attempt)
+}

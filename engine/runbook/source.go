@@ -1,0 +1,60 @@
+package runbook
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Source is the text that a plan is made of. The same bytes give the same plan for ever.
+type Source struct {
+	Runbook string            `json:"runbook"` // path of the runbook among Files, for example runbooks/checkout.cue
+	Files   map[string][]byte `json:"files"`   // path in the ledger to content: the runbook, and pullbook.cue where there is one
+}
+
+// Query asks what a plan is at this moment.
+type Query struct {
+	Source Source           `json:"source"`
+	Alert  json.RawMessage  `json:"alert"`           // the alert as schema.#Alert has it; null when there is none yet
+	Ended  map[string]Ended `json:"ended,omitempty"` // by step: those that will not run again
+}
+
+// Ended is how a step came to its end, as far as the values of later steps depend on it.
+type Ended struct {
+	Conclusion Conclusion      `json:"conclusion,omitempty"` // empty when Skipped
+	Skipped    bool            `json:"skipped,omitempty"`
+	Output     json.RawMessage `json:"output,omitempty"`
+}
+
+// Problem is one mistake of an author, with the place that the author can open.
+type Problem struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`   // from 1; 0 when the place is the whole file
+	Column int    `json:"column"` // in bytes, from 1
+	Path   string `json:"path,omitempty"`
+	Text   string `json:"text"`           // one sentence, lower case, no period
+	Hint   string `json:"hint,omitempty"` // what to write instead
+}
+
+// String gives the place, the problem and the hint on one line, for example
+// runbooks/disk.cue:5:6: steps.r.whne: unknown field "whne"; did you mean when?
+func (p Problem) String() string {
+	s := p.File
+	if p.Line > 0 {
+		s = fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+	}
+	if p.Path != "" {
+		s += ": " + p.Path
+	}
+	s += ": " + p.Text
+	if p.Hint != "" {
+		s += "; " + p.Hint
+	}
+	return s
+}
+
+// Route is the answer to which runbook an alert belongs to.
+type Route struct {
+	Runbook  string    `json:"runbook"`            // path, empty when none matches
+	Why      string    `json:"why"`                // one sentence for the record
+	Problems []Problem `json:"problems,omitempty"` // of runbooks that could not be asked because they are wrong
+}
