@@ -186,13 +186,14 @@ func (t *tally) barred(p Person) string {
 		return "does not count: " + t.gate.Excluded[p.ID]
 	case !p.Write:
 		return "does not count: no write permission on the ledger"
-	case !named(p, t.gate.Rule.From):
+	case !Named(p, t.gate.Rule.From):
 		return "does not count: not among " + strings.Join(t.gate.Rule.From, ", ")
 	}
 	return ""
 }
 
-func named(p Person, from []string) bool {
+// Named reports whether p is one of the named users (login) or belongs to one of the named teams (org/slug).
+func Named(p Person, from []string) bool {
 	return slices.ContainsFunc(from, func(who string) bool {
 		if strings.Contains(who, "/") {
 			return slices.ContainsFunc(p.Teams, func(team string) bool { return strings.EqualFold(team, who) })

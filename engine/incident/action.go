@@ -1,0 +1,129 @@
+package incident
+
+import (
+	"time"
+
+	"github.com/pullbook/pullbook/engine/approval"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// Action is one effect as data. The package comment states the order in which actions come.
+type Action interface{ action() }
+
+// Commit writes events into one signed local commit.
+type Commit struct {
+	Events   []Data
+	Pages    map[string][]byte // gate pages by step
+	Evidence []Evidence
+	Report   bool // the caller renders the report into this commit
+}
+
+// Evidence is what one attempt left behind.
+type Evidence struct {
+	Step    string
+	Attempt int
+	Log     string
+	Output  []byte
+}
+
+// Flush pushes every local commit of the incident. The reviews are read again just before the push departs: if one of
+// the gates in Confirm would not be approved any more, nothing is pushed and the local commits are dropped.
+type Flush struct {
+	Confirm []approval.Gate
+	Why     string
+}
+
+// Start hands an attempt to the step queue. A second Start with the same key does nothing.
+type Start struct {
+	Step       string
+	Attempt    int
+	Key        string
+	Work       runbook.Work
+	Timeout    time.Duration
+	Repeatable bool
+}
+
+// Stop ends a queued or running attempt.
+type Stop struct{ Key string }
+
+// OpenPull opens the pull request of the branch.
+type OpenPull struct{}
+
+// ReopenPull opens the pull request again after a person closed it.
+type ReopenPull struct{}
+
+// PublishCheck publishes the completed check run of one attempt on the commit that records its end.
+type PublishCheck struct {
+	ExternalID string
+	Step       string
+	Seq        int
+}
+
+// PublishRollup publishes the check run `pullbook` on the head.
+type PublishRollup struct {
+	ExternalID string
+	Status     RollupStatus
+	Summary    string
+}
+
+// RollupStatus is what the check `pullbook` says of an incident.
+type RollupStatus string
+
+// The statuses of the rollup check.
+const (
+	RollupRunning RollupStatus = "running" // in progress on GitHub
+	RollupWaiting RollupStatus = "waiting" // people are asked: action_required on GitHub
+	RollupFailed  RollupStatus = "failed"  // halted or frozen
+	RollupDone    RollupStatus = "done"    // success on GitHub: the incident has ended and may be merged
+)
+
+// PublishBody says that this is a good moment for the pull request's body to be fresh.
+type PublishBody struct {
+	Urgent bool // people are asked, or it is the end; otherwise the body may wait until several changes have come together
+}
+
+// RequestReview asks the people of a gate that can still help.
+type RequestReview struct {
+	Step string
+	From []string // users (login) and teams (org/slug)
+}
+
+// Reply writes a comment. Key makes it happen once: it is found again in the comment.
+type Reply struct {
+	Key  string
+	Text string
+}
+
+// React marks a comment as heard. It is a courtesy and is not repeated.
+type React struct{ Comment int64 }
+
+// WakeAt asks for another look.
+type WakeAt struct {
+	At  time.Time
+	Why string
+}
+
+// Merge merges the pull request if its head is still the given commit.
+type Merge struct {
+	Head           string
+	Title, Message string
+}
+
+// CleanUp forgets the incident: its branch is deleted, its attempts are dropped.
+type CleanUp struct{}
+
+func (Commit) action()        {}
+func (Flush) action()         {}
+func (Start) action()         {}
+func (Stop) action()          {}
+func (OpenPull) action()      {}
+func (ReopenPull) action()    {}
+func (PublishCheck) action()  {}
+func (PublishRollup) action() {}
+func (PublishBody) action()   {}
+func (RequestReview) action() {}
+func (Reply) action()         {}
+func (React) action()         {}
+func (WakeAt) action()        {}
+func (Merge) action()         {}
+func (CleanUp) action()       {}

@@ -1,0 +1,182 @@
+package incident
+
+import (
+	"slices"
+	"time"
+
+	"github.com/pullbook/pullbook/engine/approval"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// Decide returns what one look has to do, in order. An empty answer means that nothing is due: something will put another
+// look when people, runners or time have moved.
+//
+// The plan must have been resolved with s.Ended(plan). When new facts change what later steps rest on, Decide only
+// records them: the caller looks again at once, with the plan resolved anew.
+func Decide(plan runbook.Plan, s State, v View, now time.Time) []Action {
+	d := decider{plan: plan, state: s, view: v, now: s.Clock(now)}
+	switch {
+	case v.Pull != nil && v.Pull.Merged:
+		d.merged()
+	case v.Branch.Foreign != nil || v.Branch.Gone:
+		d.freeze()
+	case s.End != "":
+		d.finish()
+	default:
+		d.live()
+	}
+	return d.actions
+}
+
+// Clock returns the time to write into the next event: whole milliseconds, never before the event before it, so that a
+// clock that jumps back leaves no trace in the order of the journal.
+func (s State) Clock(now time.Time) time.Time {
+	now = now.UTC().Truncate(time.Millisecond)
+	if now.Before(s.At) {
+		return s.At
+	}
+	return now
+}
+
+// Next numbers and dates the events that follow s.
+func (s State) Next(data []Data, now time.Time) []Event {
+	at := s.Clock(now)
+	out := make([]Event, len(data))
+	for i, d := range data {
+		out[i] = Event{Seq: s.Seq + 1 + i, At: at, Data: d}
+	}
+	return out
+}
+
+// decider collects the actions of one look. state runs ahead of what was passed in: it holds the events recorded so far.
+type decider struct {
+	plan    runbook.Plan
+	state   State
+	view    View
+	now     time.Time
+	actions []Action
+
+	commit  Commit
+	flush   bool // what was recorded must reach the remote branch in this look
+	why     string
+	confirm []approval.Gate
+	stale   bool     // what was recorded changes what later steps rest on
+	early   []Action // starts of read steps: they need no intent
+	starts  []Action // starts behind the flush of their intent
+	people  []Action // what people see of it: review requests, replies
+	wake    time.Time
+	wakeWhy string
+	halted  bool
+	asking  bool
+}
+
+// merged forgets an incident whose pull request has been merged.
+func (d *decider) merged() {
+	if d.state.End != "" {
+		d.actions = append(d.actions, CleanUp{})
+		return
+	}
+	d.reply("merged-early", "This pull request was merged before the incident had ended. Nothing more will run.")
+	d.actions = append(d.actions, d.people...)
+}
+
+// freeze stops everything that has not started: the branch is not the engine's any more.
+func (d *decider) freeze() {
+	for _, a := range d.view.Attempts {
+		if a.State == AttemptQueued {
+			d.actions = append(d.actions, Stop{a.Key})
+		}
+	}
+	if d.view.Pull == nil {
+		return
+	}
+	why, id := "The branch was deleted or moved by somebody else.", "gone-"+d.view.Pull.Head
+	if f := d.view.Branch.Foreign; f != nil {
+		why, id = "Commit "+f.Commit+" is not the engine's: "+f.Why+".", "foreign-"+f.Commit
+	}
+	if key := "frozen-" + id; !d.view.Checks[key] && d.view.Branch.Foreign != nil {
+		d.actions = append(d.actions, PublishRollup{ExternalID: key, Status: RollupFailed, Summary: why + " Nothing runs."})
+	}
+	d.reply("frozen-"+id, "**Frozen.** "+why+" Nothing runs on this incident until a person has looked into it.")
+	d.actions = append(append(d.actions, d.people...), PublishBody{Urgent: true})
+}
+
+// live decides on an incident that has not ended.
+func (d *decider) live() {
+	before := d.state
+	d.recordPull()
+	facts := len(d.commit.Events)
+	d.recordAlerts()
+	d.recordOutcomes()
+	d.recordCommands()
+	d.recordMitigation()
+	if !d.stale {
+		d.advance()
+	}
+	if len(d.commit.Events) == facts {
+		d.commit, d.state = Commit{}, before // the pull request's number alone is not worth a commit: it travels with the next one
+		d.flush = d.flush || d.mustShow()
+	}
+	d.emit()
+}
+
+// mustShow reports whether what is local has to be seen now: people are asked, or nothing is running that will end soon.
+func (d *decider) mustShow() bool {
+	return d.view.Branch.Pushed < d.state.Seq && (d.asking || d.halted || !d.busy())
+}
+
+func (d *decider) busy() bool {
+	return len(d.early) > 0 || slices.ContainsFunc(d.view.Attempts, func(a Attempt) bool {
+		return a.State == AttemptQueued || a.State == AttemptRunning
+	})
+}
+
+// emit puts the actions in the order that the package comment promises.
+func (d *decider) emit() {
+	d.actions = append(d.actions, d.early...)
+	if len(d.commit.Events) > 0 {
+		d.actions = append(d.actions, d.commit)
+	}
+	if d.flush {
+		d.actions = append(d.actions, Flush{Confirm: d.confirm, Why: d.why})
+	}
+	d.actions = append(append(d.actions, d.starts...), d.people...)
+	if len(d.commit.Events) == 0 && !d.flush {
+		d.publish()
+	}
+	if !d.wake.IsZero() {
+		d.actions = append(d.actions, WakeAt{At: d.wake, Why: d.wakeWhy})
+	}
+}
+
+// record adds one event to the commit of this look and moves the state on.
+func (d *decider) record(data Data) bool {
+	next, err := d.state.With(Event{Seq: d.state.Seq + 1, At: d.now, Data: data})
+	if err != nil {
+		return false // the fact contradicts the journal (an old attempt's outcome, a late vote): it changes nothing
+	}
+	d.state = next
+	d.commit.Events = append(d.commit.Events, data)
+	return true
+}
+
+func (d *decider) flushFor(why string) {
+	d.flush = true
+	if d.why == "" {
+		d.why = why
+	}
+}
+
+func (d *decider) wakeAt(at time.Time, why string) {
+	if d.wake.IsZero() || at.Before(d.wake) {
+		d.wake, d.wakeWhy = at, why
+	}
+}
+
+// reply answers once: the key is found again in the engine's own comments.
+func (d *decider) reply(key, text string) {
+	if d.view.Pull == nil || slices.ContainsFunc(d.view.Comments, func(c Comment) bool { return c.Own && HasReplyKey(c.Body, key) }) {
+		return
+	}
+	d.people = append(d.people, Reply{Key: key, Text: text})
+}

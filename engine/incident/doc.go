@@ -1,0 +1,32 @@
+// Package incident is the state machine: what happened goes in as events, what people and the world did goes in as a
+// view, and what has to be done next comes out as actions.
+//
+// Words:
+//
+//   - An Event is one fact that the engine wrote down. The events of one incident, in order, are its journal.
+//   - State is the fold of the journal and nothing else: what we did.
+//   - View is what people and the world did, looked up just now: pull request, reviews, comments, runners, remote branch.
+//   - An Action is an effect as data. Decide returns the actions of one look in the order in which they must happen.
+//   - An attempt is one start of one step; its key makes the effect happen once. A round is what a person asked for:
+//     the first round is round 1, and each /retry begins another, with a gate of its own.
+//
+// Flow:
+//
+//	State = Fold(journal)          View = what was looked up
+//	         \                      /
+//	          Decide(Plan, State, View, now) = []Action
+//	                        |
+//	          the caller performs them in order, stops at the first failure, and looks again
+//
+// Order contract of the actions, the same for every incident:
+//
+//  1. Commit writes events into one signed commit, locally.
+//  2. Flush brings every local commit to the remote branch, and fails if a gate it confirms is not approved any more.
+//  3. Start comes after the Flush of its intent, except for steps of risk read, which need no intent.
+//  4. What people see (pull request, checks, body, replies) comes after the Flush of what it shows.
+//  5. Merge comes last, after the Flush of the end and the final check.
+//
+// Decide is pure: no clock, no input or output, no randomness, no error. A look that finds nothing to do returns no
+// action. The package does not evaluate CUE (the plan arrives resolved), does not render text for people beyond one
+// sentence, and does not know how events are stored.
+package incident

@@ -1,0 +1,204 @@
+package incident
+
+import (
+	"fmt"
+
+	"github.com/pullbook/pullbook/engine/approval"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// recordPull notes the pull request's number, as soon as there is one.
+func (d *decider) recordPull() {
+	if d.state.Pull == 0 && d.view.Pull != nil {
+		d.record(PullOpened{Number: d.view.Pull.Number, URL: d.view.Pull.URL})
+	}
+}
+
+// recordAlerts writes down further notifications of the group. Each is acknowledged to its sender only when it is on the
+// remote branch; an exact repeat says nothing new.
+func (d *decider) recordAlerts() {
+	for _, a := range d.view.Alerts {
+		if d.state.Known[a.Digest()] {
+			if d.view.Branch.Pushed < d.state.Seq {
+				d.flushFor("an alert is recorded")
+			}
+			continue
+		}
+		if d.record(AlertUpdated{a}) {
+			d.flushFor("an alert is recorded")
+		}
+	}
+}
+
+// recordOutcomes writes down what runners said, in plan order.
+func (d *decider) recordOutcomes() {
+	for _, step := range d.plan.Steps {
+		st := d.state.Step(step.Name)
+		expected := st.Attempt + 1
+		if st.Phase == PhaseStarted {
+			expected = st.Attempt
+		}
+		a, known := d.attempt(step.Name, expected)
+		switch {
+		case known && a.State == AttemptEnded && a.Outcome != nil && a.Outcome.Conclusion != runbook.Unknown:
+			d.recordOutcome(*a.Outcome)
+		case known && (a.State == AttemptLost || a.State == AttemptEnded):
+			d.recordLoss(step, st, a)
+		case !known && st.Phase == PhaseStarted && st.Kind != runbook.KindManual && !step.Repeatable():
+			d.recordLoss(step, st, Attempt{Number: st.Attempt})
+		}
+	}
+}
+
+func (d *decider) attempt(step string, number int) (Attempt, bool) {
+	for _, a := range d.view.Attempts {
+		if a.Step == step && a.Number == number {
+			return a, true
+		}
+	}
+	return Attempt{}, false
+}
+
+func (d *decider) recordOutcome(o runbook.Outcome) {
+	ended := StepEnded{Step: o.Step, Attempt: o.Attempt, Conclusion: o.Conclusion, Started: o.Started.UTC(), Ended: o.Ended.UTC(),
+		Output: o.Output, Cut: o.Cut, Facts: o.Facts, Error: o.Error}
+	if o.Log != "" {
+		ended.Evidence = runbook.PageDigest([]byte(o.Log))
+	}
+	if d.record(ended) {
+		d.commit.Evidence = append(d.commit.Evidence, Evidence{Step: o.Step, Attempt: o.Attempt, Log: o.Log, Output: o.Output})
+		d.stale = true
+	}
+}
+
+// recordLoss handles an attempt whose outcome nobody has: what cannot be repeated is asked of a person.
+func (d *decider) recordLoss(step runbook.Step, st StepState, a Attempt) {
+	if !step.Repeatable() && st.Phase == PhaseStarted {
+		if d.record(StepUnknown{Step: step.Name, Attempt: a.Number}) {
+			d.flushFor("people are asked whether " + step.Name + " happened")
+			d.stale = true
+		}
+		return
+	}
+	if a.State != "" {
+		d.recordOutcome(runbook.Outcome{Key: a.Key, Step: step.Name, Attempt: a.Number, Conclusion: runbook.Failed,
+			Started: d.now, Ended: d.now, Error: "the runner was lost"})
+	}
+}
+
+// recordMitigation notes when every probe of the plan that ran has passed.
+func (d *decider) recordMitigation() {
+	if !d.state.MitigatedAt.IsZero() {
+		return
+	}
+	passed := 0
+	for _, step := range d.plan.Steps {
+		if step.Kind != runbook.KindProbe {
+			continue
+		}
+		st := d.state.Step(step.Name)
+		if !st.Over() || !st.Good() {
+			return
+		}
+		if st.Phase == PhaseEnded {
+			passed++
+		}
+	}
+	if passed > 0 {
+		d.record(Mitigated{How: "every probe of the plan has passed"})
+	}
+}
+
+// recordCommands obeys the comments of people who may command. A comment is obeyed wholly or not at all.
+func (d *decider) recordCommands() {
+	for _, c := range d.view.Comments {
+		if c.Own || c.By.Bot || d.state.Heard[c.ID] || len(approval.Lines(c.Body)) == 0 {
+			continue
+		}
+		key := fmt.Sprintf("comment-%d", c.ID)
+		commands, problem := ParseCommands(c.Body)
+		switch {
+		case c.Edited:
+			problem = "commands in an edited comment count for nothing; write a new one"
+		case problem == "" && !d.mayCommand(c.By):
+			problem = "only people with write permission who are named in `command` of pullbook.cue may command"
+		}
+		if problem == "" {
+			problem = d.obey(commands, c)
+		}
+		if problem != "" {
+			d.reply(key, "Nothing of this comment was done: "+problem+".")
+		}
+	}
+}
+
+func (d *decider) mayCommand(p approval.Person) bool {
+	return p.Write && !p.Bot && (len(d.plan.Command) == 0 || approval.Named(p, d.plan.Command))
+}
+
+// obey turns the commands of one comment into events, all or none.
+func (d *decider) obey(commands []Command, c Comment) (problem string) {
+	before := *d
+	before.commit.Events = before.commit.Events[:len(before.commit.Events):len(before.commit.Events)]
+	deed := Deed{By: c.By, Via: "comment", ID: c.ID, At: c.At, Words: c.Body}
+	heard := len(d.commit.Events)
+	for _, cmd := range commands {
+		if problem := d.obeyOne(cmd, deed); problem != "" {
+			*d = before
+			return problem
+		}
+	}
+	if len(d.commit.Events) > heard {
+		d.stale = true
+		d.people = append(d.people, React{c.ID})
+	}
+	return ""
+}
+
+func (d *decider) obeyOne(cmd Command, deed Deed) (problem string) {
+	st := d.state.Step(cmd.Step)
+	if cmd.Step != "" {
+		if _, ok := d.plan.Step(cmd.Step); !ok {
+			return "this plan has no step of that name"
+		}
+	}
+	ok := true
+	switch cmd.Verb {
+	case "/ack":
+		ok = d.record(Acknowledged{deed})
+	case "/done":
+		if st.Phase != PhaseStarted || st.Kind != runbook.KindManual {
+			return "`" + cmd.Step + "` is not a manual step that is asked for now"
+		}
+		ok = d.record(StepEnded{Step: cmd.Step, Attempt: st.Attempt, Conclusion: runbook.Succeeded, Started: st.Started, Ended: d.now, Deed: &deed})
+	case "/retry":
+		ok = d.record(RetryAsked{Step: cmd.Step, Round: st.Round + 1, Deed: deed})
+	case "/did-it-by-hand":
+		return d.byHand(cmd, st, deed)
+	case "/resolve":
+		ok = d.record(Mitigated{How: "said by " + deed.By.Login, Deed: &deed})
+	case "/cancel":
+		ok = d.state.Cancelled == nil && d.record(CancelAsked{Why: cmd.Rest, Deed: deed})
+	case "/help":
+		d.reply(fmt.Sprintf("comment-%d", deed.ID), HelpText())
+	}
+	if !ok {
+		return "`" + cmd.Verb + "` does not fit what the step or the incident is at now"
+	}
+	return ""
+}
+
+// byHand accepts that a person did a step. A step whose gate is still to be passed is not overridden by a comment.
+func (d *decider) byHand(cmd Command, st StepState, deed Deed) (problem string) {
+	step, _ := d.plan.Step(cmd.Step)
+	passed := len(st.Gate.Votes) > 0 || st.Phase == PhaseUnknown
+	switch {
+	case step.Approval != nil && !passed:
+		return "`" + cmd.Step + "` has a gate that nobody has passed; a comment does not override it"
+	case st.Phase == PhaseStarted && st.Kind != runbook.KindManual:
+		return "`" + cmd.Step + "` is running"
+	case !d.record(StepByHand{Step: cmd.Step, What: cmd.Rest, Deed: deed}):
+		return "`" + cmd.Step + "` is over already"
+	}
+	return ""
+}

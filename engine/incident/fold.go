@@ -1,0 +1,269 @@
+package incident
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+var (
+	errGap      = errors.New("does not follow the event before it")
+	errNotOpen  = errors.New("the journal does not begin with opened")
+	errAfterEnd = errors.New("nothing may follow the end")
+)
+
+// apply adds one event. It checks what must hold in every journal that this engine writes; a journal that breaks it is
+// refused, never guessed at.
+func (s *State) apply(e Event) error {
+	switch {
+	case e.Seq != s.Seq+1:
+		return fmt.Errorf("%w: after %d", errGap, s.Seq)
+	case s.Seq == 0 && e.Data.Kind() != Opened{}.Kind():
+		return errNotOpen
+	case s.End != "":
+		return errAfterEnd
+	case e.At.Before(s.At):
+		return fmt.Errorf("its time %s is before that of the event before it", e.At)
+	}
+	if err := s.take(e); err != nil {
+		return err
+	}
+	s.Seq, s.At = e.Seq, e.At
+	s.countWaiting(e)
+	return nil
+}
+
+func (s *State) take(e Event) error {
+	switch d := e.Data.(type) {
+	case Opened:
+		if s.Seq != 0 {
+			return errors.New("the incident is open already")
+		}
+		s.Opened, s.OpenedAt, s.Alert = d, e.At, d.Alert
+		s.Known[d.Alert.Digest()] = true
+	case PullOpened:
+		s.Pull, s.PullURL = d.Number, d.URL
+	case AlertUpdated:
+		s.Alert = d.Alert
+		s.Known[d.Alert.Digest()] = true
+	case Acknowledged:
+		s.hear(e, d.Deed)
+	case CancelAsked:
+		s.hear(e, d.Deed)
+		s.Cancelled = &d
+		s.closeGates(e.Seq)
+	case Mitigated:
+		if d.Deed != nil {
+			s.hear(e, *d.Deed)
+		}
+		s.MitigatedAt = e.At
+	case Ended:
+		s.End, s.EndedAt = d.End, e.At
+		if s.MitigatedAt.IsZero() && d.End == EndResolved {
+			s.MitigatedAt = e.At
+		}
+	default:
+		return s.takeStep(e)
+	}
+	return nil
+}
+
+// takeStep applies the events that move one step.
+func (s *State) takeStep(e Event) error {
+	switch d := e.Data.(type) {
+	case GateOpened:
+		return s.gateOpened(e, d)
+	case GateApproved:
+		return s.gateApproved(e, d)
+	case GateRejected:
+		s.acknowledge(e)
+		return s.gateRefused(e, d.Step, "rejected by "+d.Vote.By.Login)
+	case GateExpired:
+		return s.gateRefused(e, d.Step, "nobody approved it in time")
+	case StepStarted:
+		return s.stepStarted(e, d)
+	case StepEnded:
+		return s.stepEnded(e, d)
+	case StepSkipped:
+		return s.end(e, d.Step, PhaseSkipped, d.Why)
+	case StepBroken:
+		return s.end(e, d.Step, PhaseBroken, d.Problem)
+	case StepUnknown:
+		st := s.Step(d.Step)
+		if st.Phase != PhaseStarted || st.Attempt != d.Attempt {
+			return fmt.Errorf("step %s is not in attempt %d", d.Step, d.Attempt)
+		}
+		st.Phase = PhaseUnknown
+		s.Steps[d.Step] = st
+	case StepByHand:
+		s.hear(e, d.Deed)
+		return s.end(e, d.Step, PhaseByHand, d.What)
+	case RetryAsked:
+		s.hear(e, d.Deed)
+		return s.retryAsked(d)
+	default:
+		return fmt.Errorf("unknown type %T", d)
+	}
+	return nil
+}
+
+func (s *State) gateOpened(e Event, d GateOpened) error {
+	st := s.Step(d.Step)
+	if st.Phase != PhaseIdle && st.Phase != PhaseGate || st.Round != d.Round {
+		return fmt.Errorf("step %s cannot be asked for while it is %q in round %d", d.Step, st.Phase, st.Round)
+	}
+	s.closeGate(d.Step, e.Seq)
+	s.spans = append(s.spans, span{step: d.Step, page: d.Page, from: e.Seq})
+	st.Phase, st.Gate = PhaseGate, Gate{Opened: e.At, Page: d.Page, Digest: d.Digest, Rule: d.Rule}
+	s.Steps[d.Step] = st
+	return nil
+}
+
+func (s *State) gateApproved(e Event, d GateApproved) error {
+	st := s.Step(d.Step)
+	switch {
+	case st.Phase != PhaseGate:
+		return fmt.Errorf("step %s has no open gate", d.Step)
+	case st.Gate.Page != d.Page:
+		return fmt.Errorf("the votes are for another page of step %s", d.Step)
+	case len(d.Votes) < st.Gate.Rule.Count:
+		return fmt.Errorf("step %s has %d of %d approvals", d.Step, len(d.Votes), st.Gate.Rule.Count)
+	}
+	voters := map[int64]bool{}
+	for _, v := range d.Votes {
+		if voters[v.By.ID] {
+			return fmt.Errorf("%s approved step %s twice", v.By.Login, d.Step)
+		}
+		voters[v.By.ID] = true
+	}
+	st.Phase, st.Gate.Votes = PhaseCleared, d.Votes
+	s.Steps[d.Step] = st
+	s.closeGate(d.Step, e.Seq)
+	s.acknowledge(e)
+	return nil
+}
+
+func (s *State) gateRefused(e Event, step, why string) error {
+	if s.Step(step).Phase != PhaseGate {
+		return fmt.Errorf("step %s has no open gate", step)
+	}
+	s.closeGate(step, e.Seq)
+	return s.end(e, step, PhaseRefused, why)
+}
+
+func (s *State) stepStarted(e Event, d StepStarted) error {
+	st := s.Step(d.Step)
+	again := st.Phase == PhaseEnded && st.Conclusion != runbook.Succeeded
+	if st.Phase != PhaseIdle && st.Phase != PhaseCleared && !again {
+		return fmt.Errorf("step %s cannot start while it is %q", d.Step, st.Phase)
+	}
+	if d.Attempt != st.Attempt+1 {
+		return fmt.Errorf("attempt %d of step %s does not follow attempt %d", d.Attempt, d.Step, st.Attempt)
+	}
+	if d.Gate != "" && (d.Gate != st.Gate.Page || len(st.Gate.Votes) < st.Gate.Rule.Count) {
+		return fmt.Errorf("step %s starts behind a gate that was not approved", d.Step)
+	}
+	st.Phase, st.Kind, st.Attempt, st.Started, st.Deadline = PhaseStarted, d.Work, d.Attempt, e.At, d.Deadline
+	s.Steps[d.Step] = st
+	return nil
+}
+
+func (s *State) stepEnded(e Event, d StepEnded) error {
+	st := s.Step(d.Step)
+	switch {
+	case st.Phase == PhaseStarted && d.Attempt != st.Attempt:
+		return fmt.Errorf("outcome of attempt %d of step %s, which is in attempt %d", d.Attempt, d.Step, st.Attempt)
+	case st.Phase != PhaseStarted && d.Attempt != st.Attempt+1:
+		return fmt.Errorf("attempt %d of step %s does not follow attempt %d", d.Attempt, d.Step, st.Attempt)
+	case st.Phase == PhaseEnded && st.Conclusion == runbook.Succeeded, st.Phase == PhaseByHand, st.Phase == PhaseSkipped:
+		return fmt.Errorf("step %s is over", d.Step)
+	}
+	if d.Deed != nil {
+		s.hear(e, *d.Deed)
+	}
+	st.Attempt, st.Conclusion, st.Output, st.Started = d.Attempt, d.Conclusion, d.Output, d.Started
+	st.Tried++
+	s.Steps[d.Step] = st
+	if err := s.end(e, d.Step, PhaseEnded, d.Error); err != nil {
+		return err
+	}
+	st = s.Steps[d.Step]
+	st.Ended = d.Ended
+	s.Steps[d.Step] = st
+	return nil
+}
+
+func (s *State) retryAsked(d RetryAsked) error {
+	st := s.Step(d.Step)
+	if d.Round != st.Round+1 {
+		return fmt.Errorf("round %d of step %s does not follow round %d", d.Round, d.Step, st.Round)
+	}
+	if st.Good() || !st.Over() && st.Phase != PhaseUnknown {
+		return fmt.Errorf("step %s has not ended badly", d.Step)
+	}
+	s.Steps[d.Step] = StepState{Round: d.Round, Attempt: st.Attempt, Asked: append(append([]Deed{}, st.Asked...), d.Deed)}
+	return nil
+}
+
+func (s *State) end(e Event, step string, phase Phase, why string) error {
+	st := s.Step(step)
+	if st.Good() && st.Over() {
+		return fmt.Errorf("step %s is over", step)
+	}
+	s.closeGate(step, e.Seq)
+	st.Phase, st.Why, st.Seq, st.Ended = phase, why, e.Seq, e.At
+	s.Steps[step] = st
+	return nil
+}
+
+func (s *State) closeGate(step string, seq int) {
+	for i := range s.spans {
+		if s.spans[i].step == step && s.spans[i].to == 0 {
+			s.spans[i].to = seq
+		}
+	}
+}
+
+func (s *State) closeGates(seq int) {
+	for i := range s.spans {
+		if s.spans[i].to == 0 {
+			s.spans[i].to = seq
+		}
+	}
+}
+
+func (s *State) hear(e Event, d Deed) {
+	if d.Via == "comment" {
+		s.Heard[d.ID] = true
+	}
+	s.acknowledge(e)
+}
+
+func (s *State) acknowledge(e Event) {
+	if s.AckedAt.IsZero() {
+		s.AckedAt = e.At
+	}
+}
+
+// countWaiting adds up the time in which the incident waited for people.
+func (s *State) countWaiting(e Event) {
+	waits := s.End == "" && s.Cancelled == nil && s.asksPeople()
+	switch {
+	case waits && s.waitedFrom.IsZero():
+		s.waitedFrom = e.At
+	case !waits && !s.waitedFrom.IsZero():
+		s.Waited += e.At.Sub(s.waitedFrom)
+		s.waitedFrom = time.Time{}
+	}
+}
+
+func (s *State) asksPeople() bool {
+	for _, st := range s.Steps {
+		if st.Phase == PhaseGate || st.Phase == PhaseUnknown || st.Phase == PhaseStarted && st.Kind == runbook.KindManual {
+			return true
+		}
+	}
+	return false
+}

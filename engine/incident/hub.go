@@ -1,0 +1,55 @@
+package incident
+
+import (
+	"time"
+
+	"github.com/pullbook/pullbook/engine/approval"
+)
+
+// HubQuery asks the hub what people did on one incident.
+type HubQuery struct {
+	Branch       string
+	Pull         int      // number, 0 when it is not known
+	Teams        []string // org/slug: whose membership matters for approvals and commands
+	CheckCommits []string // commits whose check runs are to be listed; asked once after a start, when nobody remembers them
+}
+
+// HubView is the hub's answer.
+type HubView struct {
+	Pull     *Pull
+	Reviews  []approval.Review
+	Comments []Comment
+	Checks   map[string]bool // external ids of the engine's check runs on CheckCommits
+}
+
+// NewPull is a pull request to open from an incident's branch to the default branch.
+type NewPull struct {
+	Branch, Title, Body string
+}
+
+// Publication is one thing that people see on the hub. Exactly one of the members after Pull is set.
+type Publication struct {
+	Pull         int
+	Body         *string   // replaces the pull request's body
+	Check        *CheckRun // creates a check run
+	Reviewers    []string  // asks users (login) and teams (org/slug) for a review; those who cannot be asked are left out
+	Comment      *string   // adds a comment
+	React        int64     // marks a comment as heard
+	Reopen       bool      // opens the pull request again
+	DeleteBranch string    // deletes the branch after the merge; one that is gone is no error
+}
+
+// CheckRun is one check run.
+type CheckRun struct {
+	Name, Commit, ExternalID string
+	Status                   string // in_progress or completed
+	Conclusion               string // GitHub's word, when completed
+	Title, Summary, Text     string // markdown within the hub's bounds
+	Started, Completed       time.Time
+}
+
+// MergeRequest merges a pull request with a merge commit, if Head is still its head.
+type MergeRequest struct {
+	Pull                 int
+	Head, Title, Message string
+}

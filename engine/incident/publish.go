@@ -1,0 +1,106 @@
+package incident
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// RollupName is the name of the check run that stands for the whole incident.
+const RollupName = "pullbook"
+
+// publish brings what people see up to date with what is on the remote branch.
+func (d *decider) publish() {
+	switch {
+	case d.view.Branch.Pushed == 0:
+		return
+	case d.view.Pull == nil:
+		d.actions = append(d.actions, OpenPull{})
+		return
+	case !d.view.Pull.Open:
+		d.actions = append(d.actions, ReopenPull{})
+		d.reply("reopened-"+d.view.Pull.Head, "An incident is not closed by closing its pull request: `/cancel <reason>` is the way.")
+		d.actions = append(d.actions, d.people...)
+		return
+	}
+	d.publishSteps()
+	d.publishRollup()
+	d.actions = append(d.actions, PublishBody{Urgent: d.asking || d.halted})
+}
+
+// publishSteps gives each step that is over one check run, on the commit that records it.
+func (d *decider) publishSteps() {
+	for _, step := range d.plan.Steps {
+		st := d.state.Step(step.Name)
+		id := CheckID(d.state.Opened.ID, step.Name, st)
+		if st.Over() && st.Seq <= d.view.Branch.Pushed && !d.view.Checks[id] {
+			d.actions = append(d.actions, PublishCheck{ExternalID: id, Step: step.Name, Seq: st.Seq})
+		}
+	}
+}
+
+// CheckID is the external id of the check run of a step that is over.
+func CheckID(id ID, step string, st StepState) string {
+	return fmt.Sprintf("%s/%d", runbook.AttemptKey(string(id), step, st.Attempt), st.Seq)
+}
+
+// publishRollup says on the head what the incident waits for: at opening, at gates and questions, when it halts.
+func (d *decider) publishRollup() {
+	status, since, summary := RollupRunning, 1, "The incident is open."
+	for _, step := range d.plan.Steps {
+		st := d.state.Step(step.Name)
+		switch {
+		case d.halted && st.Over() && !d.state.settled(step) && status != RollupWaiting:
+			status, since, summary = RollupFailed, max(since, st.Seq), "Halted: "+step.Name+" "+string(st.Phase)+"."
+		case st.Phase == PhaseGate || st.Phase == PhaseUnknown:
+			status, since, summary = RollupWaiting, max(since, d.state.spanOf(step.Name)), "Waits for people: "+step.Name+"."
+		}
+	}
+	id := fmt.Sprintf("%s/%s/%s/%d", d.state.Opened.ID, RollupName, status, since)
+	if !d.view.Checks[id] {
+		d.actions = append(d.actions, PublishRollup{ExternalID: id, Status: status, Summary: summary})
+	}
+}
+
+// spanOf is the sequence number at which the latest gate of a step opened, 1 if it never did.
+func (s State) spanOf(step string) int {
+	at := 1
+	for _, sp := range s.spans {
+		if sp.step == step {
+			at = max(at, sp.from)
+		}
+	}
+	return at
+}
+
+// finish brings an ended incident to its merge: flush, final checks, body, merge.
+func (d *decider) finish() {
+	if d.view.Branch.Pushed < d.state.Seq {
+		d.actions = append(d.actions, Flush{Why: "the end"})
+		return
+	}
+	if d.view.Pull == nil || !d.view.Pull.Open {
+		d.publish()
+		return
+	}
+	d.publishSteps()
+	id := fmt.Sprintf("%s/%s/%s/%d", d.state.Opened.ID, RollupName, RollupDone, d.state.Seq)
+	if !d.view.Checks[id] {
+		d.actions = append(d.actions, PublishRollup{ExternalID: id, Status: RollupDone, Summary: "The incident has ended: " + string(d.state.End) + "."})
+	}
+	title := fmt.Sprintf("Incident %s: %s", d.state.Opened.ID, d.state.End)
+	message := fmt.Sprintf("Runbook: %s\nIncident: %s\nEvents: %d\n", d.state.Opened.Runbook, d.state.Opened.ID, d.state.Seq)
+	d.actions = append(d.actions, PublishBody{Urgent: true}, Merge{Head: d.view.Branch.Head, Title: title, Message: message})
+}
+
+// replyMark is what makes a reply findable: an HTML comment at its end.
+func replyMark(key string) string { return "<!-- pullbook:reply:" + key + " -->" }
+
+// MarkReply adds the key to the text of a reply.
+func MarkReply(key, text string) string {
+	return strings.TrimRight(text, "\n") + "\n\n" + replyMark(key) + "\n"
+}
+
+// HasReplyKey reports whether a comment is the reply with the given key.
+func HasReplyKey(body, key string) bool { return strings.Contains(body, replyMark(key)) }

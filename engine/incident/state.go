@@ -1,0 +1,182 @@
+package incident
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/pullbook/pullbook/engine/approval"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// Phase is where a step stands in the journal.
+type Phase string
+
+// The phases. A step of risk read goes from PhaseIdle to an end without PhaseStarted: it needs no intent.
+const (
+	PhaseIdle    Phase = ""        // nothing has happened, or a new round has begun
+	PhaseGate    Phase = "gate"    // people are asked
+	PhaseCleared Phase = "cleared" // its gate was approved and it has not started
+	PhaseStarted Phase = "started" // the intent is written
+	PhaseUnknown Phase = "unknown" // nobody knows whether the effect happened: people are asked
+	PhaseEnded   Phase = "ended"   // an attempt came to an end; Conclusion says how
+	PhaseByHand  Phase = "by hand" // a person did it
+	PhaseSkipped Phase = "skipped"
+	PhaseBroken  Phase = "broken"  // its values could not be worked out
+	PhaseRefused Phase = "refused" // its gate was rejected or expired
+)
+
+// StepState is what the journal says of one step.
+type StepState struct {
+	Phase      Phase
+	Kind       runbook.Kind // of the attempt that started
+	Round      int          // from 1
+	Attempt    int          // the latest that started or ended, over all rounds; 0 before the first
+	Tried      int          // attempts that ended in this round
+	Conclusion runbook.Conclusion
+	Output     json.RawMessage
+	Started    time.Time // of the latest attempt
+	Ended      time.Time // of the latest attempt, or when it was skipped, refused or done by hand
+	Seq        int       // of the event that brought it to an end
+	Why        string    // of a skip, a refusal, a failure: one sentence
+	Gate       Gate
+	Deadline   time.Time // of the attempt that started
+	Asked      []Deed    // who asked for a retry: they cannot approve it
+}
+
+// Gate is the latest gate of a step.
+type Gate struct {
+	Opened time.Time // zero: never
+	Page   string
+	Digest string
+	Rule   runbook.Approval
+	Votes  []approval.Vote // that opened it
+}
+
+// span is a time in which a gate was open with one page, in sequence numbers.
+type span struct {
+	step     string
+	page     string
+	from, to int // open at every seq with from <= seq < to; to is 0 while it is open
+}
+
+// State is the fold of a journal.
+type State struct {
+	Seq         int // of the last event
+	At          time.Time
+	Opened      Opened
+	OpenedAt    time.Time
+	Pull        int
+	PullURL     string
+	Alert       Alert           // as last reported
+	Known       map[string]bool // digests of the notifications that are recorded
+	AckedAt     time.Time       // the first time a person did anything
+	MitigatedAt time.Time
+	Cancelled   *CancelAsked
+	End         End // empty while open
+	EndedAt     time.Time
+	Steps       map[string]StepState
+	Heard       map[int64]bool // comments that are recorded
+	Waited      time.Duration  // during which at least one gate or request waited for people
+	spans       []span
+	waitedFrom  time.Time
+}
+
+// Fold makes the state of a journal. It returns an error that names the first event that cannot follow the ones before
+// it: such a journal was not written by this engine.
+func Fold(events []Event) (State, error) {
+	s := State{Known: map[string]bool{}, Steps: map[string]StepState{}, Heard: map[int64]bool{}}
+	for _, e := range events {
+		if err := s.apply(e); err != nil {
+			return State{}, fmt.Errorf("event %d (%s): %w", e.Seq, e.Data.Kind(), err)
+		}
+	}
+	return s, nil
+}
+
+// With returns the state after further events. The receiver does not change.
+func (s State) With(events ...Event) (State, error) {
+	s.Known, s.Steps, s.Heard = maps.Clone(s.Known), maps.Clone(s.Steps), maps.Clone(s.Heard)
+	s.spans = slices.Clone(s.spans)
+	for _, e := range events {
+		if err := s.apply(e); err != nil {
+			return State{}, fmt.Errorf("event %d (%s): %w", e.Seq, e.Data.Kind(), err)
+		}
+	}
+	return s, nil
+}
+
+// Over reports whether the step will not run again unless a person says so.
+func (s StepState) Over() bool {
+	switch s.Phase {
+	case PhaseEnded, PhaseByHand, PhaseSkipped, PhaseBroken, PhaseRefused:
+		return true
+	}
+	return false
+}
+
+// Good reports whether the step has ended as the plan wants it.
+func (s StepState) Good() bool {
+	return s.Phase == PhaseByHand || s.Phase == PhaseSkipped || s.Phase == PhaseEnded && s.Conclusion == runbook.Succeeded
+}
+
+// Step returns the state of a step, idle in its first round if the journal has not named it.
+func (s State) Step(name string) StepState {
+	st, ok := s.Steps[name]
+	if !ok {
+		st.Round = 1
+	}
+	return st
+}
+
+// Shown gives, for each commit of the engine, the gates that were open at it. commits maps a commit to the sequence
+// number of the last event in it.
+func (s State) Shown(commits map[string]int) map[string][]approval.Shown {
+	out := make(map[string][]approval.Shown, len(commits))
+	for sha, seq := range commits {
+		shown := []approval.Shown{}
+		for _, sp := range s.spans {
+			if sp.from <= seq && (sp.to == 0 || seq < sp.to) {
+				shown = append(shown, approval.Shown{Step: sp.step, Page: sp.page})
+			}
+		}
+		out[sha] = shown
+	}
+	return out
+}
+
+// Ended gives what later steps may refer to: every step that will not run again, as far as plan lets it be over.
+func (s State) Ended(plan runbook.Plan) map[string]runbook.Ended {
+	out := map[string]runbook.Ended{}
+	for name, st := range s.Steps {
+		step, ok := plan.Step(name)
+		if !ok || !s.settled(step) {
+			continue
+		}
+		e := runbook.Ended{Conclusion: st.Conclusion, Output: st.Output, Skipped: st.Phase == PhaseSkipped}
+		switch st.Phase {
+		case PhaseByHand:
+			e.Conclusion = runbook.Succeeded
+		case PhaseBroken, PhaseRefused:
+			e.Conclusion = runbook.Failed
+		case PhaseSkipped:
+			e.Conclusion = ""
+		}
+		out[name] = e
+	}
+	return out
+}
+
+// settled reports whether a step has ended in a way after which the plan goes on: it is good, or it failed for good and
+// the author said that the incident continues without it.
+func (s State) settled(step runbook.Step) bool {
+	st := s.Step(step.Name)
+	return st.Over() && (st.Good() || step.OnFailure == runbook.FailureContinues && !retriesLeft(step, st))
+}
+
+func retriesLeft(step runbook.Step, st StepState) bool {
+	return st.Phase == PhaseEnded && st.Conclusion != runbook.Succeeded && st.Conclusion != runbook.Cancelled &&
+		st.Tried < step.Retry.Attempts
+}

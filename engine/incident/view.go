@@ -1,0 +1,74 @@
+package incident
+
+import (
+	"time"
+
+	"github.com/pullbook/pullbook/engine/approval"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// View is what people and the world did, as it was looked up for one decision.
+type View struct {
+	Pull     *Pull // nil while there is no pull request
+	Reviews  []approval.Review
+	Comments []Comment
+	Branch   Branch
+	Attempts []Attempt       // of this incident's steps, as the step queue knows them
+	Checks   map[string]bool // external ids of the check runs that are published
+	Alerts   []Alert         // notifications of this group that arrived and are not recorded yet
+}
+
+// Pull is the incident's pull request.
+type Pull struct {
+	Number int
+	URL    string
+	Open   bool
+	Merged bool
+	Head   string // commit
+	Body   string
+}
+
+// Comment is a comment on the pull request.
+type Comment struct {
+	ID     int64
+	By     approval.Person
+	Own    bool // written by the engine's App
+	Body   string
+	Edited bool
+	At     time.Time
+}
+
+// Branch is the incident's branch, local commits included.
+type Branch struct {
+	Head    string         // of the local branch
+	Commits map[string]int // the engine's own commits on the branch, each with the sequence number of its last event
+	Pushed  int            // sequence number of the last event that is on the remote branch; 0 when the branch is not there
+	Foreign *Foreign       // a commit on the remote branch that is not the engine's
+	Gone    bool           // the remote branch was deleted or moved back
+}
+
+// Foreign is the first commit of a branch that the engine did not write.
+type Foreign struct {
+	Commit string
+	Why    string
+}
+
+// AttemptState is where an attempt stands in the step queue.
+type AttemptState string
+
+// The states of an attempt. A lost one was running when its engine died.
+const (
+	AttemptQueued  AttemptState = "queued"
+	AttemptRunning AttemptState = "running"
+	AttemptEnded   AttemptState = "ended"
+	AttemptLost    AttemptState = "lost"
+)
+
+// Attempt is one attempt in the step queue.
+type Attempt struct {
+	Key     string
+	Step    string
+	Number  int
+	State   AttemptState
+	Outcome *runbook.Outcome // of an ended attempt
+}

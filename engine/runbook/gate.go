@@ -1,0 +1,142 @@
+package runbook
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Upstream is a step that a gated step rests on, as it ended.
+type Upstream struct {
+	Step   string `json:"step"`
+	How    string `json:"how"`              // succeeded, skipped, by hand, ...
+	Output string `json:"output,omitempty"` // SHA-256 of the recorded output, hex
+}
+
+// Gate is what a gate page shows: one ready step of one incident.
+type Gate struct {
+	Incident string     `json:"incident"`
+	Plan     string     `json:"plan"` // SHA-256 of the frozen plan directory, hex
+	Step     Step       `json:"step"`
+	Work     Work       `json:"work"`
+	Round    int        `json:"round"`
+	Upstream []Upstream `json:"upstream,omitempty"` // every step upstream of it, in plan order
+}
+
+// Digest binds the step and everything upstream of it, never the whole plan: an edit elsewhere does not void it.
+func (g Gate) Digest() string {
+	g.Plan = ""
+	sum := sha256.Sum256(canonical(g))
+	return hex.EncodeToString(sum[:])
+}
+
+// Page is the text that people approve: equal gates give equal bytes, and everything that can change what will run is in
+// it. Text that comes from elsewhere (alerts, outputs) stands in fenced blocks only, so it cannot format or mention.
+func (g Gate) Page() []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "# Gate: %s\n\nApproving this page approves these bytes: what stands here will run, and nothing else.\n\n", g.Step.Name)
+	b.WriteString(Fence("text", g.Step.Title))
+	fmt.Fprintf(&b, "\n- Incident: `%s`, round %d\n- Kind: %s\n- Risk: %s%s\n- Approval: %s\n- Timeout of one attempt: %s\n",
+		g.Incident, g.Round, g.Step.Kind, g.Step.Risk, reversible(g.Step), g.Step.Approval, g.Step.Timeout)
+	if n := g.Step.Retry.Attempts; n > 1 {
+		fmt.Fprintf(&b, "- Attempts: up to %d, first pause %s\n", n, g.Step.Retry.Backoff)
+	}
+	if g.Step.Doc != "" {
+		b.WriteString("\n## Why\n\n" + Fence("text", g.Step.Doc))
+	}
+	b.WriteString("\n## What will run\n\n" + Fence("json", string(canonical(g.Work))))
+	if len(g.Step.Files) > 0 {
+		b.WriteString("\n## Files, by git blob id\n\n" + Fence("json", string(canonical(g.Step.Files))))
+	}
+	if len(g.Upstream) > 0 {
+		b.WriteString("\n## It rests on\n\n" + Fence("json", string(canonical(g.Upstream))))
+	}
+	fmt.Fprintf(&b, "\n## Digests\n\n- Step and everything upstream: `%s`\n", g.Digest())
+	return b.Bytes()
+}
+
+// PageDigest is the SHA-256 of a gate page, hex.
+func PageDigest(page []byte) string {
+	sum := sha256.Sum256(page)
+	return hex.EncodeToString(sum[:])
+}
+
+// UpstreamOf returns the names of all steps upstream of the named one, in plan order.
+func (p Plan) UpstreamOf(name string) []string {
+	above := map[string]bool{name: true}
+	var out []string
+	for i := len(p.Steps) - 1; i >= 0; i-- { // a step comes after all it needs, so one pass from the end reaches everything
+		s := p.Steps[i]
+		if !above[s.Name] {
+			continue
+		}
+		for _, need := range s.Needs {
+			above[need] = true
+		}
+		if s.Name != name {
+			out = append([]string{s.Name}, out...)
+		}
+	}
+	return out
+}
+
+// String says the rule in words, for example "2 of acme/sre, alice within 15m0s".
+func (a *Approval) String() string {
+	if a == nil {
+		return "none"
+	}
+	s := fmt.Sprintf("%d of %s", a.Count, strings.Join(a.From, ", "))
+	if a.Within > 0 {
+		s += " within " + a.Within.Round(time.Second).String()
+	}
+	return s
+}
+
+// Fence puts text that comes from elsewhere into a fenced block that it cannot leave: the fence is longer than any run
+// of backticks in it. Control characters, which could steer a terminal, become U+FFFD.
+func Fence(info, text string) string {
+	text = strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) && c != '\n' && c != '\t' || unicode.Is(unicode.Bidi_Control, c) {
+			return unicode.ReplacementChar
+		}
+		return c
+	}, text)
+	longest, run := 0, 0
+	for _, c := range text {
+		if c != '`' {
+			run = 0
+			continue
+		}
+		run++
+		longest = max(longest, run)
+	}
+	fence := strings.Repeat("`", max(3, longest+1))
+	return fence + info + "\n" + strings.TrimRight(text, "\n") + "\n" + fence + "\n"
+}
+
+func reversible(s Step) string {
+	switch {
+	case s.Risk == RiskRead:
+		return ""
+	case s.Reversible:
+		return ", reversible"
+	}
+	return ", not reversible"
+}
+
+// canonical is indented JSON without HTML escapes: maps are sorted, so equal values give equal bytes.
+func canonical(v any) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		panic(fmt.Sprintf("runbook: a gate is always JSON: %v", err)) // unreachable unless bug in this package
+	}
+	return bytes.TrimRight(b.Bytes(), "\n")
+}
