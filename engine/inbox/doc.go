@@ -1,0 +1,35 @@
+// Package inbox keeps what the engine still has to do, durably: wake-ups, timers and steps to run, with what became of them.
+//
+// Words:
+//
+//	message    something to handle: a kind, a key, a body, a due time. Messages of one key are handled one after the other
+//	           in the order of due time and arrival; different keys run side by side
+//	hint       a message whose kind says no more than "look again": one handling satisfies all equal hints put before it began
+//	look       the hint that this package itself puts: something about an incident's steps has changed
+//	step       one run of a command, known by its attempt key for ever; it is started at most once unless it is repeatable
+//	outcome    what a step left behind, stored before anybody is told
+//	lost       a step that was started and has no outcome, because its process or its runner died: only a person can tell
+//	trigger    a River job that says "key K has something due" or "step S is ready". It carries no facts
+//
+// Flow:
+//
+//	Put, PutOnce ──┐                     ┌─ message ─ Handler.Handle ── done: deleted; failed: due again later
+//	               ├─ SQLite, one commit ┤
+//	StartStep ─────┘   rows + trigger    └─ step ──── Handler.RunStep ─ outcome + look, one commit
+//
+// The tables message and step are the truth. A trigger is made in the transaction that makes its row, River fetches and
+// times it, and any number of triggers for one row is harmless. So Run throws all triggers away and makes them anew from the
+// rows, which takes back whatever a dead engine left running, and a sweep makes one for any row that should have been
+// touched long ago. River's own retries are not used for failures of a handler: they end in a discarded job and collect
+// one error record each time, whereas an acknowledged message is kept until it has been handled.
+//
+// Every write is one SQLite transaction with synchronous=FULL in WAL mode: what a call has acknowledged survives a kill
+// and a power cut. One file lock beside the database keeps a second engine out (ErrLocked).
+//
+// A database that is damaged is moved aside, never repaired, and Recovered tells the caller to ask git and the hub again.
+// Rows carry a checksum over what the caller gave, because SQLite's own check does not see a changed byte inside a value.
+// What it cannot show: SQLite ends a write-ahead log at its first damaged frame, as if the rest had never been written.
+//
+// This package does not know what a message or a step means, decides nothing about either, and talks to nobody but the
+// file. The order of messages holds only among those that have not failed: a failed message waits and is overtaken.
+package inbox

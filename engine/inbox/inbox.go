@@ -1,0 +1,213 @@
+package inbox
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+	"github.com/riverqueue/river/rivertype"
+)
+
+const (
+	// KindLook is the kind of the messages that this package puts itself, with the incident as their key. It is always a hint.
+	KindLook = "look"
+
+	// MaxBody bounds a message's body, a step's body and an outcome, in bytes.
+	MaxBody = 8 << 20
+
+	maxName = 1 << 10 // bytes of a kind, a key, an incident or a delivery id
+)
+
+// Config says where the inbox is and how much it does at once. Zero values take the defaults that are given here.
+type Config struct {
+	Path           string        // the SQLite file; its directory must exist, and Path+".lock" is kept beside it
+	StepWorkers    int           // steps that run at once: 16
+	MessageWorkers int           // keys that are handled at once: 16
+	Hints          []string      // kinds whose messages only say "look again", besides KindLook
+	Grace          time.Duration // how long Run waits for handlers before it cancels them, and then again: 10 s
+	Logger         *slog.Logger  // none: nothing is logged
+}
+
+// Inbox is an open inbox. Its methods may be called from any goroutine.
+type Inbox struct {
+	config    Config
+	db        *sql.DB
+	lock      *os.File
+	queue     *river.Client[*sql.Tx] // inserts only; each Run has a client of its own that works
+	hints     map[string]bool
+	recovered string
+
+	mu      sync.Mutex
+	running *worker // the Run in progress
+}
+
+// Open takes the inbox at config.Path, or fails with ErrLocked while another engine has it. Steps that a dead engine left
+// running are taken back: a repeatable one is queued again, any other is lost, and its incident gets a look.
+// ctx bounds the opening only.
+func Open(ctx context.Context, config Config) (_ *Inbox, err error) {
+	if config.Path == "" {
+		return nil, errors.New("open inbox: no path")
+	}
+	config = config.withDefaults()
+	lock, existed, err := lockFile(config.Path + ".lock")
+	if err != nil {
+		return nil, fmt.Errorf("open inbox: %w", err)
+	}
+	in := &Inbox{config: config, lock: lock, hints: map[string]bool{KindLook: true}}
+	defer func() {
+		if err != nil {
+			_ = in.Close()
+		}
+	}()
+	for _, kind := range config.Hints {
+		in.hints[kind] = true
+	}
+	in.db, in.recovered, err = openDatabase(ctx, config.Path, existed, config.Logger)
+	if err != nil {
+		return nil, fmt.Errorf("open inbox: %w", err)
+	}
+	in.queue, err = river.NewClient(riversqlite.New(in.db), &river.Config{Hooks: timersAreAvailable(), Logger: config.Logger})
+	if err != nil {
+		return nil, fmt.Errorf("open inbox: prepare queue: %w", err)
+	}
+	if err := in.takeBack(ctx); err != nil {
+		return nil, fmt.Errorf("open inbox: %w", err)
+	}
+	return in, nil
+}
+
+func (c Config) withDefaults() Config {
+	if c.StepWorkers <= 0 {
+		c.StepWorkers = 16
+	}
+	if c.MessageWorkers <= 0 {
+		c.MessageWorkers = 16
+	}
+	if c.Grace <= 0 {
+		c.Grace = 10 * time.Second
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// Recovered says in one sentence what was lost if Open found the database damaged or gone, and is empty otherwise.
+// After a loss the caller asks git and the hub what the inbox would have known.
+func (in *Inbox) Recovered() string { return in.recovered }
+
+// Close gives the file and the lock back. It is called after Run has returned.
+func (in *Inbox) Close() error {
+	var errs []error
+	if in.db != nil {
+		errs = append(errs, in.db.Close())
+	}
+	errs = append(errs, in.lock.Close())
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("close inbox: %w", err)
+	}
+	return nil
+}
+
+// timersAreAvailable keeps a job with a future time in River's state "available", as River does for its own short retries.
+// In "scheduled" it would wait for the elected leader's scheduler, which looks every 5 s and, after a kill, only once the
+// dead leader's term has run out. River fetches an available job no earlier than its time.
+func timersAreAvailable() []rivertype.Hook {
+	return []rivertype.Hook{river.HookInsertBeginFunc(func(_ context.Context, job *rivertype.JobInsertParams) error {
+		job.State = rivertype.JobStateAvailable
+		return nil
+	})}
+}
+
+const (
+	messageQueue = "messages"
+	stepQueue    = "steps"
+)
+
+// wakeArgs is the trigger for messages: at At, Key has something due.
+type wakeArgs struct {
+	Key string `json:"key"`
+	At  int64  `json:"at"` // Unix milliseconds
+}
+
+func (wakeArgs) Kind() string                 { return "wake" }
+func (wakeArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: messageQueue} }
+
+// stepArgs is the trigger for a step: at At, the step of that attempt key is ready.
+type stepArgs struct {
+	Key string `json:"key"`
+	At  int64  `json:"at"` // Unix milliseconds
+}
+
+func (stepArgs) Kind() string                 { return "step" }
+func (stepArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: stepQueue} }
+
+// trigger adds a River job for the time that args name.
+func (in *Inbox) trigger(ctx context.Context, tx *sql.Tx, args river.JobArgs, at int64) error {
+	if _, err := in.queue.InsertTx(ctx, tx, args, &river.InsertOpts{ScheduledAt: time.UnixMilli(at)}); err != nil {
+		return fmt.Errorf("queue trigger: %w", err)
+	}
+	return nil
+}
+
+// write runs f in a transaction that is on disk when write returns nil. After an error of the commit itself it is unknown
+// whether the transaction took place, so whatever f does must bear being done again.
+func (in *Inbox) write(ctx context.Context, f func(tx *sql.Tx) error) error {
+	tx, err := in.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	if err := f(tx); err != nil {
+		return errors.Join(err, rollback(tx))
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// rollback has nothing to add when the transaction has ended already, as it does when its context ends.
+func rollback(tx *sql.Tx) error {
+	if err := tx.Rollback(); err != nil && !errors.Is(err, sql.ErrTxDone) {
+		return fmt.Errorf("roll back: %w", err)
+	}
+	return nil
+}
+
+func checkName(what, name string) error {
+	if name == "" || len(name) > maxName {
+		return fmt.Errorf("%s has %d bytes, want 1 to %d", what, len(name), maxName)
+	}
+	return nil
+}
+
+// checkBody returns what is stored for a body: JSON, and null for none.
+func checkBody(body json.RawMessage) (json.RawMessage, error) {
+	if len(body) == 0 {
+		return json.RawMessage("null"), nil
+	}
+	if len(body) > MaxBody {
+		return nil, fmt.Errorf("body has %d bytes, want at most %d", len(body), MaxBody)
+	}
+	if !json.Valid(body) {
+		return nil, errors.New("body is not JSON")
+	}
+	return body, nil
+}
+
+// backoff is the wait after the given number of failures in a row: 250 ms, doubled each time, at most one minute.
+func backoff(failures int) time.Duration {
+	const first, most = 250 * time.Millisecond, time.Minute
+	if failures > 8 {
+		return most
+	}
+	return min(first<<max(failures-1, 0), most)
+}

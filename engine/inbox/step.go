@@ -1,0 +1,251 @@
+package inbox
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Step is one run of a command.
+type Step struct {
+	Key        string          // the attempt key, chosen by the caller: one run for ever
+	Incident   string          // who is told of the end, by a look
+	Repeatable bool            // running it again does no harm
+	Body       json.RawMessage // what to run; JSON, at most MaxBody bytes
+}
+
+// StepState says how far a step has come.
+type StepState string
+
+// A step goes from queued to running to one of the three ends; a repeatable one may go back to queued.
+const (
+	StepQueued    StepState = "queued"    // will be started
+	StepRunning   StepState = "running"   // was started and has no outcome yet
+	StepEnded     StepState = "ended"     // has an outcome
+	StepLost      StepState = "lost"      // was started, and nobody can say how it went
+	StepCancelled StepState = "cancelled" // will not be started (again); with no Starts it had no effect at all
+)
+
+// StepRecord is what is known about a step. Times are in UTC, and zero if it has not come to that.
+type StepRecord struct {
+	Step
+	State   StepState
+	Starts  int             // how often RunStep was called
+	Outcome json.RawMessage // what RunStep returned, if State is StepEnded
+	Queued  time.Time       // when StartStep was called
+	Started time.Time       // when RunStep was last called
+	Ended   time.Time       // when State became ended, lost or cancelled
+}
+
+// StartStep queues s and returns; the step and its place in the queue are on disk. A second call with a known key does
+// nothing, whatever became of the first, also after Forget.
+func (in *Inbox) StartStep(ctx context.Context, s Step) error {
+	body, err := checkBody(s.Body)
+	if err := errors.Join(err, checkName("attempt key", s.Key), checkName("incident", s.Incident)); err != nil {
+		return fmt.Errorf("start step: %w", err)
+	}
+	now := time.Now().UnixMilli()
+	repeatable := map[bool]string{false: "0", true: "1"}[s.Repeatable]
+	err = in.write(ctx, func(tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, `
+			INSERT INTO step (key, incident, repeatable, body, sum, state, ready, queued_at)
+			SELECT ?1, ?2, ?3, ?4, ?5, 'queued', ?6, ?6 WHERE NOT EXISTS (SELECT 1 FROM spent WHERE key = ?1)
+			ON CONFLICT (key) DO NOTHING`,
+			s.Key, s.Incident, s.Repeatable, []byte(body), checksum(s.Key, s.Incident, repeatable, body), now)
+		if err != nil {
+			return err
+		}
+		added, err := result.RowsAffected()
+		if err != nil || added == 0 {
+			return err
+		}
+		return in.trigger(ctx, tx, stepArgs{Key: s.Key, At: now}, now)
+	})
+	if err != nil {
+		return fmt.Errorf("start step %q of %q: %w", s.Key, s.Incident, err)
+	}
+	return nil
+}
+
+// CancelStep ends a queued step as cancelled, with a look for its incident. A running one has its context cancelled with
+// ErrCancelled as the cause, and what RunStep then returns decides; should the engine die first, a repeatable step is not
+// run again. A step that has ended, or that the inbox does not know, is left alone.
+func (in *Inbox) CancelStep(ctx context.Context, key string) error {
+	now := time.Now()
+	err := in.write(ctx, func(tx *sql.Tx) error {
+		var incident string
+		err := tx.QueryRowContext(ctx, `
+			UPDATE step SET state = 'cancelled', cancel = 1, ended_at = ? WHERE key = ? AND state = 'queued' RETURNING incident`,
+			now.UnixMilli(), key).Scan(&incident)
+		if errors.Is(err, sql.ErrNoRows) {
+			_, err := tx.ExecContext(ctx, "UPDATE step SET cancel = 1 WHERE key = ? AND state = 'running'", key)
+			return err
+		}
+		if err != nil {
+			return err
+		}
+		return in.insertLook(ctx, tx, incident, now)
+	})
+	if err != nil {
+		return fmt.Errorf("cancel step %q: %w", key, err)
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.running != nil {
+		in.running.cancelStep(key)
+	}
+	return nil
+}
+
+// Steps returns what is known about the incident's steps, in the order in which they were queued.
+func (in *Inbox) Steps(ctx context.Context, incident string) ([]StepRecord, error) {
+	rows, err := in.db.QueryContext(ctx, `
+		SELECT key, repeatable, body, state, starts, outcome, queued_at, started_at, ended_at
+		FROM step WHERE incident = ? ORDER BY rowid`, incident)
+	if err != nil {
+		return nil, fmt.Errorf("read steps of %q: %w", incident, err)
+	}
+	defer rows.Close()
+	var records []StepRecord
+	for rows.Next() {
+		record := StepRecord{Step: Step{Incident: incident}}
+		var body, outcome []byte
+		var queued, started, ended int64
+		if err := rows.Scan(&record.Key, &record.Repeatable, &body, &record.State, &record.Starts, &outcome,
+			&queued, &started, &ended); err != nil {
+			return nil, fmt.Errorf("read steps of %q: %w", incident, err)
+		}
+		record.Body, record.Outcome = body, outcome
+		record.Queued, record.Started, record.Ended = fromMilli(queued), fromMilli(started), fromMilli(ended)
+		records = append(records, record)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read steps of %q: %w", incident, err)
+	}
+	return records, nil
+}
+
+func fromMilli(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// Forget drops everything about the incident's steps but their keys. It refuses while one of them is queued or running.
+func (in *Inbox) Forget(ctx context.Context, incident string) error {
+	err := in.write(ctx, func(tx *sql.Tx) error {
+		var open int
+		if err := tx.QueryRowContext(ctx,
+			"SELECT count(*) FROM step WHERE incident = ? AND state IN ('queued', 'running')", incident).Scan(&open); err != nil {
+			return err
+		}
+		if open > 0 {
+			return fmt.Errorf("%d of its steps are queued or running", open)
+		}
+		if _, err := tx.ExecContext(ctx, "INSERT INTO spent SELECT key FROM step WHERE incident = ?", incident); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "DELETE FROM step WHERE incident = ?", incident)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("forget incident %q: %w", incident, err)
+	}
+	return nil
+}
+
+// beginStep moves a step from queued to running. Only the caller that is told true may run it.
+func (in *Inbox) beginStep(ctx context.Context, key string, now int64) (s Step, starts int, begun bool, err error) {
+	s.Key = key
+	var body []byte
+	err = in.db.QueryRowContext(ctx, `
+		UPDATE step SET state = 'running', starts = starts + 1, started_at = ?1
+		WHERE key = ?2 AND state = 'queued' AND ready <= ?1 RETURNING incident, repeatable, body, starts`, now, key).
+		Scan(&s.Incident, &s.Repeatable, &body, &starts)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return Step{}, 0, false, nil
+	case err != nil:
+		return Step{}, 0, false, fmt.Errorf("begin step %q: %w", key, err)
+	}
+	s.Body = body
+	return s, starts, true, nil
+}
+
+// endStep stores the outcome together with a look for the incident.
+func (in *Inbox) endStep(ctx context.Context, s Step, outcome json.RawMessage) error {
+	now := time.Now()
+	err := in.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `
+			UPDATE step SET state = 'ended', outcome = ?, outcome_sum = ?, ended_at = ? WHERE key = ? AND state = 'running'`,
+			[]byte(outcome), checksum(s.Key, "", "", outcome), now.UnixMilli(), s.Key)
+		if err != nil {
+			return err
+		}
+		return in.insertLook(ctx, tx, s.Incident, now)
+	})
+	if err != nil {
+		return fmt.Errorf("store outcome of step %q: %w", s.Key, err)
+	}
+	return nil
+}
+
+// giveUpStep takes back a step that was started and has no outcome. It becomes queued after pause if it may be repeated and
+// nobody has cancelled it; otherwise cancelled or lost, with a look for the incident.
+func (in *Inbox) giveUpStep(ctx context.Context, s Step, pause time.Duration) error {
+	now := time.Now()
+	ready := ceilMilli(now.Add(pause))
+	err := in.write(ctx, func(tx *sql.Tx) error {
+		var state StepState
+		err := tx.QueryRowContext(ctx, `
+			UPDATE step SET
+				state = CASE WHEN repeatable = 0 THEN 'lost' WHEN cancel = 1 THEN 'cancelled' ELSE 'queued' END,
+				ended_at = CASE WHEN repeatable = 1 AND cancel = 0 THEN 0 ELSE ?1 END,
+				ready = ?2
+			WHERE key = ?3 AND state = 'running' RETURNING state`, now.UnixMilli(), ready, s.Key).Scan(&state)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			return nil // an earlier try was committed although its answer was an error
+		case err != nil:
+			return err
+		case state == StepQueued:
+			return in.trigger(ctx, tx, stepArgs{Key: s.Key, At: ready}, ready)
+		}
+		return in.insertLook(ctx, tx, s.Incident, now)
+	})
+	if err != nil {
+		return fmt.Errorf("take back step %q: %w", s.Key, err)
+	}
+	return nil
+}
+
+// takeBack gives up every step that is marked running although nothing runs.
+func (in *Inbox) takeBack(ctx context.Context) error {
+	rows, err := in.db.QueryContext(ctx, "SELECT key, incident FROM step WHERE state = 'running'")
+	if err != nil {
+		return fmt.Errorf("find steps left running: %w", err)
+	}
+	defer rows.Close()
+	var left []Step
+	for rows.Next() {
+		var s Step
+		if err := rows.Scan(&s.Key, &s.Incident); err != nil {
+			return fmt.Errorf("find steps left running: %w", err)
+		}
+		left = append(left, s)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return fmt.Errorf("find steps left running: %w", err)
+	}
+	for _, s := range left {
+		if err := in.giveUpStep(ctx, s, 0); err != nil {
+			return err
+		}
+		in.config.Logger.Warn("took back a step that was left running", "step", s.Key, "incident", s.Incident)
+	}
+	return nil
+}
