@@ -9,19 +9,14 @@
 //
 // Nothing is stored on a 4xx answer. A 503 asks the source to send the same again; Put may therefore see an alert twice.
 //
-// # alertmanager
+// alertmanager: the webhook of Prometheus Alertmanager, version "4" (https://prometheus.io/docs/alerting/latest/configuration/).
+// One notification is one alert. Its group key is a digest of receiver and groupKey, so every replica of a cluster names the
+// problem alike; its name is the alertname that the members share, or their distinct names in order. A notification that
+// max_alerts truncated is never taken as resolved, since its status speaks only of the members it shows. Unknown fields
+// are ignored. What a workload can write (labels, annotations, links) never makes a notification fail, since Alertmanager does
+// not repeat what was answered 4xx: it is cleaned, cut or left out, and the annotation "pullbook.cut" counts what was left out.
 //
-// The webhook of Prometheus Alertmanager, version "4" (https://prometheus.io/docs/alerting/latest/configuration/#webhook_config).
-// One notification is one alert. Its group key is a digest of the receiver and the groupKey, so every replica of an
-// Alertmanager cluster names the problem alike. Its name is the alertname that the members share, or the distinct names
-// in order. A notification that max_alerts truncated is never taken as resolved, since its status speaks only of the
-// members it shows. Fields that a newer Alertmanager adds are ignored. What a workload can write (labels, annotations, links) never
-// makes a notification fail, since Alertmanager does not repeat what was answered 4xx: it is cleaned, cut or
-// left out, and the annotation "pullbook.cut" counts the entries that were left out.
-//
-// # generic
-//
-// One JSON object, or a list of 1 to 250 of them, for tools that have no format of their own here:
+// generic: one JSON object, or a list of 1 to 250 of them, for tools that have no format of their own here:
 //
 //	{
 //	  "name":        "DiskFull",                   required: one line of at most 256 bytes
@@ -37,8 +32,6 @@
 // Any other field is refused by its name, and so is null: a field that is not known is left out. Without a group the
 // fingerprint tells problems apart; without both, the name and all labels do. The message that resolves a problem must
 // carry what told it apart when it fired.
-//
-// # Text
 //
 // All text is foreign and stays foreign; this package only bounds it. Values keep newlines and tabs; every other control
 // character, every bidirectional override and every byte that is not UTF-8 becomes U+FFFD. A value above 4 KiB ends in

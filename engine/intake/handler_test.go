@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/pullbook/pullbook/engine/incident"
 )
@@ -168,7 +169,13 @@ func (u unread) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-func TestBodyIsReadOnlyForTheRightToken(t *testing.T) {
+func TestBodyIsReadOnlyForTheRightTokenAndSize(t *testing.T) {
+	large := httptest.NewRequest(http.MethodPost, "/alerts/generic", unread{t})
+	large.Header.Set("Authorization", "Bearer "+secret)
+	large.ContentLength = MaxBody + 1
+	if w := serve(t, (&store{}).config(), large); w.Code != http.StatusRequestEntityTooLarge {
+		t.Errorf("%d", w.Code)
+	}
 	r := httptest.NewRequest(http.MethodPost, "/alerts/generic", unread{t})
 	if w := serve(t, (&store{}).config(), r); w.Code != http.StatusUnauthorized {
 		t.Errorf("%d", w.Code)
@@ -234,6 +241,32 @@ func TestABugAnswers500AndTheNextRequestIsServed(t *testing.T) {
 	}
 }
 
+// deadlines is a writer that records the deadlines set for reading.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	set []time.Time
+}
+
+func (d *deadlines) SetReadDeadline(t time.Time) error {
+	d.set = append(d.set, t)
+	return nil
+}
+
+// Left in place, the deadline for the body would end the context that Put is given.
+func TestTheDeadlineOfTheBodyEndsBeforePut(t *testing.T) {
+	w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+	s := &store{fail: func(incident.Alert) error {
+		if len(w.set) != 2 || w.set[0].IsZero() || !w.set[1].IsZero() {
+			t.Errorf("deadlines %v", w.set)
+		}
+		return nil
+	}}
+	NewHandler(s.config()).ServeHTTP(w, post("/alerts/generic", `{"name":"A"}`))
+	if w.Code != http.StatusAccepted {
+		t.Errorf("%d", w.Code)
+	}
+}
+
 type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
@@ -248,8 +281,7 @@ func TestABodyThatStopsIsAskedForAgain(t *testing.T) {
 	}
 }
 
-// Over a real connection: the deadline for the body must not end the context that Put is given, and a small body
-// that unpacks to a large one is not unpacked.
+// Over real connections, more at once than are read at once; and a small body that unpacks to a large one.
 func TestOverAConnection(t *testing.T) {
 	s := &store{}
 	c := s.config()
@@ -294,7 +326,7 @@ func TestOverAConnection(t *testing.T) {
 	}
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
-	if _, err := z.Write(make([]byte, 1<<24)); err != nil || z.Close() != nil {
+	if _, err := z.Write(make([]byte, 2*MaxBody)); err != nil || z.Close() != nil {
 		t.Fatal(err)
 	}
 	if status := send(&packed, "gzip"); status != http.StatusUnsupportedMediaType {
