@@ -1,0 +1,34 @@
+// Package step performs one attempt of one step: it runs it, bounds it and redacts it.
+//
+// Words:
+//
+//   - A Job is one attempt: the resolved Work, its deadline, the alert, and the pinned files of the ledger that it uses.
+//   - The attempt's directory is made for one attempt below Config.Dir and removed when the attempt has ended. A program
+//     starts in its sub-directory work, where the pinned files lie; TMPDIR is its sub-directory tmp.
+//   - A capture is what is kept of an endless stream: its head, its tail, its size and the digest of the whole.
+//   - A needle is one spelling of a secret; the veil finds needles in whatever is about to leave and covers them.
+//
+// Flow:
+//
+//	Job ─ check ─ secrets by name ─ attempt's directory ─┬─ exec    a program, in its own process group
+//	                                                     ├─ http    one request
+//	                                                     └─ probe   the same request until a condition holds
+//	Outcome ─ veil(log, error, facts; output with a secret in it is refused) ─ caller
+//
+// Run never returns an error: whatever happens is an Outcome. Its conclusion is TimedOut when the step's own time was
+// over and Cancelled when the caller's context ended first; Unknown only for a changing HTTP request that was sent and
+// got no readable answer, since nobody can tell whether it took effect.
+//
+// Foreign text, which is the alert, reaches a program through files, standard input and a few checked environment
+// variables, never through its arguments and never through a shell.
+//
+// What it does not do: decide whether a step may start, retry, remember anything between attempts, or write to git. Manual
+// steps are performed by people and are refused here. It is no sandbox: a program has the rights of the engine's user. A
+// program that leaves its process group (setsid) is out of reach of the group's kill; on Linux such strays are looked
+// for by their environment and killed when an attempt is timed out or cancelled, but a program that also clears its
+// environment escapes. Strays of a successful attempt live on: starting a daemon may be the step's purpose. When the
+// engine itself is killed, Linux kills the program that it started, but not what that program started in turn.
+//
+// Redaction is the last net, not a licence to print secrets: a program can always write a secret in a spelling that
+// no list foresees.
+package step

@@ -1,0 +1,213 @@
+package step
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// exec runs a program. Its facts are exit_status (a number, or what ended it), executable (a host's absolute path, or
+// ./ and the path in the ledger), executable_sha256, and where they apply strays_killed and left_behind.
+func (a *attempt) exec(ctx stepContext, w runbook.Exec, secrets []secret) (res result) {
+	if err := checkPins(a.job.Files, a.job.Pins); err != nil {
+		return failed("%w", err)
+	}
+	p, err := a.scratch.place()
+	if err != nil {
+		return failed("%w", err)
+	}
+	defer func() {
+		if err := removeTree(p.dir); err != nil {
+			a.facts["left_behind"] = err.Error()
+		}
+	}()
+	cmd, err := a.command(p, w, secrets)
+	if err != nil {
+		return failed("%w", err)
+	}
+	if file, ok := cmd.Stdin.(*os.File); ok {
+		defer file.Close()
+	}
+	if !a.job.HasOutput {
+		res = a.supervise(ctx, p, cmd, []sink{{into: a.log, from: []*io.Writer{&cmd.Stdout, &cmd.Stderr}}})
+		a.noteCut("log", a.log)
+		return res
+	}
+	stdout := newCapture(a.cfg.OutputLimit, a.veil.margin)
+	res = a.supervise(ctx, p, cmd, []sink{
+		{into: stdout, from: []*io.Writer{&cmd.Stdout}},
+		{into: a.log, from: []*io.Writer{&cmd.Stderr}},
+	})
+	a.noteCut("stdout", stdout)
+	res = a.withStdout(res, stdout)
+	a.noteCut("log", a.log)
+	return res
+}
+
+// withStdout makes the standard output of a program that succeeded the step's output. Of one that did not, it is
+// something to read: it goes to the log.
+func (a *attempt) withStdout(res result, stdout *capture) result {
+	if res.conclusion == runbook.Succeeded {
+		data, whole := stdout.all()
+		output, err := a.asOutput("standard output", data, whole)
+		if err == nil {
+			res.output = output
+			return res
+		}
+		res = failed("%w", err)
+	}
+	if stdout.size > 0 {
+		fmt.Fprintf(a.log, "\n[standard output]\n%s", stdout.start())
+	}
+	return res
+}
+
+// command prepares the directory, the environment and the standard input of a program.
+func (a *attempt) command(p place, w runbook.Exec, secrets []secret) (*exec.Cmd, error) {
+	if len(w.Command) == 0 {
+		return nil, errors.New("the command is empty")
+	}
+	if err := p.materialise(a.job.Files); err != nil {
+		return nil, err
+	}
+	file, err := a.program(p, w.Command[0])
+	if err != nil {
+		return nil, err
+	}
+	if a.facts["executable_sha256"], err = digestFile(file); err != nil {
+		return nil, err
+	}
+	alert := ""
+	if len(a.job.Alert) > 0 {
+		if alert, err = p.write("alert.json", a.job.Alert); err != nil {
+			return nil, err
+		}
+	}
+	env, err := a.environment(p, w, secrets, alert)
+	if err != nil {
+		return nil, err
+	}
+	cmd := &exec.Cmd{Path: file, Args: w.Command, Dir: p.work, Env: env, SysProcAttr: ownGroup()}
+	stdin := alert
+	if w.Stdin != "" {
+		if stdin, err = p.write("stdin", []byte(w.Stdin)); err != nil {
+			return nil, err
+		}
+	}
+	// A file, so that a program that does not read it keeps nobody waiting.
+	if stdin != "" {
+		f, err := os.Open(stdin)
+		if err != nil {
+			return nil, fmt.Errorf("open the step's standard input: %w", err)
+		}
+		cmd.Stdin = f
+	}
+	return cmd, nil
+}
+
+// program finds the file to run. A name with a slash that is neither absolute nor a file of the ledger is refused: it
+// would depend on where the engine was started.
+func (a *attempt) program(p place, name string) (string, error) {
+	a.facts["executable"] = name
+	if rel, ok := strings.CutPrefix(name, "./"); ok {
+		f, given := a.job.Files[rel]
+		if !given {
+			return "", fmt.Errorf("run %s: it is not among the step's files", name)
+		}
+		if !f.Exec {
+			return "", fmt.Errorf("run %s: it is not executable in the ledger", name)
+		}
+		return filepath.Join(p.work, filepath.FromSlash(rel)), nil
+	}
+	if strings.Contains(name, "/") && !filepath.IsAbs(name) {
+		return "", fmt.Errorf("run %q: want a name, an absolute path, or ./ and a path in the ledger", name)
+	}
+	file, err := exec.LookPath(name)
+	if err != nil {
+		return "", fmt.Errorf("find the program: %w", err)
+	}
+	a.facts["executable"] = file
+	return file, nil
+}
+
+func digestFile(name string) (string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return "", fmt.Errorf("read the program: %w", err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", fmt.Errorf("read the program: %w", err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// environment is, with the later winning: what the host gives, TMPDIR, the step's own, its secrets, the engine's.
+func (a *attempt) environment(p place, w runbook.Exec, secrets []secret, alert string) ([]string, error) {
+	var env []string
+	for _, name := range a.cfg.EnvAllow {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	env = append(env, "TMPDIR="+p.tmp)
+	for name, value := range w.Env {
+		if name == "" || strings.Contains(name, "=") || strings.HasPrefix(name, reservedPrefix) {
+			return nil, fmt.Errorf("environment variable %q: the name is empty, holds =, or starts with %s", name, reservedPrefix)
+		}
+		env = append(env, name+"="+value)
+	}
+	for _, s := range secrets {
+		env = append(env, s.name+"="+s.value)
+	}
+	env = append(env,
+		"PULLBOOK_INCIDENT="+a.job.Incident,
+		"PULLBOOK_STEP="+a.job.Step,
+		"PULLBOOK_ATTEMPT="+strconv.Itoa(a.job.Attempt),
+		"PULLBOOK_KEY="+a.job.Key,
+		mark(p.dir))
+	if alert != "" {
+		env = append(env, "PULLBOOK_ALERT_FILE="+alert)
+		env = append(env, safeAlert(a.job.Alert)...)
+	}
+	return env, nil
+}
+
+// mark is the variable by which everything that an attempt started can be told from the rest of the host.
+func mark(dir string) string { return reservedPrefix + "DIR=" + dir }
+
+// safeWord is what a name or an id looks like that no program and no shell takes for anything else.
+var safeWord = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$`)
+
+// safeAlert gives the alert's name, source, status and fingerprint as variables, each only if it is a safe word.
+func safeAlert(alert json.RawMessage) []string {
+	var says struct {
+		Name, Source, Status, Fingerprint string
+	}
+	if json.Unmarshal(alert, &says) != nil {
+		return nil
+	}
+	var env []string
+	add := func(name, value string) {
+		if safeWord.MatchString(value) {
+			env = append(env, reservedPrefix+"ALERT_"+name+"="+value)
+		}
+	}
+	add("NAME", says.Name)
+	add("SOURCE", says.Source)
+	add("STATUS", says.Status)
+	add("FINGERPRINT", says.Fingerprint)
+	return env
+}
