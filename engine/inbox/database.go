@@ -57,6 +57,9 @@ CREATE TABLE IF NOT EXISTS seen (id TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHO
 CREATE INDEX IF NOT EXISTS seen_by_time ON seen (at);
 `
 
+// minPage is the smallest page of SQLite in bytes: it takes a shorter file for a new database.
+const minPage = 512
+
 // errDamaged marks findings of this package's own checks.
 var errDamaged = errors.New("database is damaged")
 
@@ -64,9 +67,9 @@ var errDamaged = errors.New("database is damaged")
 // expected means that an inbox has been opened here before, so that a missing file is a loss and not a first start.
 func openDatabase(ctx context.Context, path string, expected bool, log *slog.Logger) (db *sql.DB, recovered string, err error) {
 	opened := time.Now()
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	if file, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || err == nil && file.Size() < minPage {
 		if expected {
-			recovered = fmt.Sprintf("database %s was missing", path)
+			recovered = fmt.Sprintf("database %s was missing or empty", path)
 		}
 		// A log without its database would be played into the fresh file.
 		moved, err := moveAside(path, opened)
@@ -74,7 +77,7 @@ func openDatabase(ctx context.Context, path string, expected bool, log *slog.Log
 			return nil, "", err
 		}
 		if moved != "" {
-			recovered = fmt.Sprintf("database %s was missing; its write-ahead log is kept as %s-wal", path, moved)
+			recovered = fmt.Sprintf("database %s was missing or empty; what was left is kept as %s*", path, moved)
 		}
 	}
 	db, err = connect(ctx, path)
@@ -108,22 +111,32 @@ func moveAside(path string, now time.Time) (string, error) {
 	return moved, nil
 }
 
-// connect opens, checks and migrates. One connection serves everything: SQLite has one writer at a time, and readers that
-// share it never see a lock error.
-func connect(ctx context.Context, path string) (_ *sql.DB, err error) {
+// dial prepares one connection with the given synchronous mode. SQLite has one writer at a time, so a pool of more than one
+// would only wait for itself. "full" syncs each commit to disk. "normal" leaves that to the next full commit or checkpoint:
+// a power cut may take back the last of such commits, in order and whole, but nothing that a full one came after.
+func dial(path, synchronous string) (*sql.DB, error) {
 	query := url.Values{"_txlock": {"immediate"}, "_pragma": {
-		"busy_timeout(10000)", "cell_size_check(1)", "journal_mode(wal)", "synchronous(full)", "trusted_schema(0)",
+		"busy_timeout(10000)", "cell_size_check(1)", "journal_mode(wal)", "synchronous(" + synchronous + ")", "trusted_schema(0)",
 	}}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+query.Encode())
 	if err != nil {
 		return nil, fmt.Errorf("open inbox database %s: %w", path, err)
+	}
+	db.SetMaxOpenConns(1)
+	return db, nil
+}
+
+// connect opens, checks and migrates.
+func connect(ctx context.Context, path string) (_ *sql.DB, err error) {
+	db, err := dial(path, "full")
+	if err != nil {
+		return nil, err
 	}
 	defer func() {
 		if err != nil {
 			_ = db.Close()
 		}
 	}()
-	db.SetMaxOpenConns(1)
 	if err := checkPages(ctx, db); err != nil {
 		return nil, fmt.Errorf("check inbox database %s: %w", path, err)
 	}

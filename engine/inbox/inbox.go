@@ -39,7 +39,8 @@ type Config struct {
 // Inbox is an open inbox. Its methods may be called from any goroutine.
 type Inbox struct {
 	config    Config
-	db        *sql.DB
+	db        *sql.DB // what callers and steps rely on: each commit is on disk
+	swift     *sql.DB // what may be taken back by a power cut, since it is made anew or done again: triggers and handled messages
 	lock      *os.File
 	queue     *river.Client[*sql.Tx] // inserts only; each Run has a client of its own that works
 	hints     map[string]bool
@@ -72,6 +73,9 @@ func Open(ctx context.Context, config Config) (_ *Inbox, err error) {
 	}
 	in.db, in.recovered, err = openDatabase(ctx, config.Path, existed, config.Logger)
 	if err != nil {
+		return nil, fmt.Errorf("open inbox: %w", err)
+	}
+	if in.swift, err = dial(config.Path, "normal"); err != nil {
 		return nil, fmt.Errorf("open inbox: %w", err)
 	}
 	in.queue, err = river.NewClient(riversqlite.New(in.db), &river.Config{Hooks: timersAreAvailable(), Logger: config.Logger})
@@ -107,8 +111,10 @@ func (in *Inbox) Recovered() string { return in.recovered }
 // Close gives the file and the lock back. It is called after Run has returned.
 func (in *Inbox) Close() error {
 	var errs []error
-	if in.db != nil {
-		errs = append(errs, in.db.Close())
+	for _, db := range []*sql.DB{in.swift, in.db} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
 	}
 	errs = append(errs, in.lock.Close())
 	if err := errors.Join(errs...); err != nil {
@@ -158,10 +164,10 @@ func (in *Inbox) trigger(ctx context.Context, tx *sql.Tx, args river.JobArgs, at
 	return nil
 }
 
-// write runs f in a transaction that is on disk when write returns nil. After an error of the commit itself it is unknown
+// write runs f in a transaction of db; if that is in.db, it is on disk when write returns nil. After an error of the commit itself it is unknown
 // whether the transaction took place, so whatever f does must bear being done again.
-func (in *Inbox) write(ctx context.Context, f func(tx *sql.Tx) error) error {
-	tx, err := in.db.BeginTx(ctx, nil)
+func write(ctx context.Context, db *sql.DB, f func(tx *sql.Tx) error) error {
+	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
