@@ -1,0 +1,226 @@
+package journal
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pullbook/pullbook/engine/incident"
+)
+
+// Error says why a journal is refused, and names the first file that is wrong.
+type Error struct {
+	Path string
+	Why  string
+}
+
+func (e *Error) Error() string { return e.Path + ": " + e.Why }
+
+// Decode reads the journal in dir, which is incident.ID.Dir. files are by their path in the ledger; those outside the
+// journal directory are not looked at. It returns the events and the head, or an *Error. A directory without events is an
+// error: every incident begins with one.
+func Decode(dir string, files map[string][]byte) ([]incident.Event, Head, error) {
+	names, err := index(dir, files)
+	if err != nil {
+		return nil, Head{}, err
+	}
+	events := make([]incident.Event, 0, len(names))
+	head := Head{}
+	for seq := 1; seq <= len(names); seq++ {
+		path, ok := names[seq]
+		if !ok {
+			return nil, Head{}, &Error{eventDir(dir), fmt.Sprintf("event %d is missing", seq)}
+		}
+		e, err := decodeEvent(dir, head, files[path])
+		if err != nil {
+			return nil, Head{}, &Error{path, err.Error()}
+		}
+		if want := Path(dir, e.Seq, e.Data.Kind()); want != path {
+			return nil, Head{}, &Error{path, "its content belongs into " + want}
+		}
+		events, head = append(events, e), Head{Seq: e.Seq, Sum: sum(files[path])}
+	}
+	return events, head, nil
+}
+
+var eventName = regexp.MustCompile(`^[0-9]{1,7}/([0-9]{6,9})-[a-z]+(-[a-z]+)*\.json$`)
+
+// index finds the event file of each sequence number. Among several wrong names it reports the one that sorts first.
+func index(dir string, files map[string][]byte) (map[int]string, error) {
+	names := map[int]string{}
+	var wrong *Error
+	report := func(path, why string) {
+		if wrong == nil || path < wrong.Path {
+			wrong = &Error{path, why}
+		}
+	}
+	for path := range files {
+		rest, ok := strings.CutPrefix(path, eventDir(dir))
+		if !ok {
+			continue
+		}
+		m := eventName.FindStringSubmatch(rest)
+		if m == nil {
+			report(path, "it is not the name of an event file")
+			continue
+		}
+		seq, err := strconv.Atoi(m[1])
+		if err != nil {
+			report(path, "its number cannot be read") // unreachable: at most nine digits
+			continue
+		}
+		if other, taken := names[seq]; taken {
+			report(max(path, other), fmt.Sprintf("there are two events %d", seq))
+			continue
+		}
+		names[seq] = path
+	}
+	if wrong != nil {
+		return nil, wrong
+	}
+	if len(names) == 0 {
+		return nil, &Error{eventDir(dir), "there is no event"}
+	}
+	return names, nil
+}
+
+// decodeEvent reads one event file that must follow head. Its errors are sentences about the file.
+func decodeEvent(dir string, head Head, b []byte) (incident.Event, error) {
+	var version struct{ Version *int }
+	if err := json.Unmarshal(b, &version); err != nil {
+		return incident.Event{}, fmt.Errorf("it is not JSON of an event: %w", err)
+	}
+	if version.Version == nil || *version.Version != Version {
+		return incident.Event{}, fmt.Errorf("its version is not %d, the only one that this program reads", Version)
+	}
+	var s stored
+	if err := strict(b, &s); err != nil {
+		return incident.Event{}, err
+	}
+	at, err := time.Parse(timeForm, s.Time)
+	switch {
+	case err != nil:
+		return incident.Event{}, fmt.Errorf("its time %q is not of the form %s", s.Time, timeForm)
+	case s.Seq != head.Seq+1:
+		return incident.Event{}, fmt.Errorf("it says that it is event %d, and event %d is due", s.Seq, head.Seq+1)
+	case s.Prev != head.Sum:
+		return incident.Event{}, fmt.Errorf("the chain is broken: it follows an event with another SHA-256 than event %d has", head.Seq)
+	}
+	data, err := decodeData(s.Kind, s.Data)
+	if err != nil {
+		return incident.Event{}, err
+	}
+	e := incident.Event{Seq: s.Seq, At: at, Data: data}
+	if err := belongs(dir, e); err != nil {
+		return incident.Event{}, err
+	}
+	again, err := encodeEvent(head, e)
+	if err != nil {
+		return incident.Event{}, fmt.Errorf("it cannot be written again: %w", err)
+	}
+	if !bytes.Equal(again, b) {
+		return incident.Event{}, errors.New("its bytes are not the canonical ones")
+	}
+	return e, nil
+}
+
+// belongs checks that a journal begins with the opening of the incident whose directory it lies in.
+func belongs(dir string, e incident.Event) error {
+	opened, ok := e.Data.(incident.Opened)
+	switch {
+	case !ok && e.Seq == 1:
+		return errors.New("a journal begins with the kind opened")
+	case !ok:
+		return nil
+	}
+	id, err := incident.ParseID(string(opened.ID))
+	if err != nil {
+		return err
+	}
+	if id.Dir() != dir {
+		return fmt.Errorf("it opens incident %s, which lives in %s", id, id.Dir())
+	}
+	return nil
+}
+
+// strict reads exactly one value with no unknown field.
+func strict(b []byte, into any) error {
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("something follows the event")
+	}
+	return nil
+}
+
+// as reads the data of one kind.
+func as[T incident.Data](raw []byte) (incident.Data, error) {
+	var data T
+	if err := strict(raw, &data); err != nil {
+		return nil, err
+	}
+	return data, nil
+}
+
+// decodeData knows every kind of event that there is.
+func decodeData(kind string, raw []byte) (incident.Data, error) {
+	switch kind {
+	case incident.Opened{}.Kind():
+		return as[incident.Opened](raw)
+	case incident.PullOpened{}.Kind():
+		return as[incident.PullOpened](raw)
+	case incident.AlertUpdated{}.Kind():
+		return as[incident.AlertUpdated](raw)
+	case incident.Acknowledged{}.Kind():
+		return as[incident.Acknowledged](raw)
+	case incident.GateOpened{}.Kind():
+		return as[incident.GateOpened](raw)
+	case incident.GateApproved{}.Kind():
+		return as[incident.GateApproved](raw)
+	case incident.GateRejected{}.Kind():
+		return as[incident.GateRejected](raw)
+	case incident.GateExpired{}.Kind():
+		return as[incident.GateExpired](raw)
+	case incident.CancelAsked{}.Kind():
+		return as[incident.CancelAsked](raw)
+	case incident.Mitigated{}.Kind():
+		return as[incident.Mitigated](raw)
+	case incident.Ended{}.Kind():
+		return as[incident.Ended](raw)
+	}
+	return decodeStep(kind, raw)
+}
+
+func decodeStep(kind string, raw []byte) (incident.Data, error) {
+	switch kind {
+	case incident.StepStarted{}.Kind():
+		return as[incident.StepStarted](raw)
+	case incident.StepEnded{}.Kind():
+		data, err := as[incident.StepEnded](raw)
+		if err != nil {
+			return nil, err
+		}
+		e, err := Normal(incident.Event{Data: data}) // the file holds the output indented; its value is the compact form
+		return e.Data, err
+	case incident.StepSkipped{}.Kind():
+		return as[incident.StepSkipped](raw)
+	case incident.StepBroken{}.Kind():
+		return as[incident.StepBroken](raw)
+	case incident.StepUnknown{}.Kind():
+		return as[incident.StepUnknown](raw)
+	case incident.StepByHand{}.Kind():
+		return as[incident.StepByHand](raw)
+	case incident.RetryAsked{}.Kind():
+		return as[incident.RetryAsked](raw)
+	}
+	return nil, fmt.Errorf("its kind %q is not known", kind)
+}

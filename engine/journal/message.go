@@ -1,0 +1,320 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pullbook/pullbook/engine/approval"
+	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// MessageFacts is what a commit message says beyond its events.
+type MessageFacts struct {
+	Incident incident.ID
+	Plan     runbook.Plan // for the risks of the steps
+}
+
+// subjectLength is the longest subject, in bytes.
+const subjectLength = 72
+
+// Message is the commit message for events that travel in one commit: the most telling event as the subject, the others
+// one a line, then the marks. It holds names of steps, fixed words, numbers and digests; of people's text it holds logins
+// in trailers, without a sign that would mention anybody. It never closes an issue.
+func Message(events []incident.Event, facts MessageFacts) string {
+	var b strings.Builder
+	first := telling(events)
+	if first < 0 {
+		b.WriteString("nothing was recorded\n")
+	} else {
+		b.WriteString(subject(events[first].Data) + "\n")
+	}
+	for i, e := range events {
+		if i == 0 && len(events) > 1 {
+			b.WriteString("\n")
+		}
+		if i != first {
+			b.WriteString(sentence(e.Data) + "\n")
+		}
+	}
+	b.WriteString("\n" + Marks(events, facts))
+	return b.String()
+}
+
+// telling is the index of the event that a reader of `git log --oneline` wants to see; the later of equals. -1 if none.
+func telling(events []incident.Event) int {
+	best, rank := -1, 0
+	for i, e := range events {
+		if r := weight(e.Data); r >= rank {
+			best, rank = i, r
+		}
+	}
+	return best
+}
+
+func weight(data incident.Data) int {
+	switch d := data.(type) {
+	case incident.Ended:
+		return 10
+	case incident.CancelAsked, incident.Opened:
+		return 9
+	case incident.StepUnknown:
+		return 8
+	case incident.GateRejected, incident.GateExpired:
+		return 7
+	case incident.StepStarted:
+		return 6
+	case incident.StepEnded:
+		if d.Conclusion != runbook.Succeeded {
+			return 5
+		}
+		return 3
+	case incident.StepBroken, incident.StepByHand, incident.RetryAsked:
+		return 5
+	case incident.GateOpened, incident.GateApproved:
+		return 4
+	case incident.Mitigated:
+		return 2
+	case incident.StepSkipped, incident.Acknowledged:
+		return 1
+	}
+	return 0
+}
+
+// subject is the sentence, cut to its bound by shortening the name of the step.
+func subject(data incident.Data) string {
+	s := sentence(data)
+	if len(s) <= subjectLength {
+		return s
+	}
+	name, rest, _ := strings.Cut(s, ": ")
+	room := subjectLength - len(rest) - len("...: ")
+	return name[:max(0, min(room, len(name)))] + "...: " + rest
+}
+
+// sentence says an event in fixed words.
+func sentence(data incident.Data) string {
+	if name := stepOf(data); name != "" {
+		return stepName(name) + ": " + stepSentence(data)
+	}
+	switch d := data.(type) {
+	case incident.Opened:
+		return "incident opened"
+	case incident.PullOpened:
+		return fmt.Sprintf("pull request %d recorded", d.Number)
+	case incident.AlertUpdated:
+		if d.Alert.Status == incident.ResolvedNow {
+			return "alert reported as resolved"
+		}
+		return "alert reported again"
+	case incident.Acknowledged:
+		return "a person has taken notice"
+	case incident.CancelAsked:
+		return "a person stopped the incident"
+	case incident.Mitigated:
+		return "mitigated: the problem is over"
+	case incident.Ended:
+		if d.End == incident.EndCancelled {
+			return "incident ended: cancelled"
+		}
+		return "incident ended: resolved"
+	}
+	return data.Kind()
+}
+
+func stepSentence(data incident.Data) string {
+	switch d := data.(type) {
+	case incident.GateOpened:
+		return fmt.Sprintf("waits for approval (round %d)", d.Round)
+	case incident.GateApproved:
+		return fmt.Sprintf("approved (votes: %d)", len(d.Votes))
+	case incident.GateRejected:
+		return "approval refused"
+	case incident.GateExpired:
+		return "not approved in time"
+	case incident.StepStarted:
+		if d.Work == runbook.KindManual {
+			return fmt.Sprintf("a person is asked to do it (attempt %d)", d.Attempt)
+		}
+		return fmt.Sprintf("about to run (attempt %d)", d.Attempt)
+	case incident.StepEnded:
+		return fmt.Sprintf("%s (attempt %d, %s)", conclusion(d.Conclusion), d.Attempt, seconds(d.Ended.Sub(d.Started)))
+	case incident.StepSkipped:
+		return "skipped"
+	case incident.StepBroken:
+		return "its values could not be worked out"
+	case incident.StepUnknown:
+		return fmt.Sprintf("nobody knows whether it happened (attempt %d)", d.Attempt)
+	case incident.StepByHand:
+		return "done by hand"
+	case incident.RetryAsked:
+		return fmt.Sprintf("a person asked to try again (round %d)", d.Round)
+	}
+	return data.Kind()
+}
+
+// stepOf is the name of the step that an event moves, or empty.
+func stepOf(data incident.Data) string {
+	switch d := data.(type) {
+	case incident.GateOpened:
+		return d.Step
+	case incident.GateApproved:
+		return d.Step
+	case incident.GateRejected:
+		return d.Step
+	case incident.GateExpired:
+		return d.Step
+	case incident.StepStarted:
+		return d.Step
+	case incident.StepEnded:
+		return d.Step
+	case incident.StepSkipped:
+		return d.Step
+	case incident.StepBroken:
+		return d.Step
+	case incident.StepUnknown:
+		return d.Step
+	case incident.StepByHand:
+		return d.Step
+	case incident.RetryAsked:
+		return d.Step
+	}
+	return ""
+}
+
+// seconds gives a tenth of a second below a minute and whole seconds above.
+func seconds(d time.Duration) string {
+	if d < time.Minute {
+		return fmt.Sprintf("%.1fs", max(0, d).Seconds())
+	}
+	return d.Round(time.Second).String()
+}
+
+func conclusion(c runbook.Conclusion) string {
+	known := []runbook.Conclusion{runbook.Succeeded, runbook.Failed, runbook.TimedOut, runbook.Cancelled, runbook.Unknown}
+	if !slices.Contains(known, c) {
+		return "ended"
+	}
+	return strings.ReplaceAll(string(c), "_", " ")
+}
+
+// Plain forms of what a message quotes. Anything else is left out of the message; the journal has it.
+var (
+	plainStep  = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+	plainLogin = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*(\[bot\])?$`)
+	plainHex   = regexp.MustCompile(`^[0-9a-f]{40,64}$`)
+	issueLike  = regexp.MustCompile(`(?i)^gh-[0-9]+$`) // GitHub would link it
+)
+
+func stepName(name string) string {
+	if !plainStep.MatchString(name) {
+		return "step"
+	}
+	return name
+}
+
+// Marks is the last paragraph of the message of a commit that holds events, a newline at its end: the format of version 1
+// that `git interpret-trailers` and audit read. Each step's trailers stand together.
+func Marks(events []incident.Event, facts MessageFacts) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Incident: %s\n", facts.Incident)
+	if n := len(events); n == 1 {
+		fmt.Fprintf(&b, "Event: %d\n", events[0].Seq)
+	} else if n > 1 {
+		fmt.Fprintf(&b, "Event: %d-%d\n", events[0].Seq, events[n-1].Seq)
+	}
+	var steps []string
+	for _, e := range events {
+		if name := stepOf(e.Data); name != "" && !slices.Contains(steps, name) {
+			steps = append(steps, name)
+		}
+	}
+	for _, name := range steps {
+		fmt.Fprintf(&b, "Step: %s\n", stepName(name))
+		if step, ok := facts.Plan.Step(name); ok {
+			fmt.Fprintf(&b, "Risk: %s\n", step.Risk)
+		}
+		for _, e := range events {
+			if stepOf(e.Data) == name {
+				b.WriteString(proofs(e.Data))
+			}
+		}
+	}
+	return b.String()
+}
+
+// proofs are the trailers of what an event rests on.
+func proofs(data incident.Data) string {
+	switch d := data.(type) {
+	case incident.GateApproved:
+		var b strings.Builder
+		for _, v := range d.Votes {
+			b.WriteString(approvedBy(v))
+		}
+		return b.String()
+	case incident.StepEnded:
+		if plainHex.MatchString(d.Evidence) {
+			return "Evidence-Sha256: " + d.Evidence + "\n"
+		}
+	}
+	return ""
+}
+
+func approvedBy(v approval.Vote) string {
+	who := fmt.Sprintf("(%d)", v.By.ID)
+	if plainLogin.MatchString(v.By.Login) && !issueLike.MatchString(v.By.Login) {
+		who = v.By.Login + " " + who
+	}
+	s := fmt.Sprintf("Approved-by: %s review %d", who, v.Review)
+	if plainHex.MatchString(v.Commit) {
+		s += " at " + v.Commit
+	}
+	return s + "\n"
+}
+
+// Range is what a commit message says about the events in its commit.
+type Range struct {
+	Incident    incident.ID
+	First, Last int // sequence numbers; both 0 when it holds no event
+}
+
+var marksForm = regexp.MustCompile(`^Incident: ([^\n]*)\n(?:Event: ([0-9]{1,9})(?:-([0-9]{1,9}))?\n)?`)
+
+// ParseRange reads the first marks of a commit message that Message wrote. Anything else is an error.
+func ParseRange(message string) (Range, error) {
+	marks := LastParagraph(message)
+	m := marksForm.FindStringSubmatch(marks)
+	if m == nil {
+		return Range{}, errors.New("the commit message has no trailer Incident: at the start of its last paragraph")
+	}
+	id, err := incident.ParseID(m[1])
+	if err != nil {
+		return Range{}, fmt.Errorf("trailer Incident: %w", err)
+	}
+	if m[2] == "" {
+		return Range{Incident: id}, nil
+	}
+	if m[3] == "" {
+		m[3] = m[2]
+	}
+	first, err := strconv.Atoi(m[2])
+	last, err2 := strconv.Atoi(m[3])
+	if err != nil || err2 != nil || first < 1 || first > last {
+		return Range{}, fmt.Errorf("trailer Event: %s to %s is no range of events", m[2], m[3])
+	}
+	return Range{Incident: id, First: first, Last: last}, nil
+}
+
+// LastParagraph is where the trailers of a commit message stand.
+func LastParagraph(message string) string {
+	i := strings.LastIndex(strings.TrimRight(message, "\n"), "\n\n")
+	if i < 0 {
+		return message
+	}
+	return message[i+2:]
+}

@@ -1,0 +1,81 @@
+package journal
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/pullbook/pullbook/engine/approval"
+	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+const sampleID = incident.ID("20261122-k3jq5zabcd")
+
+var sampleDir = sampleID.Dir()
+
+func clock(n int) time.Time {
+	return time.Date(2026, 11, 22, 3, 4, 5, 678*int(time.Millisecond), time.UTC).Add(time.Duration(n) * time.Second)
+}
+
+func alert() incident.Alert {
+	return incident.Alert{Name: "HighErrorRate", Source: "alertmanager", Status: incident.Firing, Fingerprint: "f00d", Group: "{}:{service=\"checkout\"}",
+		Labels:      map[string]string{"service": "checkout", "note": "<b>&\u2028@everyone closes #1"},
+		Annotations: map[string]string{}, StartsAt: clock(-60), URL: "https://prometheus.example/graph?a=1&b=2"}
+}
+
+func deed(id int64) incident.Deed {
+	return incident.Deed{By: approval.Person{ID: 583231, Login: "alice", Write: true, Teams: []string{"acme/sre"}}, Via: "comment", ID: id, At: clock(1), Words: "/ack\nlooking"}
+}
+
+func vote(review, by int64, login string) approval.Vote {
+	return approval.Vote{Review: review, By: approval.Person{ID: by, Login: login, Write: true}, Commit: "6f2a0c7a1a0f7ddf3b1f1c0a5b2f8b7c9d0e1f23", At: clock(2), Words: "/approve rollback"}
+}
+
+// everyKind returns one event of each kind, in the order of events.go.
+func everyKind() []incident.Event {
+	d := deed(31)
+	said := deed(32)
+	page := runbook.PageDigest([]byte("page"))
+	data := []incident.Data{
+		incident.Opened{ID: sampleID, Group: "{}:{service=\"checkout\"}", Alert: alert(), Runbook: "runbooks/checkout.cue", Why: "it answers the label service=checkout",
+			Commit: "6f2a0c7a1a0f7ddf3b1f1c0a5b2f8b7c9d0e1f23", Plan: PlanDigest(nil), Versions: map[string]string{"cue": "v0.17.1", "pullbook": "v0.1.0"}},
+		incident.PullOpened{Number: 12, URL: "https://github.com/acme/ops/pull/12"},
+		incident.AlertUpdated{Alert: alert()},
+		incident.Acknowledged{Deed: d},
+		incident.GateOpened{Step: "rollback", Round: 1, Page: page, Rule: runbook.Approval{From: []string{"acme/sre"}, Count: 2, Within: 15 * time.Minute}, Digest: page},
+		incident.GateApproved{Step: "rollback", Page: page, Votes: []approval.Vote{vote(1234, 583231, "alice"), vote(1240, 583232, "bob")}},
+		incident.GateRejected{Step: "rollback", Vote: vote(1250, 583233, "carol")},
+		incident.GateExpired{Step: "rollback"},
+		incident.StepStarted{Step: "rollback", Attempt: 1, Key: "20261122-k3jq5zabcd/rollback/1", Work: runbook.KindExec, Risk: runbook.RiskChange, Digest: page, Gate: page, Deadline: clock(300)},
+		incident.StepEnded{Step: "rollback", Attempt: 1, Conclusion: runbook.Succeeded, Started: clock(10), Ended: clock(14).Add(200 * time.Millisecond),
+			Output: json.RawMessage(`{"version":"1.4.1","errors":1.50,"html":"<a>\u003c"}`), Evidence: page,
+			Cut: []runbook.Cut{{Name: "stdout", Bytes: 1 << 33, SHA256: page}}, Facts: map[string]string{"exit": "0"}, Deed: &said},
+		incident.StepSkipped{Step: "scale", Why: "its when is false"},
+		incident.StepBroken{Step: "scale", Problem: "runbooks/checkout.cue:12:3: steps.scale: conflicting values"},
+		incident.StepUnknown{Step: "rollback", Attempt: 1},
+		incident.StepByHand{Step: "rollback", What: "turned it off at the console", Deed: d},
+		incident.RetryAsked{Step: "rollback", Round: 2, Deed: d},
+		incident.CancelAsked{Why: "wrong service", Deed: d},
+		incident.Mitigated{How: "every probe of the plan has passed"},
+		incident.Ended{End: incident.EndResolved},
+	}
+	return numbered(data)
+}
+
+func numbered(data []incident.Data) []incident.Event {
+	events := make([]incident.Event, len(data))
+	for i, d := range data {
+		events[i] = incident.Event{Seq: i + 1, At: clock(i), Data: d}
+	}
+	return events
+}
+
+func encoded(t testing.TB, events []incident.Event) (map[string][]byte, Head) {
+	t.Helper()
+	files, head, err := Encode(sampleDir, Head{}, events)
+	if err != nil {
+		t.Fatalf("encode: %v", err)
+	}
+	return files, head
+}
