@@ -1,0 +1,90 @@
+package cueval
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
+)
+
+// The exit statuses of the child. Go itself ends with 2 when it cannot get memory or a stack grows too deep.
+const (
+	exitDone    = 0
+	exitMemory  = 4
+	exitRequest = 5
+	exitFatal   = 2
+)
+
+// maxRequest and maxReply bound what parent and child send each other, in bytes.
+const (
+	maxRequest = 64 << 20
+	maxReply   = 32 << 20
+)
+
+// Child evaluates the one request that in holds, writes the reply to out, and returns the exit status of the process.
+// It is the whole life of a process: it limits the memory of the process, and ends it when there is too little.
+func Child(in io.Reader, out io.Writer) int {
+	var q childRequest
+	if err := json.NewDecoder(io.LimitReader(in, maxRequest)).Decode(&q); err != nil {
+		fmt.Fprintln(os.Stderr, "read the request:", err)
+		return exitRequest
+	}
+	confine(q)
+	stop := make(chan struct{})
+	defer close(stop)
+	go watchMemory(q.Memory, stop)
+	if err := json.NewEncoder(out).Encode(guarded(q)); err != nil {
+		fmt.Fprintln(os.Stderr, "write the reply:", err)
+		return exitRequest
+	}
+	return exitDone
+}
+
+// guarded answers, and turns a panic of CUE into an error: a runbook that makes it panic is wrong, not the engine.
+func guarded(q childRequest) (r childReply) {
+	defer func() {
+		if x := recover(); x != nil {
+			r = childReply{Error: fmt.Sprintf("the evaluation of %s panicked: %v", q.Query.Source.Runbook, x)}
+		}
+	}()
+	return answer(q)
+}
+
+// confine sets the limits that the process has over itself; limitProcess adds those of the system.
+func confine(q childRequest) {
+	if q.Memory == 0 {
+		return
+	}
+	debug.SetMemoryLimit(int64(q.Memory / 4 * 3)) // collect harder before the wall
+	debug.SetMaxStack(int(q.Memory / 2))
+	debug.SetTraceback("none")
+	limitProcess(q.Memory, q.CPU)
+}
+
+// watchMemory ends the process when it holds more memory than allowed. The system's limit alone would count what Go has
+// reserved but does not use, and does not exist everywhere.
+func watchMemory(most uint64, stop <-chan struct{}) {
+	if most == 0 {
+		return
+	}
+	samples := []metrics.Sample{
+		{Name: "/memory/classes/total:bytes"},
+		{Name: "/memory/classes/heap/released:bytes"},
+	}
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-tick.C:
+		}
+		metrics.Read(samples)
+		if samples[0].Value.Uint64()-samples[1].Value.Uint64() > most {
+			os.Exit(exitMemory)
+		}
+	}
+}

@@ -1,0 +1,29 @@
+// Package cueval turns CUE into plans: it is the only place that knows CUE.
+//
+// Words:
+//
+//   - A Source is the text of one runbook, and of pullbook.cue where the ledger has one.
+//   - The skeleton is what is known of each step before anything runs: kind, risk, needs, approval, timeout, retry.
+//   - An edge is a reference of one step to another. Edges come from the syntax tree, so they have the author's
+//     positions, and a reference behind a condition counts as much as a plain one.
+//   - The shape of a runbook is the runbook with every value taken as unknown, so that only the names are left. CUE does
+//     not look for misspelled fields in a value that is still incomplete; in the shape nothing is.
+//   - A trial is an evaluation with made-up outputs of the declared types. It shows type errors before anything ran.
+//   - The child is this program once more, started to evaluate one request and killed at a deadline or a memory limit:
+//     CUE cannot be cancelled, and ten lines of it can run for ever.
+//
+// Flow, in the child:
+//
+//	files ─ read (size, syntax, imports, unknown names) ─ graph (edges, names)
+//	      ─ shape & #Runbook ─ runbook & #Runbook ─ skeleton ─ order
+//	      ─ policy (after risks are filled in) ─ trial              = Plan or Problems     (Load, Vet)
+//	plan + alert + outputs ─ one fill of one fresh value            = Now of every step     (Resolve)
+//	                       ─ + an answer ─ until                    = yes or no             (Until)
+//	output ─ projected to the declared type ─ checked               = output to keep        (Output)
+//	alert ─ match of every runbook                                  = one runbook, and why  (Route)
+//
+// Every request is evaluated in a fresh CUE context, from the same bytes to the same answer. Files come from the request
+// alone: no disk, no registry, no environment; only CUE's own packages can be imported.
+//
+// The package starts no step, reads no clock to decide anything, and knows neither git nor GitHub.
+package cueval

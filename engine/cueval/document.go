@@ -1,0 +1,197 @@
+package cueval
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/cuecontext"
+	cuejson "cuelang.org/go/encoding/json"
+
+	"github.com/pullbook/pullbook/engine/runbook"
+	"github.com/pullbook/pullbook/schema"
+)
+
+// maxValue is the size of the largest JSON that enters an evaluation as one value, in bytes. CUE takes seconds for
+// megabytes of records.
+const maxValue = 256 << 10
+
+// document is one runbook in one fresh CUE context, evaluated without alert and outputs.
+type document struct {
+	ctx    *cue.Context
+	file   *ast.File
+	graph  *graph
+	edges  map[string][]edge // by the step they start in
+	def    cue.Value         // #Runbook
+	value  cue.Value         // the runbook & #Runbook
+	static cue.Value         // value & the risks & the policy
+	org    organisation
+}
+
+// open reads and evaluates a runbook. The problems are those that leave nothing to evaluate, or that later steps of
+// vet need not repeat; the document is nil if there is none.
+func open(src runbook.Source) (*document, []runbook.Problem) {
+	text, ok := src.Files[src.Runbook]
+	if !ok {
+		return nil, []runbook.Problem{{File: src.Runbook, Text: "there is no such file"}}
+	}
+	f, ps := read(src.Runbook, text)
+	if f == nil {
+		return nil, ps
+	}
+	ctx := cuecontext.New()
+	types := ctx.CompileBytes(schema.Runbook(), cue.Filename("schema/runbook.cue"))
+	org, orgProblems := readOrganisation(ctx, types, src.Files)
+	ps = append(ps, orgProblems...)
+	d := &document{ctx: ctx, file: f, org: org, def: types.LookupPath(cue.MakePath(cue.Def("#Runbook")))}
+	d.graph = readGraph(f)
+	ps = append(ps, d.shapeProblems()...)
+	closeTypes(f)
+	// The order decides: unified this way round, fields of an output that its type does not declare are refused.
+	d.value = ctx.BuildFile(f).Unify(d.def)
+	d.static = d.value
+	d.edges = d.edgesByStep()
+	return d, ps
+}
+
+func (d *document) shapeProblems() []runbook.Problem {
+	err := d.ctx.BuildFile(shape(d.file)).Unify(d.def).Validate()
+	return d.reporter().report(err)
+}
+
+func (d *document) reporter() reporter { return reporter{file: d.file, def: d.def} }
+
+// stepNames are the steps in the author's order, those included whose names are computed.
+func (d *document) stepNames() []string {
+	it, err := d.value.LookupPath(cue.ParsePath("steps")).Fields()
+	if err != nil {
+		return nil // reported by vet: there are no steps, or they are no struct
+	}
+	var names []string
+	for it.Next() {
+		names = append(names, it.Selector().Unquoted())
+	}
+	return names
+}
+
+func (d *document) edgesByStep() map[string][]edge {
+	out := map[string][]edge{}
+	var shared []edge
+	for _, e := range d.graph.edges {
+		if e.from == generated {
+			shared = append(shared, e)
+			continue
+		}
+		out[e.from] = append(out[e.from], e)
+	}
+	if len(shared) == 0 {
+		return out
+	}
+	for _, name := range d.stepNames() {
+		if _, written := d.graph.at[name]; written && !d.graph.patterns {
+			continue
+		}
+		for _, e := range shared {
+			if e.to != name {
+				out[name] = append(out[name], e)
+			}
+		}
+	}
+	return out
+}
+
+func (d *document) step(v cue.Value, name string) cue.Value {
+	return v.LookupPath(cue.MakePath(cue.Str("steps"), cue.Str(name)))
+}
+
+func field(v cue.Value, name string) cue.Value { return v.LookupPath(cue.MakePath(cue.Str(name))) }
+
+// applyPolicy fills in the risks, which policies look at, and unifies the policy with every step.
+func (d *document) applyPolicy(risks map[string]runbook.Risk) error {
+	if !d.org.policy.Exists() {
+		return nil
+	}
+	steps := map[string]fill{}
+	for name, risk := range risks {
+		text, err := json.Marshal(risk)
+		if err != nil {
+			return fmt.Errorf("write the risk of step %s: %w", name, err)
+		}
+		steps[name] = fill{"risk": text}
+	}
+	risked, err := d.filled(d.value, nil, steps)
+	if err != nil {
+		return err
+	}
+	d.static = risked.Unify(d.org.policy)
+	return nil
+}
+
+// fill is JSON by the name of a field.
+type fill map[string]json.RawMessage
+
+// filled returns v with the alert and with fields of its steps, all in one unification: a chain of them would keep the
+// memory of each. The JSON is read by CUE's own decoder, since encoding/json makes floats of all numbers.
+func (d *document) filled(v cue.Value, alert json.RawMessage, steps map[string]fill) (cue.Value, error) {
+	root := &ast.StructLit{}
+	if len(alert) > 0 && string(alert) != "null" {
+		x, err := extract("alert.json", alert)
+		if err != nil {
+			return cue.Value{}, err
+		}
+		root.Elts = append(root.Elts, &ast.Field{Label: ast.NewIdent("alert"), Value: x})
+	}
+	all := &ast.StructLit{}
+	for _, name := range slices.Sorted(maps.Keys(steps)) {
+		one := &ast.StructLit{}
+		for _, key := range slices.Sorted(maps.Keys(steps[name])) {
+			x, err := extract(name+"/"+key+".json", steps[name][key])
+			if err != nil {
+				return cue.Value{}, err
+			}
+			if key == "answer" {
+				x = ast.NewStruct("answer", x)
+				one.Elts = append(one.Elts, &ast.Field{Label: ast.NewIdent("probe"), Value: x})
+				continue
+			}
+			one.Elts = append(one.Elts, &ast.Field{Label: ast.NewIdent(key), Value: x})
+		}
+		all.Elts = append(all.Elts, &ast.Field{Label: ast.NewString(name), Value: one})
+	}
+	root.Elts = append(root.Elts, &ast.Field{Label: ast.NewIdent("steps"), Value: all})
+	return v.Unify(d.ctx.BuildExpr(root)), nil
+}
+
+func extract(name string, text []byte) (ast.Expr, error) {
+	if len(text) > maxValue {
+		return nil, fmt.Errorf("read %s: has %d bytes; at most %d are read", name, len(text), maxValue)
+	}
+	x, err := cuejson.Extract(name, text)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	return x, nil
+}
+
+// place returns where the author wrote what a path leads to.
+func (d *document) place(p ...string) runbook.Problem {
+	f, depth := fieldOf(d.file, p)
+	out := runbook.Problem{File: d.file.Filename, Path: strings.Join(p, ".")}
+	if f == nil {
+		return out
+	}
+	pos := f.Pos()
+	if depth == len(p) && len(p) > 2 && f.Value.Pos().IsValid() {
+		pos = f.Value.Pos()
+	}
+	out.Line, out.Column = pos.Line(), pos.Column()
+	return out
+}
+
+// planName is the name of a runbook: its file's, without the ending.
+func planName(file string) string { return strings.TrimSuffix(path.Base(file), ".cue") }

@@ -1,0 +1,53 @@
+package cueval
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// longest is the longest time that a runbook may name: a step that waits for more than a year is a mistake.
+const longest = 366 * 24 * time.Hour
+
+// parseDuration reads a #Duration of the schema, such as 1m30s or 2d. It reports false for what is no such text, and
+// for more than longest.
+func parseDuration(s string) (time.Duration, bool) {
+	var sum time.Duration
+	for s != "" {
+		digits := strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' })
+		if digits <= 0 || digits > 12 {
+			return 0, false
+		}
+		n, err := strconv.ParseInt(s[:digits], 10, 64)
+		if err != nil {
+			return 0, false
+		}
+		s = s[digits:]
+		unit, length := unitOf(s)
+		if length == 0 || n > int64(longest/unit) {
+			return 0, false
+		}
+		sum += time.Duration(n) * unit
+		if sum > longest {
+			return 0, false
+		}
+		s = s[length:]
+	}
+	return sum, sum >= 0
+}
+
+func unitOf(s string) (unit time.Duration, length int) {
+	switch {
+	case strings.HasPrefix(s, "ms"):
+		return time.Millisecond, 2
+	case strings.HasPrefix(s, "s"):
+		return time.Second, 1
+	case strings.HasPrefix(s, "m"):
+		return time.Minute, 1
+	case strings.HasPrefix(s, "h"):
+		return time.Hour, 1
+	case strings.HasPrefix(s, "d"):
+		return 24 * time.Hour, 1
+	}
+	return 0, 0
+}

@@ -1,0 +1,209 @@
+package cueval
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// Config says how evaluations run.
+type Config struct {
+	Child  []string      // argv of a process that calls Child, such as the engine's own executable and eval-child
+	Wall   time.Duration // how long one evaluation may take; 0 means 2 s
+	Memory uint64        // how much memory one evaluation may hold, in bytes; 0 means 256 MiB
+}
+
+// Evaluator evaluates CUE in child processes. It can be used from many goroutines; at most one child for each processor
+// runs at a time, the others wait.
+type Evaluator struct {
+	child  []string
+	wall   time.Duration
+	memory uint64
+	slots  chan struct{}
+}
+
+// New makes an evaluator. It starts nothing.
+func New(c Config) *Evaluator {
+	e := &Evaluator{child: slices.Clone(c.Child), wall: c.Wall, memory: c.Memory, slots: make(chan struct{}, runtime.NumCPU())}
+	if e.wall <= 0 {
+		e.wall = 2 * time.Second
+	}
+	if e.memory == 0 {
+		e.memory = 256 << 20
+	}
+	return e
+}
+
+// Route finds the runbook for an alert among files: all of runbooks/*.cue, and pullbook.cue where there is one. A
+// runbook that is wrong, or cannot be evaluated in time, is a problem of the route and matches nothing. Without any
+// match it is runbooks/triage.cue if that is there and right, else none.
+func (e *Evaluator) Route(ctx context.Context, files map[string][]byte, alert json.RawMessage) (runbook.Route, error) {
+	r, err := e.run(ctx, childRequest{Op: opRoute, Files: files, Value: alert})
+	if err == nil {
+		return r.Route, r.err()
+	}
+	if !stopped(err) {
+		return runbook.Route{}, fmt.Errorf("route the alert: %w", err)
+	}
+	return e.routeWithout(ctx, files, alert)
+}
+
+// routeWithout finds the files that stop an evaluation, each in a child of its own, and routes among the others.
+func (e *Evaluator) routeWithout(ctx context.Context, files map[string][]byte, alert json.RawMessage) (runbook.Route, error) {
+	good := map[string][]byte{}
+	if text, ok := files[organisationFile]; ok {
+		good[organisationFile] = text
+	}
+	var bad []runbook.Problem
+	for _, name := range runbooksOf(files) {
+		src := sourceOf(files, name)
+		_, err := e.run(ctx, childRequest{Op: opRoute, Files: src.Files, Value: alert})
+		switch {
+		case err == nil:
+			good[name] = files[name]
+		case stopped(err):
+			bad = append(bad, runbook.Problem{File: name, Text: err.Error()})
+		default:
+			return runbook.Route{}, fmt.Errorf("route the alert: %w", err)
+		}
+	}
+	r, err := e.run(ctx, childRequest{Op: opRoute, Files: good, Value: alert})
+	if err != nil {
+		return runbook.Route{}, fmt.Errorf("route the alert: %w", err)
+	}
+	r.Route.Problems = tidy(append(r.Route.Problems, bad...))
+	return r.Route, r.err()
+}
+
+func stopped(err error) bool { return errors.Is(err, ErrDeadline) || errors.Is(err, ErrMemory) }
+
+// Load checks a runbook in every way there is and makes a plan of it, without alert and outputs. With problems there is
+// no plan; the error is about the evaluation itself.
+func (e *Evaluator) Load(ctx context.Context, src runbook.Source) (runbook.Plan, []runbook.Problem, error) {
+	r, err := e.run(ctx, childRequest{Op: opLoad, Query: runbook.Query{Source: src}})
+	if err == nil {
+		err = r.err()
+	}
+	if err != nil {
+		return runbook.Plan{}, nil, fmt.Errorf("load %s: %w", src.Runbook, err)
+	}
+	return r.Plan, r.Problems, nil
+}
+
+// Resolve says what each step of the plan is now. It returns a *SourceError if the source makes no plan.
+func (e *Evaluator) Resolve(ctx context.Context, q runbook.Query) (runbook.Plan, error) {
+	r, err := e.run(ctx, childRequest{Op: opResolve, Query: q})
+	if err == nil {
+		err = r.err()
+	}
+	if err != nil {
+		return runbook.Plan{}, fmt.Errorf("resolve %s: %w", q.Source.Runbook, err)
+	}
+	if len(r.Now) != len(r.Plan.Steps) {
+		return runbook.Plan{}, fmt.Errorf("resolve %s: %d steps, %d resolutions", q.Source.Runbook, len(r.Plan.Steps), len(r.Now))
+	}
+	for i := range r.Plan.Steps {
+		r.Plan.Steps[i].Now = r.Now[i]
+	}
+	return r.Plan, nil
+}
+
+// Until says whether the condition of a probe holds for an answer {status, headers, body}. It returns an *OutputError
+// if the answer is not of the type that the probe declares, or the condition cannot be decided with it.
+func (e *Evaluator) Until(ctx context.Context, q runbook.Query, step string, answer json.RawMessage) (bool, error) {
+	r, err := e.run(ctx, childRequest{Op: opUntil, Query: q, Step: step, Value: answer})
+	if err == nil {
+		err = r.err()
+	}
+	if err != nil {
+		return false, fmt.Errorf("decide the probe %s: %w", step, err)
+	}
+	return r.Holds, nil
+}
+
+// Output checks what a step put out against the type that the step declares, and returns the declared fields of it as
+// JSON, at most 256 KiB. It returns an *OutputError for another type.
+func (e *Evaluator) Output(ctx context.Context, q runbook.Query, step string, output json.RawMessage) (json.RawMessage, error) {
+	r, err := e.run(ctx, childRequest{Op: opOutput, Query: q, Step: step, Value: output})
+	if err == nil {
+		err = r.err()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("check the output of %s: %w", step, err)
+	}
+	return r.Output, nil
+}
+
+// run starts a child for one request and waits for its reply.
+func (e *Evaluator) run(ctx context.Context, q childRequest) (childReply, error) {
+	if len(e.child) == 0 {
+		return childReply{}, errors.New("start the evaluator: no command is configured")
+	}
+	q.Memory, q.CPU = e.memory, uint64(e.wall/time.Second+1)*uint64(max(2, runtime.NumCPU()))
+	in, err := json.Marshal(q)
+	if err != nil {
+		return childReply{}, fmt.Errorf("write the request: %w", err)
+	}
+	if len(in) > maxRequest {
+		return childReply{}, fmt.Errorf("write the request: has %d bytes; at most %d are read", len(in), maxRequest)
+	}
+	select {
+	case e.slots <- struct{}{}:
+	case <-ctx.Done():
+		return childReply{}, fmt.Errorf("wait for the evaluator: %w", ctx.Err())
+	}
+	defer func() { <-e.slots }()
+	timed, cancel := context.WithTimeoutCause(ctx, e.wall, ErrDeadline)
+	defer cancel()
+	c := exec.CommandContext(timed, e.child[0], e.child[1:]...)
+	c.Env = []string{} // nothing is inherited: neither tokens nor the variables that change CUE
+	detach(c)
+	c.WaitDelay = time.Second
+	c.Stdin = bytes.NewReader(in)
+	out, notes := &bounded{most: maxReply}, &bounded{most: 64 << 10}
+	c.Stdout, c.Stderr = out, notes
+	if err := c.Run(); err != nil {
+		return childReply{}, e.cause(timed, c, err, notes)
+	}
+	var r childReply
+	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+		return childReply{}, fmt.Errorf("read the reply of the evaluator: %w", err)
+	}
+	return r, nil
+}
+
+// cause says why a child did not end well.
+func (e *Evaluator) cause(ctx context.Context, c *exec.Cmd, err error, notes *bounded) error {
+	switch {
+	case c.ProcessState == nil:
+		return fmt.Errorf("start the evaluator %s: %w", e.child[0], err)
+	case errors.Is(context.Cause(ctx), ErrDeadline), outOfTime(c):
+		return fmt.Errorf("%w: more than %v", ErrDeadline, e.wall)
+	case ctx.Err() != nil:
+		return fmt.Errorf("evaluate: %w", ctx.Err())
+	case c.ProcessState.ExitCode() == exitMemory, c.ProcessState.ExitCode() == exitFatal:
+		return fmt.Errorf("%w: more than %d MiB", ErrMemory, e.memory>>20)
+	}
+	return fmt.Errorf("evaluate: %w: %.200q", err, notes.String())
+}
+
+// bounded keeps what a child writes, and stops it when that is too much.
+type bounded struct {
+	bytes.Buffer
+	most int
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.Len()+len(p) > b.most {
+		return 0, fmt.Errorf("the evaluator wrote more than %d bytes", b.most)
+	}
+	return b.Buffer.Write(p)
+}

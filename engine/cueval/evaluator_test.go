@@ -1,0 +1,188 @@
+package cueval
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pullbook/pullbook/engine/runbook"
+	"github.com/pullbook/pullbook/runbooks"
+)
+
+// inChild makes an evaluator whose child is this test binary.
+func inChild(t testing.TB, c Config) *Evaluator {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Child = []string{exe, "eval-child"}
+	if c.Wall == 0 {
+		c.Wall = 30 * time.Second // the machine may be busy; tests of the deadline set their own
+	}
+	return New(c)
+}
+
+const checkoutAlert = `{"name": "CheckoutErrors", "source": "alertmanager", "status": "firing", "fingerprint": "f", "group": "g",
+	"labels": {"service": "checkout"}, "annotations": {"base_url": "http://127.0.0.1:1"}}`
+
+func checkoutQuery() runbook.Query {
+	src := runbook.Source{Runbook: "runbooks/checkout.cue", Files: runbooks.Files()}
+	return runbook.Query{Source: src, Alert: json.RawMessage(checkoutAlert), Ended: map[string]runbook.Ended{
+		"errors":  {Conclusion: runbook.Succeeded, Output: json.RawMessage(`{"error_rate": 0.5, "requests": 3}`)},
+		"version": {Conclusion: runbook.Succeeded, Output: json.RawMessage(`{"current": "v2", "previous": "v1"}`)},
+	}}
+}
+
+// TestChild asks every question through a child.
+func TestChild(t *testing.T) {
+	e, ctx := inChild(t, Config{}), t.Context()
+	q := checkoutQuery()
+	plan, ps, err := e.Load(ctx, q.Source)
+	if err != nil || len(ps) > 0 || len(plan.Steps) != 5 {
+		t.Fatalf("load: %v, %v, %d steps", err, ps, len(plan.Steps))
+	}
+	plan, err = e.Resolve(ctx, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := plan.Step("rollback")
+	if s.Now.Status != runbook.StatusReady || s.Now.Work.HTTP == nil || s.Now.Work.HTTP.Body != `{"to":"v1"}` {
+		t.Errorf("rollback is %+v", s.Now)
+	}
+	ok, err := e.Until(ctx, q, "recovered", json.RawMessage(`{"status": 200, "headers": {}, "body": {"error_rate": 0}}`))
+	if err != nil || !ok {
+		t.Errorf("until: %v, %v", ok, err)
+	}
+	out, err := e.Output(ctx, q, "errors", json.RawMessage(`{"error_rate": 1, "requests": 3, "more": 1}`))
+	if err != nil || string(out) != `{"error_rate":1,"requests":3}` {
+		t.Errorf("output: %s, %v", out, err)
+	}
+	r, err := e.Route(ctx, q.Source.Files, q.Alert)
+	if err != nil || r.Runbook != "runbooks/checkout.cue" || len(r.Problems) > 0 {
+		t.Errorf("route: %+v, %v", r, err)
+	}
+}
+
+// TestChildErrors shows that the types of errors survive the way from the child.
+func TestChildErrors(t *testing.T) {
+	e, ctx := inChild(t, Config{}), t.Context()
+	q := checkoutQuery()
+	var wrong *OutputError
+	if _, err := e.Output(ctx, q, "errors", json.RawMessage(`{"error_rate": "x"}`)); !errors.As(err, &wrong) || wrong.Step != "errors" {
+		t.Errorf("a wrong output gives %v", err)
+	}
+	if _, err := e.Until(ctx, q, "recovered", json.RawMessage(`{"status": "x"}`)); !errors.As(err, &wrong) {
+		t.Errorf("a wrong answer gives %v", err)
+	}
+	q.Source.Files["runbooks/checkout.cue"] = []byte("title: 1\n")
+	var source *SourceError
+	if _, err := e.Resolve(ctx, q); !errors.As(err, &source) || len(source.Problems) == 0 {
+		t.Errorf("a wrong runbook gives %v", err)
+	}
+	if _, _, err := New(Config{}).Load(ctx, q.Source); err == nil {
+		t.Error("an evaluator without a command loads")
+	}
+	if _, _, err := New(Config{Child: []string{"/nowhere"}}).Load(ctx, q.Source); err == nil {
+		t.Error("an evaluator without a program loads")
+	}
+	gone, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, _, err := e.Load(gone, q.Source); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled load gives %v", err)
+	}
+	big := runbook.Source{Runbook: "runbooks/a.cue", Files: map[string][]byte{"runbooks/a.cue": make([]byte, maxRequest)}}
+	if _, _, err := e.Load(ctx, big); err == nil {
+		t.Error("a request without bounds is sent")
+	}
+}
+
+// bombs are small files that take CUE for ever, or all memory. Those that CUE refuses by itself are wrong runbooks.
+func bombs() map[string]string {
+	laughs := "_n0: [\"x\",\"x\",\"x\",\"x\",\"x\",\"x\",\"x\",\"x\",\"x\",\"x\"]\n"
+	doubled, product := "_n0: \"xxxxxxxxxx\"\n", "_n0: 99999999999999999999\n"
+	disjunction := "_x: _\n"
+	for i := 1; i < 40; i++ {
+		if i < 10 {
+			laughs += fmt.Sprintf("_n%d: [%s]\n", i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("_n%d,", i-1), 10), ","))
+		}
+		if i < 25 {
+			disjunction += fmt.Sprintf("_x: {a%d: 1} | {b%d: 1}\n", i, i)
+		}
+		doubled += fmt.Sprintf("_n%d: _n%d + _n%d\n", i, i-1, i-1)
+		product += fmt.Sprintf("_n%d: _n%d * _n%d\n", i, i-1, i-1)
+	}
+	good := "title: \"t\"\nsteps: a: manual: task: \"x\"\n"
+	return map[string]string{
+		"laughs":      "title: \"t\"\nsteps: a: http: {url: \"x\", method: \"POST\", body: _n9}\n" + laughs,
+		"doubling":    good + doubled,
+		"squaring":    good + product,
+		"disjunction": good + disjunction,
+		"range":       "import \"list\"\n" + good + "_x: [for a in list.Range(0, 100000, 1) for b in list.Range(0, 100000, 1) {a*b}]\n",
+		"repeat":      "import \"strings\"\n" + good + "_x: strings.Repeat(\"x\", 4000000000)\n",
+		"lists":       "import \"list\"\n" + good + "_x: list.Repeat([1], 1000000000)\n",
+		"power":       "import \"math\"\n" + good + "_x: math.Pow(10, 100000000)\n",
+		"regexp":      good + "_x: =~\"((a{0,500}){0,500}){0,500}\" & \"aaaa\"\n",
+		"deep":        good + "_x: " + strings.Repeat("{a:", 50000) + "1" + strings.Repeat("}", 50000) + "\n",
+		"brackets":    good + "_x: " + strings.Repeat("[", 100000) + strings.Repeat("]", 100000) + "\n",
+		"self":        good + "_l: {n: int, c: _l}\n",
+	}
+}
+
+// TestBombs loads every bomb under the real limits, while a good runbook is loaded again and again beside them.
+func TestBombs(t *testing.T) {
+	const wall = 2 * time.Second
+	hostile, good := inChild(t, Config{Wall: wall}), inChild(t, Config{})
+	var stoppedByLimits sync.Map
+	t.Run("all", func(t *testing.T) {
+		for name, text := range bombs() {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				src := runbook.Source{Runbook: "runbooks/b.cue", Files: map[string][]byte{"runbooks/b.cue": []byte(text)}}
+				start := time.Now()
+				_, ps, err := hostile.Load(t.Context(), src)
+				// The time includes the wait for a processor among the other bombs.
+				if took := time.Since(start); took > time.Duration(len(bombs()))*(wall+2*time.Second) {
+					t.Errorf("took %v", took)
+				}
+				switch {
+				case stopped(err):
+					stoppedByLimits.Store(name, err.Error())
+				case err != nil:
+					t.Errorf("stopped with %v", err)
+				}
+				t.Logf("%v, %d problems", err, len(ps))
+			})
+			t.Run(name+" beside a good one", func(t *testing.T) {
+				t.Parallel()
+				if _, ps, err := good.Load(t.Context(), checkoutQuery().Source); err != nil || len(ps) > 0 {
+					t.Errorf("the good runbook: %v, %v", err, ps)
+				}
+			})
+		}
+	})
+	for _, name := range []string{"laughs", "range", "doubling"} {
+		if _, ok := stoppedByLimits.Load(name); !ok {
+			t.Errorf("%s was not stopped by a limit", name)
+		}
+	}
+}
+
+// TestRouteWithBomb routes although one of the runbooks cannot be evaluated.
+func TestRouteWithBomb(t *testing.T) {
+	files := runbooks.Files()
+	files["runbooks/bomb.cue"] = []byte(bombs()["laughs"] + "match: name: \"CheckoutErrors\"\n")
+	r, err := inChild(t, Config{Wall: 2 * time.Second}).Route(t.Context(), files, json.RawMessage(checkoutAlert))
+	if err != nil || r.Runbook != "runbooks/checkout.cue" {
+		t.Fatalf("route: %+v, %v", r, err)
+	}
+	if len(r.Problems) != 1 || r.Problems[0].File != "runbooks/bomb.cue" {
+		t.Errorf("problems: %v", r.Problems)
+	}
+}

@@ -1,0 +1,144 @@
+package cueval
+
+import (
+	"fmt"
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// organisationFile is where a ledger keeps what holds for all of its runbooks.
+const organisationFile = "pullbook.cue"
+
+// organisation is what pullbook.cue says. The zero value is a ledger without one.
+type organisation struct {
+	command      []string
+	policy       cue.Value  // {steps: {[...]: ...}}; does not exist if there is none
+	readCommands [][]string // nil: exec may say read freely
+	restricted   bool       // readCommands was written, be it empty
+}
+
+// readOrganisation reads pullbook.cue. A mistake in it is a problem of every runbook, since no runbook may go without
+// the policy that was meant.
+func readOrganisation(ctx *cue.Context, types cue.Value, files map[string][]byte) (organisation, []runbook.Problem) {
+	text, ok := files[organisationFile]
+	if !ok {
+		return organisation{}, nil
+	}
+	f, ps := read(organisationFile, text)
+	if f == nil {
+		return organisation{}, ps
+	}
+	def := types.LookupPath(cue.MakePath(cue.Def("#Organisation")))
+	ps = append(ps, organisationNames(f, def)...)
+	ps = append(ps, policyNames(ctx, types, f)...)
+	raw := ctx.BuildFile(f)
+	v := raw.Unify(def)
+	r := reporter{file: f, def: def}
+	ps = append(ps, r.report(v.Validate(cue.Final()))...)
+	var org organisation
+	for _, name := range []string{"command", "readCommands"} {
+		x := field(v, name)
+		if !x.Exists() {
+			continue
+		}
+		err := x.Validate(cue.Concrete(true))
+		if err == nil && name == "command" {
+			err = x.Decode(&org.command)
+		} else if err == nil {
+			org.restricted = true
+			err = x.Decode(&org.readCommands)
+		}
+		ps = append(ps, r.report(err)...)
+	}
+	// Unified with the definition the policy would be closed, and then closed against every field that it does not name.
+	if p := field(raw, "policy"); p.Exists() {
+		org.policy = p
+	}
+	return org, tidy(ps)
+}
+
+// organisationNames refuses unknown fields from the syntax tree, where no incomplete value can hide them.
+func organisationNames(f *ast.File, def cue.Value) (ps []runbook.Problem) {
+	known := fieldNames(def)
+	eachField(f.Decls, func(x *ast.Field, name string) {
+		if hidden(name) {
+			return
+		}
+		for _, k := range known {
+			if k == name {
+				return
+			}
+		}
+		p := problemAt(x.Pos(), name, fmt.Sprintf("unknown field %q", name))
+		p.Hint = didYouMean(name, known)
+		ps = append(ps, p)
+	})
+	return ps
+}
+
+func eachField(decls []ast.Decl, do func(x *ast.Field, name string)) {
+	for _, d := range decls {
+		if x, ok := d.(*ast.Field); ok {
+			name, written := labelName(x.Label)
+			if !written {
+				name = "["
+			}
+			do(x, name)
+		}
+	}
+}
+
+// policyNames refuses what a policy cannot say: steps of its own, and fields that no step has. A rule about a
+// misspelled field would hold for nothing, and nobody would see it.
+func policyNames(ctx *cue.Context, types cue.Value, f *ast.File) (ps []runbook.Problem) {
+	def := types.LookupPath(cue.MakePath(cue.Def("#Runbook")))
+	rule := func(x *ast.Field, name string) {
+		if name != "[" {
+			p := problemAt(x.Pos(), "policy.steps."+name, "a policy speaks of all steps, not of one")
+			p.Hint = "write [_]: or a pattern of names, such as [=~\"^db_\"]:"
+			ps = append(ps, p)
+			return
+		}
+		one := &ast.Field{Label: named(x.Pos(), "rule"), Value: shapeValue(x.Value, []string{"steps", "rule"})}
+		steps := &ast.Field{Label: named(x.Pos(), "steps"), Value: &ast.StructLit{Elts: []ast.Decl{one}}}
+		err := ctx.BuildFile(&ast.File{Filename: f.Filename, Decls: []ast.Decl{steps}}).Unify(def).Validate()
+		for _, p := range (reporter{file: f, def: def}).report(err) {
+			p.Path = "policy." + strings.Replace(p.Path, "steps.rule", "steps", 1)
+			ps = append(ps, p)
+		}
+	}
+	eachField(f.Decls, func(x *ast.Field, name string) {
+		if s, ok := x.Value.(*ast.StructLit); ok && name == "policy" {
+			eachField(s.Elts, func(y *ast.Field, name string) {
+				if t, ok := y.Value.(*ast.StructLit); ok && name == "steps" {
+					eachField(t.Elts, rule)
+				}
+			})
+		}
+	})
+	return ps
+}
+
+// mayRead reports whether a command may call itself read.
+func (o organisation) mayRead(command []string) bool {
+	if !o.restricted {
+		return true
+	}
+	for _, prefix := range o.readCommands {
+		if len(prefix) > len(command) {
+			continue
+		}
+		same := true
+		for i, word := range prefix {
+			same = same && command[i] == word
+		}
+		if same {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,30 @@
+package cueval
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// beyond is what the process may reserve beyond what it may use, in bytes: Go's own tables and stacks.
+const beyond = 128 << 20
+
+// limitProcess sets the system's limits. Failing to set one is no reason to stop: the parent's deadline and the watch
+// over the memory hold without them.
+func limitProcess(memory, cpu uint64) {
+	set := func(what int, to uint64) { _ = syscall.Setrlimit(what, &syscall.Rlimit{Cur: to, Max: to}) }
+	set(syscall.RLIMIT_DATA, memory+beyond)
+	set(syscall.RLIMIT_CPU, cpu)
+	set(syscall.RLIMIT_CORE, 0)
+}
+
+// detach puts the child into a process group of its own, which is killed as a whole, and ties its life to ours.
+func detach(c *exec.Cmd) {
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }
+}
+
+// outOfTime reports whether the system ended the process because it had used up its processor time.
+func outOfTime(c *exec.Cmd) bool {
+	s, ok := c.ProcessState.Sys().(syscall.WaitStatus)
+	return ok && s.Signaled() && s.Signal() == syscall.SIGXCPU
+}

@@ -1,0 +1,109 @@
+package cueval
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// The errors that say how an evaluation was stopped. The runbook is then as good as wrong: it would stop again.
+var (
+	ErrDeadline = errors.New("evaluation took too long")
+	ErrMemory   = errors.New("evaluation took too much memory")
+)
+
+// SourceError says that a plan was asked of a runbook that has problems.
+type SourceError struct {
+	Problems []runbook.Problem // never empty, sorted by place
+}
+
+func (e *SourceError) Error() string {
+	lines := make([]string, len(e.Problems))
+	for i, p := range e.Problems {
+		lines[i] = p.String()
+	}
+	return "the runbook is wrong: " + strings.Join(lines, "\n")
+}
+
+// OutputError says that what a step put out, or what a probe was answered, is not of the declared type.
+type OutputError struct {
+	Step    string
+	Problem string // place, problem and hint on one line
+}
+
+func (e *OutputError) Error() string { return e.Problem }
+
+// The operations of the child.
+const (
+	opLoad    = "load"
+	opResolve = "resolve"
+	opUntil   = "until"
+	opOutput  = "output"
+	opRoute   = "route"
+)
+
+// childRequest is what the child reads: one JSON value.
+type childRequest struct {
+	Op     string            `json:"op"`
+	Query  runbook.Query     `json:"query,omitzero"` // load takes its source alone
+	Step   string            `json:"step,omitempty"`
+	Value  json.RawMessage   `json:"value,omitempty"` // answer or output
+	Files  map[string][]byte `json:"files,omitempty"` // of route
+	Memory uint64            `json:"memory"`          // bytes
+	CPU    uint64            `json:"cpu"`             // seconds
+}
+
+// childReply is what the child writes: one JSON value.
+type childReply struct {
+	Plan     runbook.Plan         `json:"plan,omitzero"`
+	Now      []runbook.Resolution `json:"now,omitempty"` // of the plan's steps, in order; the plan's own form leaves it out
+	Problems []runbook.Problem    `json:"problems,omitempty"`
+	Holds    bool                 `json:"holds,omitempty"`
+	Output   json.RawMessage      `json:"output,omitempty"`
+	Route    runbook.Route        `json:"route,omitzero"`
+	Wrong    *OutputError         `json:"wrong,omitempty"`
+	Source   *SourceError         `json:"source,omitempty"`
+	Error    string               `json:"error,omitempty"`
+}
+
+// err returns the error that the child met, with its type.
+func (r childReply) err() error {
+	switch {
+	case r.Wrong != nil:
+		return r.Wrong
+	case r.Source != nil:
+		return r.Source
+	case r.Error != "":
+		return errors.New(r.Error)
+	}
+	return nil
+}
+
+// answer evaluates one request.
+func answer(q childRequest) (r childReply) {
+	var err error
+	switch q.Op {
+	case opLoad:
+		_, r.Plan, r.Problems = load(q.Query.Source)
+	case opResolve:
+		r.Plan, err = resolve(q.Query)
+		for _, s := range r.Plan.Steps {
+			r.Now = append(r.Now, s.Now)
+		}
+	case opUntil:
+		r.Holds, err = until(q.Query, q.Step, q.Value)
+	case opOutput:
+		r.Output, err = output(q.Query, q.Step, q.Value)
+	case opRoute:
+		r.Route, err = route(q.Files, q.Value)
+	default:
+		err = fmt.Errorf("the evaluator knows no operation %q", q.Op)
+	}
+	if err != nil && !errors.As(err, &r.Wrong) && !errors.As(err, &r.Source) {
+		r.Error = err.Error()
+	}
+	return r
+}

@@ -1,0 +1,206 @@
+package cueval
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/errors"
+	"cuelang.org/go/cue/parser"
+	"cuelang.org/go/cue/token"
+
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// maxFile is the size of the largest file that is read, in bytes. A runbook of 1,000 steps has about half of it.
+const maxFile = 256 << 10
+
+// read parses a file and refuses what would reach outside of it. Names that nothing declares are reported and replaced
+// by _ in the tree, so that the rest of the file can still be checked. The tree is nil if the file cannot be parsed.
+func read(name string, text []byte) (*ast.File, []runbook.Problem) {
+	if len(text) > maxFile {
+		return nil, []runbook.Problem{{File: name, Text: fmt.Sprintf("has %d bytes; at most %d are read", len(text), maxFile)}}
+	}
+	f, err := parser.ParseFile(name, text)
+	if err != nil {
+		return nil, syntaxProblems(name, err)
+	}
+	ps := outside(f)
+	return f, append(ps, unknownNames(f)...)
+}
+
+func syntaxProblems(name string, err error) []runbook.Problem {
+	var ps []runbook.Problem
+	for _, e := range errors.Errors(err) {
+		p := problemAt(e.Position(), "", plain(e))
+		if p.File == "" {
+			p.File = name
+		}
+		// After the first error of a line the parser guesses.
+		if len(ps) == 0 || ps[len(ps)-1].Line != p.Line {
+			ps = append(ps, p)
+		}
+	}
+	return ps
+}
+
+// outside reports imports that are not CUE's own and attributes that change how a file is read.
+func outside(f *ast.File) (ps []runbook.Problem) {
+	for spec := range f.ImportSpecs() {
+		path, err := strconv.Unquote(spec.Path.Value)
+		if err != nil || standardPackage(path) {
+			continue // CUE itself reports a path that is no string, and a package that it does not have
+		}
+		p := problemAt(spec.Pos(), "", fmt.Sprintf("%q cannot be imported", path))
+		p.Hint = "only CUE's own packages can be, such as strings, list and regexp"
+		ps = append(ps, p)
+	}
+	ast.Walk(f, func(n ast.Node) bool {
+		a, ok := n.(*ast.Attribute)
+		if !ok {
+			return true
+		}
+		if key, body := a.Split(); key != "experiment" || body != "shortcircuit" {
+			p := problemAt(a.Pos(), "", fmt.Sprintf("the attribute @%s has no place here", key))
+			p.Hint = "a runbook is one file that refers to nothing outside of it"
+			ps = append(ps, p)
+		}
+		return false
+	}, nil)
+	return ps
+}
+
+// standardPackage reports whether path can only mean a package that CUE brings along: those have no dot in the first
+// element, and tool/... has tasks that would reach outside if anything ran them.
+func standardPackage(path string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	return !strings.Contains(first, ".") && first != "tool" && path != ""
+}
+
+// predeclared are the names that CUE has without a declaration. The name self is left out on purpose: a reference
+// through it would not be an edge of the graph.
+func predeclared() []string {
+	return []string{
+		"_", "and", "bool", "bytes", "close", "div", "error", "float", "float32", "float64", "int", "int128", "int16",
+		"int32", "int64", "int8", "len", "matchIf", "matchN", "mod", "number", "or", "quo", "rem", "rune", "string",
+		"uint", "uint128", "uint16", "uint32", "uint64", "uint8",
+	}
+}
+
+func unknownNames(f *ast.File) (ps []runbook.Problem) {
+	known := predeclared()
+	var near []string
+	for _, id := range f.Unresolved {
+		if slices.Contains(known, id.Name) {
+			continue
+		}
+		if near == nil {
+			near = declaredNames(f)
+		}
+		p := problemAt(id.Pos(), pathAt(f, id.Pos()), fmt.Sprintf("%q is not known here", id.Name))
+		switch {
+		case id.Name == "alert":
+			p.Hint = "declare it with the line alert: _"
+		case slices.Contains(stepNames(f), id.Name):
+			p.Hint = "write steps." + id.Name
+		default:
+			p.Hint = didYouMean(id.Name, near)
+		}
+		ps = append(ps, p)
+		id.Name = "_"
+	}
+	return ps
+}
+
+// declaredNames are the names that a reference in a step can mean.
+func declaredNames(f *ast.File) []string {
+	names := append(stepNames(f), "len", "string", "int", "number", "bool")
+	for _, d := range f.Decls {
+		switch x := d.(type) {
+		case *ast.Field:
+			if n, ok := labelName(x.Label); ok {
+				names = append(names, n)
+			}
+		case *ast.LetClause:
+			names = append(names, x.Ident.Name)
+		}
+	}
+	return names
+}
+
+func stepNames(f *ast.File) (names []string) {
+	for _, d := range f.Decls {
+		x, ok := d.(*ast.Field)
+		if !ok {
+			continue
+		}
+		if n, _ := labelName(x.Label); n != "steps" {
+			continue
+		}
+		if s, ok := x.Value.(*ast.StructLit); ok {
+			for _, e := range s.Elts {
+				if y, ok := e.(*ast.Field); ok {
+					if n, ok := labelName(y.Label); ok {
+						names = append(names, n)
+					}
+				}
+			}
+		}
+	}
+	return names
+}
+
+// pathAt returns the path of the innermost field of f that holds the position.
+func pathAt(f *ast.File, pos token.Pos) string {
+	var path []string
+	decls := f.Decls
+	for len(decls) > 0 {
+		x := fieldAround(decls, pos)
+		if x == nil {
+			break
+		}
+		n, ok := labelName(x.Label)
+		if !ok {
+			break
+		}
+		path = append(path, n)
+		s, ok := x.Value.(*ast.StructLit)
+		if !ok {
+			break
+		}
+		decls = s.Elts
+	}
+	return strings.Join(path, ".")
+}
+
+func fieldAround(decls []ast.Decl, pos token.Pos) *ast.Field {
+	for _, d := range decls {
+		if x, ok := d.(*ast.Field); ok && x.Pos().Offset() <= pos.Offset() && pos.Offset() < x.End().Offset() {
+			return x
+		}
+	}
+	return nil
+}
+
+// labelName returns the name of a field if it is written out, whatever alias stands before it.
+func labelName(l ast.Label) (string, bool) {
+	if a, ok := l.(*ast.Alias); ok {
+		inner, ok := a.Expr.(ast.Label)
+		if !ok {
+			return "", false
+		}
+		l = inner
+	}
+	name, _, err := ast.LabelName(l)
+	return name, err == nil
+}
+
+func problemAt(pos token.Pos, path, text string) runbook.Problem {
+	p := runbook.Problem{Path: path, Text: text}
+	if pos.IsValid() {
+		p.File, p.Line, p.Column = pos.Filename(), pos.Line(), pos.Column()
+	}
+	return p
+}

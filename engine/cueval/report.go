@@ -1,0 +1,287 @@
+package cueval
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/errors"
+	"cuelang.org/go/cue/token"
+
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// reporter turns CUE's errors into problems: one for each mistake, at the author's place.
+type reporter struct {
+	file *ast.File // the author's
+	def  cue.Value // what the file must be: #Runbook or #Organisation
+}
+
+// report groups err by path and keeps the most telling error of each.
+func (r reporter) report(err error) []runbook.Problem {
+	type ranked struct {
+		runbook.Problem
+		rank int
+	}
+	byPath := map[string]ranked{}
+	for _, e := range errors.Errors(err) {
+		p, rank := r.one(e)
+		key := p.Path
+		if key == "" {
+			key = fmt.Sprint(p.Line, ":", p.Column)
+		}
+		if old, ok := byPath[key]; !ok || rank < old.rank {
+			byPath[key] = ranked{p, rank}
+		}
+	}
+	ps := make([]runbook.Problem, 0, len(byPath))
+	for _, p := range byPath {
+		ps = append(ps, p.Problem)
+	}
+	return tidy(ps)
+}
+
+// The ranks of errors at one path, the most telling first.
+const (
+	rankName = iota
+	rankMissing
+	rankValue
+	rankOther
+)
+
+func (r reporter) one(e errors.Error) (runbook.Problem, int) {
+	path := unquoted(e.Path())
+	if len(path) > 0 && strings.HasPrefix(path[0], "#") {
+		path = path[1:]
+	}
+	switch kind, name := classify(e); kind {
+	case notAllowed:
+		path = r.shallowest(path)
+		return r.notAllowed(path, e), rankName
+	case required:
+		p := r.at(path, e, true)
+		p.Text = "is missing"
+		return p, rankMissing
+	case undefined:
+		p := r.at(path, e, false)
+		p.Text = fmt.Sprintf("there is no field %q", name)
+		return p, rankMissing
+	case noValue:
+		p := r.at(path, e, false)
+		p.Text = fmt.Sprintf("has no value, only %s", name)
+		return p, rankOther
+	}
+	if def, ok := lookup(r.def, path); ok {
+		given := r.given(path)
+		if values := alternatives(def); len(values) > 0 && given != "" {
+			p := r.at(path, e, true)
+			p.Text = fmt.Sprintf("%s is not one of %s", given, strings.Join(values, ", "))
+			p.Hint = didYouMean(strings.Trim(given, `"`), trimmed(values))
+			return p, rankMissing
+		}
+		if words := rule(def); words != "" && given != "" && r.own(e) {
+			p := r.at(path, e, true)
+			p.Text = fmt.Sprintf("%s is not %s", given, words)
+			return p, rankMissing
+		}
+	}
+	p := r.at(path, e, false)
+	p.Text = plain(e)
+	return p, rankOther - boolean(isConflict(e))
+}
+
+func boolean(b bool) int {
+	if b {
+		return rankOther - rankValue
+	}
+	return 0
+}
+
+func (r reporter) notAllowed(path []string, e errors.Error) runbook.Problem {
+	p := r.at(path, e, true)
+	if len(path) == 0 {
+		p.Text = "a field is not allowed here"
+		return p
+	}
+	name := path[len(path)-1]
+	parent, ok := lookup(r.def, path[:len(path)-1])
+	p.Text = fmt.Sprintf("unknown field %q", name)
+	switch {
+	case ok && len(path) == 2 && path[0] == "steps":
+		p.Text = fmt.Sprintf("%q is no name for a step", name)
+		p.Hint = "small letters, digits and _, beginning with a letter"
+	case name == "[pattern]":
+		p.Text, p.Hint = "a pattern has no place inside a step", "write the fields out"
+	case ok:
+		p.Hint = didYouMean(name, fieldNames(parent))
+		if words := keyRule(path); words != "" {
+			p.Text, p.Hint = fmt.Sprintf("%q is no name for %s", name, words), ""
+		}
+	}
+	return p
+}
+
+// at gives the place of an error: the field of the author's file where the path leads if exact, else the error's own
+// position in that file. A rule of another file is named as well.
+func (r reporter) at(path []string, e errors.Error, exact bool) runbook.Problem {
+	f, depth := fieldOf(r.file, path)
+	var pos token.Pos
+	switch {
+	case exact && f != nil && depth == len(path):
+		pos = f.Pos()
+		if kind, _ := classify(e); kind != notAllowed && kind != required {
+			pos = f.Value.Pos()
+		}
+	case exact && f != nil:
+		pos = f.Pos()
+	}
+	if !pos.IsValid() {
+		pos = r.ownPosition(e)
+	}
+	if !pos.IsValid() && f != nil {
+		pos = f.Pos()
+	}
+	p := problemAt(pos, strings.Join(path, "."), "")
+	if p.File == "" {
+		p.File = r.file.Filename
+	}
+	if rule := r.foreign(e); rule != "" {
+		p.Hint = "the rule is at " + rule
+	}
+	return p
+}
+
+func (r reporter) ownPosition(e errors.Error) token.Pos {
+	all := append(slices.Clone(e.InputPositions()), e.Position())
+	for _, p := range slices.Backward(all) {
+		if p.IsValid() && p.Filename() == r.file.Filename {
+			return p
+		}
+	}
+	return token.NoPos
+}
+
+// foreign returns the place of a rule that the organisation wrote.
+func (r reporter) foreign(e errors.Error) string {
+	for _, p := range append([]token.Pos{e.Position()}, e.InputPositions()...) {
+		if p.IsValid() && p.Filename() == organisationFile && r.file.Filename != organisationFile {
+			return fmt.Sprintf("%s:%d:%d", p.Filename(), p.Line(), p.Column())
+		}
+	}
+	return ""
+}
+
+func (r reporter) own(e errors.Error) bool { return r.foreign(e) == "" }
+
+// given returns the literal that the author wrote at path, or nothing.
+func (r reporter) given(path []string) string {
+	f, depth := fieldOf(r.file, path)
+	if f == nil {
+		return ""
+	}
+	value := f.Value
+	if list, ok := value.(*ast.ListLit); ok && depth == len(path)-1 {
+		if i, err := index(path[depth]); err == nil && i < len(list.Elts) {
+			value, depth = list.Elts[i], depth+1
+		}
+	}
+	if depth != len(path) {
+		return ""
+	}
+	if b, ok := value.(*ast.BasicLit); ok {
+		return b.Value
+	}
+	return ""
+}
+
+// shallowest cuts a path to the first name that the schema does not have: CUE often blames what is below it.
+func (r reporter) shallowest(path []string) []string {
+	for i := 1; i < len(path); i++ {
+		if _, ok := lookup(r.def, path[:i]); !ok {
+			return path[:i]
+		}
+	}
+	return path
+}
+
+// fieldOf finds the deepest field of a file on a path, and how much of the path it covers.
+func fieldOf(f *ast.File, path []string) (best *ast.Field, depth int) {
+	var search func(decls []ast.Decl, i int)
+	var inside func(e ast.Expr, i int)
+	inside = func(e ast.Expr, i int) {
+		switch x := e.(type) {
+		case *ast.StructLit:
+			search(x.Elts, i)
+		case *ast.ParenExpr:
+			inside(x.X, i)
+		case *ast.Alias:
+			inside(x.Expr, i)
+		case *ast.BinaryExpr:
+			inside(x.X, i)
+			inside(x.Y, i)
+		}
+	}
+	search = func(decls []ast.Decl, i int) {
+		if i >= len(path) {
+			return
+		}
+		for _, d := range decls {
+			switch x := d.(type) {
+			case *ast.Field:
+				n, ok := labelName(x.Label)
+				if _, isPattern := x.Label.(*ast.ListLit); isPattern && path[i] == "[pattern]" {
+					n, ok = path[i], true
+				}
+				if !ok || n != path[i] {
+					continue
+				}
+				if i+1 > depth {
+					best, depth = x, i+1
+				}
+				inside(x.Value, i+1)
+			case *ast.Comprehension:
+				inside(x.Value, i)
+			case *ast.EmbedDecl:
+				inside(x.Expr, i)
+			}
+		}
+	}
+	search(f.Decls, 0)
+	return best, depth
+}
+
+// tidy sorts problems by place, and keeps one for each place and one for each path.
+func tidy(ps []runbook.Problem) []runbook.Problem {
+	slices.SortStableFunc(ps, func(a, b runbook.Problem) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
+			cmp.Compare(a.Path, b.Path), cmp.Compare(a.Text, b.Text))
+	})
+	type place struct {
+		file         string
+		line, column int
+	}
+	places, paths := map[place]bool{}, map[string]bool{}
+	out := ps[:0]
+	for _, p := range ps {
+		at, path := place{p.File, p.Line, p.Column}, p.File+":"+p.Path
+		if p.Line > 0 && places[at] || p.Path != "" && paths[path] {
+			continue
+		}
+		places[at], paths[path] = true, true
+		out = append(out, p)
+	}
+	return out
+}
+
+func unquoted(path []string) []string {
+	out := make([]string, len(path))
+	for i, s := range path {
+		out[i] = strings.Trim(s, `"`)
+	}
+	return out
+}
+
+func trimmed(values []string) []string { return unquoted(values) }

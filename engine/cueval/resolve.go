@@ -1,0 +1,297 @@
+package cueval
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"cuelang.org/go/cue"
+
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// longestTitle is how much of a title is kept, in characters: part of it may come from an alert.
+const longestTitle = 200
+
+// resolve makes the plan once more from the same text, and says what each step is now.
+func resolve(q runbook.Query) (runbook.Plan, error) {
+	d, plan, v, err := evaluate(q, nil)
+	if err != nil {
+		return runbook.Plan{}, err
+	}
+	d.words(&plan, v)
+	for i := range plan.Steps {
+		plan.Steps[i].Now = d.now(plan.Steps[i], v, q.Ended)
+	}
+	return plan, nil
+}
+
+// evaluate fills the alert, the outputs of the steps that have ended, and further values into a fresh evaluation.
+func evaluate(q runbook.Query, further map[string]fill) (*document, runbook.Plan, cue.Value, error) {
+	d, plan, ps := assemble(q.Source)
+	if len(ps) > 0 {
+		return nil, runbook.Plan{}, cue.Value{}, &SourceError{Problems: tidy(ps)}
+	}
+	steps := map[string]fill{}
+	for _, s := range plan.Steps {
+		if end, ok := q.Ended[s.Name]; ok && s.HasOutput && succeeded(end) {
+			steps[s.Name] = fill{"output": end.Output}
+		}
+	}
+	for name, one := range further {
+		if steps[name] == nil {
+			steps[name] = fill{}
+		}
+		for key, text := range one {
+			steps[name][key] = text
+		}
+	}
+	v, err := d.filled(d.static, q.Alert, steps)
+	if err != nil {
+		return nil, runbook.Plan{}, cue.Value{}, err
+	}
+	if err := field(v, "alert").Validate(cue.Final()); err != nil {
+		return nil, runbook.Plan{}, cue.Value{}, fmt.Errorf("read the alert: %s", firstLine(err))
+	}
+	return d, plan, v, nil
+}
+
+// succeeded reports whether a step left an output that others can refer to.
+func succeeded(e runbook.Ended) bool {
+	return !e.Skipped && e.Conclusion == runbook.Succeeded && len(e.Output) > 0 && string(e.Output) != "null"
+}
+
+// words fills in the texts for people, as far as they are known.
+func (d *document) words(plan *runbook.Plan, v cue.Value) {
+	plan.Title = oneLine(field(v, "title"), plan.Name)
+	plan.Doc, _ = field(v, "doc").String()
+	plan.Severity, _ = field(v, "severity").String()
+	for i := range plan.Steps {
+		s := &plan.Steps[i]
+		step := d.step(v, s.Name)
+		s.Title = oneLine(field(step, "title"), s.Name)
+		s.Doc, _ = field(step, "doc").String()
+	}
+}
+
+func oneLine(v cue.Value, unknown string) string {
+	text, err := v.String()
+	if err != nil {
+		return unknown
+	}
+	text = strings.Join(strings.Fields(text), " ")
+	if runes := []rune(text); len(runes) > longestTitle {
+		text = string(runes[:longestTitle-1]) + "…"
+	}
+	if text == "" {
+		return unknown
+	}
+	return text
+}
+
+// now says what a step is. The order matters: an unfilled list has the length 0, so a condition on it would be false
+// before the list is there; and a step that is skipped may hold values that make no sense.
+func (d *document) now(s runbook.Step, v cue.Value, ended map[string]runbook.Ended) runbook.Resolution {
+	skipped := 0
+	for _, need := range s.Needs {
+		end, ok := ended[need]
+		if !ok {
+			return runbook.Resolution{Status: runbook.StatusWaiting}
+		}
+		if end.Skipped {
+			skipped++
+		}
+	}
+	if skipped > 0 && skipped == len(s.Needs) {
+		return runbook.Resolution{Status: runbook.StatusSkip, Problem: "only follows skipped steps"}
+	}
+	if p, lost := d.lostOutput(s, ended); lost {
+		return broken(p)
+	}
+	step := d.step(v, s.Name)
+	if w := field(step, "when"); w.Exists() {
+		b, err := w.Bool()
+		if err != nil {
+			return broken(d.why(err, s.Name, "when"))
+		}
+		if !b {
+			return runbook.Resolution{Status: runbook.StatusSkip, Problem: "its condition is false"}
+		}
+	}
+	if err := step.Validate(cue.Final()); err != nil {
+		return broken(d.why(err, s.Name))
+	}
+	work, err := d.work(s, step)
+	if err != nil {
+		return broken(d.why(err, s.Name, string(s.Kind)))
+	}
+	return runbook.Resolution{Status: runbook.StatusReady, Work: work}
+}
+
+func broken(p runbook.Problem) runbook.Resolution {
+	return runbook.Resolution{Status: runbook.StatusBroken, Problem: p.String()}
+}
+
+// lostOutput reports a reference to the output of a step that ended without one. CUE alone would take a list in it for
+// an empty one.
+func (d *document) lostOutput(s runbook.Step, ended map[string]runbook.Ended) (runbook.Problem, bool) {
+	for _, name := range s.Refers {
+		if succeeded(ended[name]) {
+			continue
+		}
+		p := d.place("steps", s.Name)
+		for _, e := range d.edges[s.Name] {
+			if e.to == name {
+				p = problemAt(e.pos, pathAt(d.file, e.pos), "")
+				break
+			}
+		}
+		p.Text = fmt.Sprintf("refers to the output of %s, which did not succeed", name)
+		if ended[name].Skipped {
+			p.Text = fmt.Sprintf("refers to the output of %s, which was skipped", name)
+		}
+		return p, true
+	}
+	return runbook.Problem{}, false
+}
+
+// why turns an error into one problem of a step.
+func (d *document) why(err error, at ...string) runbook.Problem {
+	path := append([]string{"steps"}, at...)
+	if ps := d.reporter().report(err); len(ps) > 0 {
+		p := ps[0]
+		if p.Path == "" || p.Line == 0 {
+			place := d.place(path...)
+			p.File, p.Line, p.Column, p.Path = place.File, place.Line, place.Column, place.Path
+		}
+		return p
+	}
+	p := d.place(path...)
+	p.Text = err.Error()
+	return p
+}
+
+// work reads what would run. All its values must be known.
+func (d *document) work(s runbook.Step, step cue.Value) (runbook.Work, error) {
+	k := field(step, string(s.Kind))
+	if s.Kind == runbook.KindProbe {
+		return probeWork(k)
+	}
+	if err := k.Validate(cue.Concrete(true)); err != nil {
+		return runbook.Work{}, err
+	}
+	switch s.Kind {
+	case runbook.KindExec:
+		var x runbook.Exec
+		err := k.Decode(&x)
+		return runbook.Work{Exec: &x}, err
+	case runbook.KindHTTP:
+		x, err := request(k)
+		return runbook.Work{HTTP: x}, err
+	case runbook.KindManual:
+		var x runbook.Manual
+		err := k.Decode(&x)
+		return runbook.Work{Manual: &x}, err
+	}
+	return runbook.Work{}, fmt.Errorf("the kind %q cannot run", s.Kind) // unreachable: kindOf knows the same kinds
+}
+
+// probeWork leaves out answer and until: they are unknown until the answer is there.
+func probeWork(k cue.Value) (runbook.Work, error) {
+	r := field(k, "http")
+	if err := r.Validate(cue.Concrete(true)); err != nil {
+		return runbook.Work{}, err
+	}
+	x, err := request(r)
+	if err != nil {
+		return runbook.Work{}, err
+	}
+	p := runbook.Probe{HTTP: *x, Every: pauseOfProbe}
+	if text, err := field(k, "every").String(); err == nil {
+		if every, ok := parseDuration(text); ok && every > 0 {
+			p.Every = every
+		}
+	}
+	return runbook.Work{Probe: &p}, nil
+}
+
+// request reads an #HTTP. A body that is no text is sent as JSON and says so.
+func request(v cue.Value) (*runbook.HTTP, error) {
+	var plain struct {
+		Method  string            `json:"method"`
+		URL     string            `json:"url"`
+		Headers map[string]string `json:"headers"`
+		Secrets []string          `json:"secrets"`
+	}
+	if err := v.Decode(&plain); err != nil {
+		return nil, err
+	}
+	x := &runbook.HTTP{Method: plain.Method, URL: plain.URL, Headers: plain.Headers, Secrets: plain.Secrets}
+	if x.Method == "" {
+		x.Method = "GET"
+	}
+	body := field(v, "body")
+	if !body.Exists() {
+		return x, nil
+	}
+	if text, err := body.String(); err == nil {
+		x.Body = text
+		return x, nil
+	}
+	text, err := body.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	x.Body = string(text)
+	says := func(name string) bool { return strings.EqualFold(name, "Content-Type") }
+	if !slices.ContainsFunc(mapKeys(x.Headers), says) {
+		if x.Headers == nil {
+			x.Headers = map[string]string{}
+		}
+		x.Headers["Content-Type"] = "application/json"
+	}
+	return x, nil
+}
+
+func mapKeys(m map[string]string) (keys []string) {
+	for k := range m {
+		keys = append(keys, k)
+	}
+	return keys
+}
+
+// until says whether the condition of a probe holds for an answer.
+func until(q runbook.Query, name string, answer json.RawMessage) (bool, error) {
+	d, plan, ps := assemble(q.Source)
+	if len(ps) > 0 {
+		return false, &SourceError{Problems: tidy(ps)}
+	}
+	s, ok := plan.Step(name)
+	if !ok || s.Kind != runbook.KindProbe {
+		return false, fmt.Errorf("decide the probe %s: there is no such probe in %s", name, q.Source.Runbook)
+	}
+	var further map[string]fill
+	if typ := d.step(d.static, name).LookupPath(cue.ParsePath("probe.answer")); typ.Exists() {
+		kept, err := d.project(typ, answer)
+		if err != nil {
+			return false, &OutputError{Step: name, Problem: fmt.Sprintf("the answer to %s cannot be read: %v", name, err)}
+		}
+		further = map[string]fill{name: {"answer": kept}}
+	}
+	d, _, v, err := evaluate(q, further)
+	if err != nil {
+		return false, err
+	}
+	probe := field(d.step(v, name), "probe")
+	if typ := field(probe, "answer"); typ.Exists() {
+		if err := typ.Validate(cue.Concrete(true)); err != nil {
+			return false, &OutputError{Step: name, Problem: d.why(err, name, "probe", "answer").String()}
+		}
+	}
+	holds, err := field(probe, "until").Bool()
+	if err != nil {
+		return false, &OutputError{Step: name, Problem: d.why(err, name, "probe", "until").String()}
+	}
+	return holds, nil
+}

@@ -1,0 +1,170 @@
+package cueval
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/cuecontext"
+
+	"github.com/pullbook/pullbook/engine/runbook"
+	"github.com/pullbook/pullbook/schema"
+)
+
+// triage is the runbook that answers every alert that no other runbook claims.
+const triage = "runbooks/triage.cue"
+
+// candidate is a runbook whose match holds for an alert.
+type candidate struct {
+	path        string
+	constraints int
+}
+
+// route finds the runbook for an alert: the right one with the most constraints. The steps of a runbook are looked at
+// only if its match holds, so that the time grows with the number of runbooks and not with their size.
+func route(files map[string][]byte, alert json.RawMessage) (runbook.Route, error) {
+	if _, err := extract("alert.json", alert); err != nil {
+		return runbook.Route{}, err
+	}
+	var r runbook.Route
+	var found []candidate
+	for _, name := range runbooksOf(files) {
+		n, holds, ps := ask(name, files[name], alert)
+		r.Problems = append(r.Problems, ps...)
+		if holds && len(ps) == 0 {
+			found = append(found, candidate{name, n})
+		}
+	}
+	slices.SortStableFunc(found, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(b.constraints, a.constraints), cmp.Compare(a.path, b.path))
+	})
+	for i, c := range found {
+		if ps := Vet(sourceOf(files, c.path)); len(ps) > 0 {
+			r.Problems = append(r.Problems, ps...)
+			continue
+		}
+		r.Runbook, r.Why = c.path, why(c, found[i+1:])
+		r.Problems = tidy(r.Problems)
+		return r, nil
+	}
+	r.Why = "no runbook matches the alert"
+	if len(found) > 0 {
+		r.Why = fmt.Sprintf("%s matches the alert but is wrong", found[0].path)
+	}
+	if _, ok := files[triage]; ok {
+		if ps := Vet(sourceOf(files, triage)); len(ps) > 0 {
+			r.Problems = append(r.Problems, ps...)
+		} else {
+			r.Runbook = triage
+		}
+	}
+	r.Problems = tidy(r.Problems)
+	return r, nil
+}
+
+func why(c candidate, others []candidate) string {
+	s := fmt.Sprintf("%s matches the alert with %s", c.path, counted(c.constraints))
+	if len(others) == 0 {
+		return s
+	}
+	next := others[0]
+	if next.constraints == c.constraints {
+		return fmt.Sprintf("%s; %s matches with as many and comes later by name", s, next.path)
+	}
+	return fmt.Sprintf("%s; %s matches with %s", s, next.path, counted(next.constraints))
+}
+
+func counted(n int) string {
+	if n == 1 {
+		return "1 constraint"
+	}
+	return fmt.Sprintf("%d constraints", n)
+}
+
+// runbooksOf returns the files that are runbooks, sorted.
+func runbooksOf(files map[string][]byte) (names []string) {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if ok, err := path.Match("runbooks/*.cue", name); err == nil && ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// sourceOf returns what a plan of one runbook is made of.
+func sourceOf(files map[string][]byte, name string) runbook.Source {
+	src := runbook.Source{Runbook: name, Files: map[string][]byte{name: files[name]}}
+	if text, ok := files[organisationFile]; ok {
+		src.Files[organisationFile] = text
+	}
+	return src
+}
+
+// ask evaluates the match of one runbook, and counts its constraints. A runbook without match holds for nothing.
+func ask(name string, text []byte, alert json.RawMessage) (constraints int, holds bool, ps []runbook.Problem) {
+	f, ps := read(name, text)
+	if f == nil || len(ps) > 0 {
+		return 0, false, ps
+	}
+	ctx := cuecontext.New()
+	def := ctx.CompileBytes(schema.Runbook(), cue.Filename("schema/runbook.cue")).LookupPath(cue.MakePath(cue.Def("#Runbook")))
+	r := reporter{file: f, def: def}
+	// The names at the top are checked for every runbook: with mtach for match it would never answer, and nobody would know.
+	top := &ast.File{Filename: name, Decls: withoutSteps(f.Decls)}
+	if ps = r.report(ctx.BuildFile(shape(top)).Unify(def).Validate()); len(ps) > 0 {
+		return 0, false, ps
+	}
+	if f, _ := fieldOf(f, []string{"match"}); f == nil {
+		return 0, false, nil
+	}
+	given, err := extract("alert.json", alert)
+	if err != nil {
+		return 0, false, []runbook.Problem{{File: name, Text: err.Error()}}
+	}
+	v := ctx.BuildFile(top).Unify(def)
+	match := field(v, "match")
+	if ps = r.report(match.Validate()); len(ps) > 0 {
+		return 0, false, ps
+	}
+	constraints, holds = matches(match, ctx.BuildExpr(given))
+	return constraints, holds && constraints > 0, nil
+}
+
+// withoutSteps returns the declarations that a match can depend on.
+func withoutSteps(decls []ast.Decl) (out []ast.Decl) {
+	for _, d := range decls {
+		if x, ok := d.(*ast.Field); ok {
+			if n, _ := labelName(x.Label); n == "steps" {
+				continue
+			}
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+// matches reports whether every constraint holds for the field of the alert with its name, and how many there are. A
+// field that the alert does not have matches nothing: unified with it, the constraint would be its own value.
+func matches(match, alert cue.Value) (constraints int, holds bool) {
+	it, err := match.Fields()
+	if err != nil {
+		return 0, false
+	}
+	holds = true
+	for it.Next() {
+		want, have := it.Value(), alert.LookupPath(cue.MakePath(it.Selector()))
+		if want.IncompleteKind() == cue.StructKind {
+			n, ok := matches(want, have)
+			constraints, holds = constraints+n, holds && ok
+			continue
+		}
+		constraints++
+		holds = holds && have.Exists() && want.Unify(have).Validate(cue.Concrete(true)) == nil
+	}
+	return constraints, holds
+}

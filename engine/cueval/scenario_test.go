@@ -1,0 +1,203 @@
+package cueval
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+var update = flag.Bool("update", false, "rewrite what testdata/*.txtar expect")
+
+// TestMain lets the test binary be the child: it is started once more with this argument.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "eval-child" {
+		os.Exit(Child(os.Stdin, os.Stdout))
+	}
+	os.Exit(m.Run())
+}
+
+// TestScenarios runs testdata/*.txtar. Each file holds runbooks, and what is expected of them:
+//
+//	runbooks/x.cue, pullbook.cue, alert.json   the source
+//	problems                                   what vet says, one a line; absent when it says nothing
+//	plan                                       the skeleton, one step a line
+//	NAME.ended + NAME.now                      what has ended, as JSON, and what each step is then
+//	NAME.query + NAME.answer                   until or output, a step and a value; and the answer
+func TestScenarios(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scenarios: %v", err)
+	}
+	for _, name := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := txtar.Parse(text)
+			s := newScenario(a)
+			s.run()
+			got := txtar.Format(s.out)
+			if *update {
+				if err := os.WriteFile(name, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if d := cmp.Diff(string(text), string(got)); d != "" {
+				t.Errorf("-want +got:\n%s", d)
+			}
+		})
+	}
+}
+
+// scenario computes the expected parts of an archive from the given ones.
+type scenario struct {
+	in    *txtar.Archive
+	out   *txtar.Archive
+	src   runbook.Source
+	alert json.RawMessage
+}
+
+func newScenario(a *txtar.Archive) *scenario {
+	s := &scenario{in: a, out: &txtar.Archive{Comment: a.Comment}, src: runbook.Source{Files: map[string][]byte{}}}
+	for _, f := range a.Files {
+		switch {
+		case strings.HasSuffix(f.Name, ".cue"):
+			s.src.Files[f.Name] = f.Data
+			if s.src.Runbook == "" && f.Name != organisationFile {
+				s.src.Runbook = f.Name
+			}
+		case f.Name == "alert.json":
+			s.alert = f.Data
+		}
+	}
+	return s
+}
+
+func (s *scenario) run() {
+	_, plan, ps := load(s.src)
+	for _, f := range s.in.Files {
+		switch {
+		case f.Name == "problems" || f.Name == "plan" || strings.HasSuffix(f.Name, ".now") || strings.HasSuffix(f.Name, ".answer"):
+			continue // computed
+		}
+		s.out.Files = append(s.out.Files, f)
+		name := strings.TrimSuffix(f.Name, filepath.Ext(f.Name))
+		switch filepath.Ext(f.Name) {
+		case ".ended":
+			s.add(name+".now", s.now(f.Data))
+		case ".query":
+			s.add(name+".answer", s.ask(f.Data))
+		}
+	}
+	if len(ps) > 0 {
+		var b strings.Builder
+		for _, p := range ps {
+			fmt.Fprintln(&b, p)
+		}
+		s.add("problems", b.String())
+	} else if slices.ContainsFunc(s.in.Files, func(f txtar.File) bool { return f.Name == "plan" }) {
+		s.add("plan", planText(plan))
+	}
+}
+
+func (s *scenario) add(name, text string) {
+	s.out.Files = append(s.out.Files, txtar.File{Name: name, Data: []byte(text)})
+}
+
+func (s *scenario) query(ended []byte) (runbook.Query, error) {
+	q := runbook.Query{Source: s.src, Alert: s.alert}
+	if len(bytes.TrimSpace(ended)) == 0 {
+		return q, nil
+	}
+	err := json.Unmarshal(ended, &q.Ended)
+	return q, err
+}
+
+func (s *scenario) now(ended []byte) string {
+	q, err := s.query(ended)
+	if err != nil {
+		return "error: " + err.Error() + "\n"
+	}
+	plan, err := resolve(q)
+	if err != nil {
+		return "error: " + err.Error() + "\n"
+	}
+	var b strings.Builder
+	for _, step := range plan.Steps {
+		fmt.Fprintf(&b, "%s: %s", step.Name, step.Now.Status)
+		if step.Now.Status == runbook.StatusReady {
+			work, err := json.Marshal(step.Now.Work)
+			if err != nil {
+				return "error: " + err.Error() + "\n"
+			}
+			fmt.Fprintf(&b, " %q %s", step.Title, work)
+		}
+		if step.Now.Problem != "" {
+			fmt.Fprintf(&b, ": %s", step.Now.Problem)
+		}
+		fmt.Fprintln(&b)
+	}
+	return b.String()
+}
+
+// ask answers lines such as "until recovered {...}" and "output logs {...}", with nothing ended.
+func (s *scenario) ask(text []byte) string {
+	var b strings.Builder
+	q, err := s.query(nil)
+	if err != nil {
+		return "error: " + err.Error() + "\n"
+	}
+	for line := range strings.Lines(string(text)) {
+		parts := strings.SplitN(strings.TrimSpace(line), " ", 3)
+		if len(parts) != 3 {
+			fmt.Fprintf(&b, "error: %q is no question\n", line)
+			continue
+		}
+		var out any
+		if parts[0] == "until" {
+			out, err = until(q, parts[1], json.RawMessage(parts[2]))
+		} else {
+			var kept json.RawMessage
+			kept, err = output(q, parts[1], json.RawMessage(parts[2]))
+			out = string(kept)
+		}
+		var wrong *OutputError
+		switch {
+		case errors.As(err, &wrong):
+			fmt.Fprintln(&b, "wrong:", wrong.Problem)
+		case err != nil:
+			fmt.Fprintln(&b, "error:", err)
+		default:
+			fmt.Fprintln(&b, out)
+		}
+	}
+	return b.String()
+}
+
+func planText(p runbook.Plan) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %q %s command=%v\n", p.Name, p.Title, p.Severity, p.Command)
+	for _, s := range p.Steps {
+		text, err := json.Marshal(s)
+		if err != nil {
+			return "error: " + err.Error() + "\n"
+		}
+		fmt.Fprintln(&b, string(text))
+	}
+	return b.String()
+}

@@ -1,0 +1,304 @@
+package cueval
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"cuelang.org/go/cue"
+
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+func kinds() []runbook.Kind {
+	return []runbook.Kind{runbook.KindExec, runbook.KindHTTP, runbook.KindProbe, runbook.KindManual}
+}
+
+// What an absent field means. The schema holds no defaults, so that policies and templates have nothing to conflict with.
+const (
+	timeoutOfRequest = 5 * time.Minute // exec and http
+	timeoutOfProbe   = 10 * time.Minute
+	timeoutOfManual  = 24 * time.Hour
+	pauseOfProbe     = 5 * time.Second
+)
+
+// skeleton reads what is known of a step before anything runs.
+type skeleton struct {
+	doc  *document
+	path []string // steps and the name of the step
+	step runbook.Step
+	ps   []runbook.Problem
+}
+
+// kindOf finds the one kind of a step.
+func (d *document) kindOf(name string, v cue.Value) (runbook.Kind, []runbook.Problem) {
+	var found []string
+	for _, k := range kinds() {
+		if field(v, string(k)).Exists() {
+			found = append(found, string(k))
+		}
+	}
+	if len(found) == 1 {
+		return runbook.Kind(found[0]), nil
+	}
+	p := d.place("steps", name)
+	p.Text, p.Hint = "the step does nothing", "give it one of exec, http, probe and manual"
+	if len(found) > 1 {
+		p.Text, p.Hint = "the step has more than one kind: "+strings.Join(found, " and "), "make a step of each"
+	}
+	return "", []runbook.Problem{p}
+}
+
+// riskOf returns the risk that the author gave, or the one of the kind.
+func (d *document) riskOf(name string, kind runbook.Kind, v cue.Value) (runbook.Risk, []runbook.Problem) {
+	s := &skeleton{doc: d, path: []string{"steps", name}}
+	if text, ok := s.text(v, "risk"); ok || len(s.ps) > 0 {
+		return runbook.Risk(text), s.ps
+	}
+	switch kind {
+	case runbook.KindExec:
+		return runbook.RiskChange, nil
+	case runbook.KindHTTP:
+		method, _ := s.text(field(v, "http"), "method", "http")
+		if len(s.ps) == 0 && !asks(method) {
+			return runbook.RiskChange, nil
+		}
+	}
+	return runbook.RiskRead, s.ps
+}
+
+// asks reports whether a request with this method only reads.
+func asks(method string) bool { return method == "" || method == "GET" || method == "HEAD" }
+
+// skeletonOf reads a step whose risk is known. Its needs are still those that references make.
+func (d *document) skeletonOf(name string, kind runbook.Kind, risk runbook.Risk) (runbook.Step, []runbook.Problem) {
+	v := d.step(d.static, name)
+	s := &skeleton{doc: d, path: []string{"steps", name}}
+	s.step = runbook.Step{Name: name, Kind: kind, Risk: risk, Title: name, HasOutput: field(v, "output").Exists()}
+	s.step.Reversible = s.flag(v, "reversible")
+	s.step.Idempotent = s.flag(v, "idempotent")
+	s.step.OnFailure = runbook.FailureHalts
+	if text, ok := s.text(v, "onFailure"); ok {
+		s.step.OnFailure = runbook.OnFailure(text)
+	}
+	s.timeout(v)
+	s.retry(field(v, "retry"))
+	s.approval(field(v, "approval"))
+	s.needs(v)
+	s.kind(v)
+	return s.step, s.ps
+}
+
+func (s *skeleton) problem(text, hint string, at ...string) {
+	p := s.doc.place(append(slices.Clone(s.path), at...)...)
+	p.Text, p.Hint = text, hint
+	s.ps = append(s.ps, p)
+}
+
+// known reports whether a field is there and is one value; a field that depends on an output or the alert is a problem.
+func (s *skeleton) known(f cue.Value, at ...string) bool {
+	if !f.Exists() {
+		return false
+	}
+	if err := f.Validate(cue.Concrete(true)); err != nil {
+		s.problem("must be known before anything runs",
+			"only when, title, doc and the values inside a kind can depend on outputs and the alert", at...)
+		return false
+	}
+	return true
+}
+
+// text reads a text field of v. The names before it lead from the step to v.
+func (s *skeleton) text(v cue.Value, name string, above ...string) (string, bool) {
+	f := field(v, name)
+	if !s.known(f, append(above, name)...) {
+		return "", false
+	}
+	text, err := f.String()
+	return text, err == nil // the schema has the type
+}
+
+func (s *skeleton) flag(v cue.Value, name string) bool {
+	f := field(v, name)
+	if !s.known(f, name) {
+		return false
+	}
+	b, err := f.Bool()
+	return err == nil && b
+}
+
+// duration reads a length of time that is more than zero, or returns the one for an absent field.
+func (s *skeleton) duration(v cue.Value, absent time.Duration, name string, above ...string) time.Duration {
+	text, ok := s.text(v, name, above...)
+	if !ok {
+		return absent
+	}
+	d, ok := parseDuration(text)
+	if !ok || d <= 0 {
+		s.problem(fmt.Sprintf("%q is no time to wait", text), "more than nothing, at most 366d", append(above, name)...)
+		return absent
+	}
+	return d
+}
+
+func (s *skeleton) timeout(v cue.Value) {
+	absent := timeoutOfRequest
+	switch s.step.Kind {
+	case runbook.KindProbe:
+		absent = timeoutOfProbe
+	case runbook.KindManual:
+		absent = timeoutOfManual
+	}
+	s.step.Timeout = s.duration(v, absent, "timeout")
+}
+
+func (s *skeleton) retry(v cue.Value) {
+	if !s.known(v, "retry") {
+		return
+	}
+	attempts, err := field(v, "attempts").Int64()
+	if err != nil {
+		return // the schema has the type, and reported it
+	}
+	r := runbook.Retry{Attempts: int(attempts)}
+	r.Backoff = s.duration(v, 0, "backoff", "retry")
+	r.Max = s.duration(v, 0, "max", "retry")
+	if f := field(v, "factor"); f.Exists() {
+		if x, err := f.Float64(); err == nil {
+			r.Factor = x
+		}
+	}
+	s.step.Retry = r
+	if r.Attempts > 1 && !s.step.Repeatable() {
+		s.problem("a step that changes something is not repeated by itself",
+			"say idempotent: true if a second run does no harm", "retry")
+	}
+}
+
+func (s *skeleton) approval(v cue.Value) {
+	if !s.known(v, "approval") {
+		return
+	}
+	a := runbook.Approval{Count: 1, Within: s.duration(v, 0, "within", "approval")}
+	if err := field(v, "from").Decode(&a.From); err != nil {
+		return // the schema has the type, and reported it
+	}
+	if n, err := field(v, "count").Int64(); err == nil {
+		a.Count = int(n)
+	}
+	s.step.Approval = &a
+	people := slices.Clone(a.From)
+	slices.Sort(people)
+	people = slices.Compact(people)
+	isTeam := func(who string) bool { return strings.Contains(who, "/") }
+	if !slices.ContainsFunc(people, isTeam) && a.Count > len(people) {
+		s.problem(fmt.Sprintf("needs %d people, but only %d can approve", a.Count, len(people)),
+			"name more people or a team", "approval")
+	}
+}
+
+func (s *skeleton) needs(v cue.Value) {
+	f := field(v, "needs")
+	if !s.known(f, "needs") {
+		return
+	}
+	var written []string
+	if err := f.Decode(&written); err != nil {
+		return // the schema has the type, and reported it
+	}
+	s.step.Needs = written
+}
+
+// kind reads what is static inside the kind.
+func (s *skeleton) kind(v cue.Value) {
+	k := field(v, string(s.step.Kind))
+	switch s.step.Kind {
+	case runbook.KindExec:
+		s.exec(k)
+	case runbook.KindHTTP:
+		s.request(k, "http")
+	case runbook.KindProbe:
+		s.request(field(k, "http"), "probe", "http")
+		s.duration(k, pauseOfProbe, "every", "probe")
+	case runbook.KindManual:
+		if s.step.HasOutput {
+			s.problem("a manual step has no output", "what a person finds out belongs into comments", "output")
+		}
+	}
+}
+
+func (s *skeleton) exec(k cue.Value) {
+	it, err := field(k, "command").List()
+	if err != nil {
+		s.problem("must be a list whose length is known before anything runs", "", "exec", "command")
+		return
+	}
+	var command []string
+	for it.Next() {
+		word, err := it.Value().String()
+		if err != nil {
+			break
+		}
+		command = append(command, word)
+	}
+	if len(command) == 0 || command[0] == "" {
+		s.problem("the program must be known before anything runs", "only its arguments can depend on outputs and the alert",
+			"exec", "command")
+		return
+	}
+	if s.step.Risk == runbook.RiskRead && !s.doc.org.mayRead(command) {
+		s.problem(fmt.Sprintf("%s is not among the commands that may say risk: \"read\"", strings.Join(command, " ")),
+			"see readCommands in "+organisationFile, "risk")
+	}
+	s.files(field(k, "files"), command[0])
+}
+
+// files collects the files of the ledger that a step uses.
+func (s *skeleton) files(v cue.Value, program string) {
+	var paths []string
+	if s.known(v, "exec", "files") {
+		if err := v.Decode(&paths); err != nil {
+			return // the schema has the type, and reported it
+		}
+	}
+	at := map[string]runbook.File{}
+	for _, p := range paths {
+		if !local(p) {
+			s.problem(fmt.Sprintf("%q is no clean path inside the ledger", p), "", "exec", "files")
+			continue
+		}
+		at[p] = runbook.File{Path: p}
+	}
+	if rest, own := strings.CutPrefix(program, "./"); own {
+		if !local(rest) {
+			s.problem(fmt.Sprintf("%q is no clean path inside the ledger", program), "", "exec", "command")
+			return
+		}
+		at[rest] = runbook.File{Path: rest, Exec: true}
+	}
+	for _, f := range at {
+		s.step.Files = append(s.step.Files, f)
+	}
+	slices.SortFunc(s.step.Files, func(a, b runbook.File) int { return strings.Compare(a.Path, b.Path) })
+}
+
+// local reports whether p names a file inside the ledger, in its one spelling.
+func local(p string) bool {
+	return p != "" && p != "." && path.Clean(p) == p && !path.IsAbs(p) && p != ".." && !strings.HasPrefix(p, "../") &&
+		!strings.ContainsAny(p, "\x00\\") && p != ".git" && !strings.HasPrefix(p, ".git/")
+}
+
+func (s *skeleton) request(v cue.Value, at ...string) {
+	method, _ := s.text(v, "method", at...)
+	switch {
+	case s.step.Kind == runbook.KindProbe && !asks(method):
+		s.problem("a probe asks again and again, so it only asks with GET or HEAD", "", append(at, "method")...)
+	case s.step.Risk == runbook.RiskRead && !asks(method):
+		s.problem(fmt.Sprintf("a request with %s is not of risk \"read\"", method), "leave risk out", "risk")
+	}
+	if body := field(v, "body"); body.Exists() && body.IncompleteKind()&(cue.StringKind|cue.StructKind|cue.ListKind) == 0 {
+		s.problem("a body is a text, or a struct that is sent as JSON", "", append(at, "body")...)
+	}
+}

@@ -1,0 +1,133 @@
+package cueval
+
+import (
+	"encoding/json"
+
+	"cuelang.org/go/cue"
+	cueerrors "cuelang.org/go/cue/errors"
+
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// trial evaluates the runbook once with made-up outputs, answers and an alert. An abstract value such as int hides that
+// it is compared with a text; 1 does not.
+func (d *document) trial(plan runbook.Plan) []runbook.Problem {
+	steps := map[string]fill{}
+	for _, s := range plan.Steps {
+		one := fill{}
+		add := func(key string, v cue.Value) {
+			if x := sample(v, 0); x != nil {
+				if text, err := json.Marshal(x); err == nil { // unreachable otherwise: samples are plain values
+					one[key] = text
+				}
+			}
+		}
+		v := d.step(d.static, s.Name)
+		add("output", field(v, "output"))
+		add("answer", v.LookupPath(cue.ParsePath("probe.answer")))
+		if len(one) > 0 {
+			steps[s.Name] = one
+		}
+	}
+	v, err := d.filled(d.static, d.sampleAlert(), steps)
+	if err != nil {
+		return nil // unreachable: the JSON is our own; and a trial is an extra
+	}
+	var found cueerrors.Error
+	for _, e := range cueerrors.Errors(v.Validate()) {
+		if typeMistake(e) && !sampled(e.Path()) {
+			found = cueerrors.Append(found, e)
+		}
+	}
+	if found == nil {
+		return nil
+	}
+	return d.reporter().report(found)
+}
+
+// sampled reports whether a path leads to what the trial made up.
+func sampled(path []string) bool {
+	switch p := unquoted(path); {
+	case len(p) > 0 && p[0] == "alert":
+		return true
+	case len(p) > 2 && p[2] == "output":
+		return true
+	default:
+		return len(p) > 3 && p[2] == "probe" && p[3] == "answer"
+	}
+}
+
+// sampleAlert is an alert with every label and annotation that the runbook refers to.
+func (d *document) sampleAlert() json.RawMessage {
+	maps := map[string]map[string]string{"labels": {}, "annotations": {}}
+	for _, e := range d.graph.alert {
+		if len(e.path) > 1 && maps[e.path[0]] != nil && e.path[1] != "*" {
+			maps[e.path[0]][e.path[1]] = "1"
+		}
+	}
+	text, err := json.Marshal(map[string]any{
+		"name": "1", "source": "1", "status": "firing", "fingerprint": "1", "group": "1",
+		"labels": maps["labels"], "annotations": maps["annotations"],
+	})
+	if err != nil {
+		return nil // unreachable: texts and maps of texts
+	}
+	return text
+}
+
+// deepest bounds samples of types that refer to themselves.
+const deepest = 16
+
+// sample returns a value of a type, as encoding/json has it, or nil where there is nothing to make up.
+func sample(v cue.Value, depth int) any {
+	if !v.Exists() || depth > deepest {
+		return nil
+	}
+	if op, vs := v.Expr(); op == cue.OrOp && len(vs) > 0 {
+		v = vs[0]
+		if s, err := v.String(); err == nil {
+			return s
+		}
+	}
+	k := v.IncompleteKind()
+	switch {
+	case k == cue.StructKind:
+		return sampleStruct(v, depth)
+	case k == cue.ListKind:
+		if x := sample(v.LookupPath(cue.MakePath(cue.AnyIndex)), depth+1); x != nil {
+			return []any{x}
+		}
+		return nil
+	case v.IsConcrete() || k == cue.TopKind:
+		return nil
+	case k&cue.StringKind != 0:
+		return "1"
+	case k&cue.IntKind != 0:
+		return 1
+	case k&cue.NumberKind != 0:
+		return 1.5
+	case k&cue.BoolKind != 0:
+		return true
+	}
+	return nil
+}
+
+func sampleStruct(v cue.Value, depth int) any {
+	m := map[string]any{}
+	it, err := v.Fields(cue.Optional(true))
+	if err != nil {
+		return nil
+	}
+	for it.Next() {
+		if it.Selector().LabelType() != cue.StringLabel {
+			continue
+		}
+		if x := sample(it.Value(), depth+1); x != nil {
+			m[it.Selector().Unquoted()] = x
+		}
+	}
+	if x := sample(v.LookupPath(cue.MakePath(cue.AnyString)), depth+1); x != nil {
+		m["sample"] = x
+	}
+	return m
+}

@@ -1,0 +1,165 @@
+package cueval
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/errors"
+)
+
+// CUE's errors have no codes. Their formats are what tells them apart, so that is what this file looks at, and only
+// this file. A format that it does not know is passed on in CUE's words: a change of CUE makes a text plainer, and
+// whether there is a problem never depends on it, except in the trial, which is an extra (see typeMistake).
+
+type errorKind int
+
+const (
+	otherKind  errorKind = iota
+	notAllowed           // a field that the schema does not have
+	required             // a field that the schema demands
+	undefined            // a reference to a field that is not there
+	noValue              // a type where a value is wanted
+)
+
+// classify tells the kind of an error, and the name that an undefined reference asked for.
+func classify(e errors.Error) (errorKind, string) {
+	for inner := error(e); inner != nil; inner = errors.Unwrap(inner) {
+		ce, ok := inner.(errors.Error)
+		if !ok {
+			break
+		}
+		switch format, args := ce.Msg(); format {
+		case "field not allowed", "field not allowed: %s":
+			return notAllowed, ""
+		case "field is required but not present":
+			return required, ""
+		case "undefined field: %s":
+			if len(args) == 1 {
+				return undefined, fmt.Sprint(args[0])
+			}
+		case "incomplete value %v":
+			if len(args) == 1 {
+				return noValue, fmt.Sprint(args[0])
+			}
+		}
+	}
+	// An error inside an interpolation is wrapped into text.
+	if _, name, found := strings.Cut(e.Error(), "undefined field: "); found {
+		return undefined, name
+	}
+	return otherKind, ""
+}
+
+// typeMistake reports whether an error of a trial is one that no value of the declared types would avoid. Others, such
+// as an index out of range, may come from the made-up values alone.
+func typeMistake(e errors.Error) bool {
+	text := e.Error()
+	for _, s := range []string{"invalid operand", "mismatched types", "cannot use", "undefined field", "cannot call"} {
+		if strings.Contains(text, s) {
+			return true
+		}
+	}
+	return false
+}
+
+func isConflict(e errors.Error) bool { return strings.Contains(e.Error(), "conflicting values") }
+
+// plain is an error in CUE's words, without its path.
+func plain(e errors.Error) string {
+	text := strings.Join(strings.Fields(e.Error()), " ")
+	if path := strings.Join(e.Path(), "."); path != "" {
+		text = strings.TrimPrefix(text, path+": ")
+	}
+	return strings.TrimSuffix(strings.ReplaceAll(text, "#Runbook.", ""), ":")
+}
+
+// lookup follows a path through the optional fields and the patterns of a definition.
+func lookup(v cue.Value, path []string) (cue.Value, bool) {
+	for _, s := range path {
+		next := cue.Value{}
+		for _, sel := range []cue.Selector{cue.Str(s), cue.Str(s).Optional(), cue.Str(s).Required()} {
+			if next = v.LookupPath(cue.MakePath(sel)); next.Exists() {
+				break
+			}
+		}
+		if !next.Exists() && v.IncompleteKind() == cue.ListKind {
+			if i, err := index(s); err == nil {
+				next = v.LookupPath(cue.MakePath(cue.Index(i)))
+			}
+			if !next.Exists() {
+				next = v.LookupPath(cue.MakePath(cue.AnyIndex))
+			}
+		}
+		if !next.Exists() {
+			return v, false
+		}
+		v = next
+	}
+	return v, true
+}
+
+func index(s string) (int, error) { return strconv.Atoi(s) }
+
+// fieldNames are the names that a definition has, optional ones included.
+func fieldNames(v cue.Value) (out []string) {
+	it, err := v.Fields(cue.Optional(true))
+	if err != nil {
+		return nil
+	}
+	for it.Next() {
+		if it.Selector().LabelType() == cue.StringLabel {
+			out = append(out, it.Selector().Unquoted())
+		}
+	}
+	return out
+}
+
+// alternatives are the texts of an enumeration, quoted.
+func alternatives(v cue.Value) (out []string) {
+	op, vs := v.Expr()
+	if op != cue.OrOp {
+		return nil
+	}
+	for _, x := range vs {
+		s, err := x.String()
+		if err != nil {
+			return nil
+		}
+		out = append(out, strconv.Quote(s))
+	}
+	return out
+}
+
+// rule says in words what a definition of the schema demands of a text, or nothing.
+func rule(v cue.Value) string {
+	_, path := v.ReferencePath()
+	switch path.String() {
+	case "#Duration":
+		return `a length of time, such as "90s", "1m30s" or "2d"`
+	case "#Name":
+		return "the name of a step: small letters, digits and _, beginning with a letter"
+	case "#Who":
+		return `a user or a team, such as "alice" or "acme/sre"`
+	case "#Path":
+		return "a path in the ledger, relative to its root"
+	case "#Variable":
+		return "the name of a secret: capital letters, digits and _"
+	}
+	return ""
+}
+
+// keyRule says what the names of a map of the schema are.
+func keyRule(path []string) string {
+	if len(path) < 2 {
+		return ""
+	}
+	switch path[len(path)-2] {
+	case "env":
+		return "an environment variable: capital letters, digits and _"
+	case "headers":
+		return "a header: letters, digits and -"
+	}
+	return ""
+}

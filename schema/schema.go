@@ -1,0 +1,27 @@
+// Package schema holds the types that authors write against: what a runbook, an alert and an organisation may say.
+//
+// Words:
+//
+//   - #Runbook is one file below runbooks/: which alerts it answers and which steps to take.
+//   - #Step is one unit of it; exactly one of its fields exec, http, probe and manual says what it does.
+//   - #Alert is what a runbook may refer to as alert.
+//   - #Organisation is pullbook.cue at the root of the ledger: who may command, and the policy for all steps.
+//
+// Flow: cueval compiles this text, unifies a runbook with #Runbook and pullbook.cue with #Organisation, and refuses what
+// does not fit. Authors import nothing.
+//
+// The schema holds types only. It holds no default: what an absent field means is written in README.md beside it and
+// filled by cueval, since a default in the schema would be a field that policies and templates conflict with. Rules that
+// CUE cannot say with a readable error (exactly one kind, unique people, which risk a request has) are cueval's too.
+package schema
+
+import _ "embed"
+
+// Version names this state of the schema. A frozen plan records it, so that an older incident is recognised.
+const Version = "1"
+
+//go:embed runbook.cue
+var runbook string
+
+// Runbook returns the CUE text of the schema.
+func Runbook() []byte { return []byte(runbook) }
