@@ -1,0 +1,130 @@
+package render
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/pullbook/pullbook/engine/approval"
+	"github.com/pullbook/pullbook/engine/incident"
+)
+
+// asks says for each open question exactly what a person has to do, and for a halted incident what there is to choose.
+func (b board) asks() string {
+	if !b.live() || b.view.Branch.Foreign != nil || b.view.Branch.Gone {
+		return ""
+	}
+	var items []string
+	for _, r := range b.rows {
+		switch {
+		case r.st.Phase == incident.PhaseGate:
+			items = append(items, b.askApproval(r))
+		case r.st.Phase == incident.PhaseUnknown:
+			items = append(items, askHappened(r))
+		case r.open():
+			items = append(items, askDone(r))
+		case r.halts:
+			items = append(items, askDecision(r))
+		}
+	}
+	if len(items) == 0 {
+		return ""
+	}
+	return "### What to do now\n\n" + bounded(items, "\n", askBudget) + "\n"
+}
+
+func (b board) askApproval(r row) string {
+	name := code(r.step.Name)
+	path := gatePath(b.state.Opened.ID, r.index, r.step.Name)
+	var out strings.Builder
+	fmt.Fprintf(&out, "#### Approve or reject %s\n\n%s\n\n", name, lead(r))
+	fmt.Fprintf(&out, "1. Read what will run: %s (%s), SHA-256 %s.\n", code(path), b.filesLink(path), code(short(r.st.Gate.Page)))
+	fmt.Fprintf(&out, "2. In **Files changed**, submit a review: **Approve** with the line `/approve %s`, or any review with the line `/reject %s <why>`.\n\n",
+		r.step.Name, r.step.Name)
+	decision := b.state.Verdict(r.step.Name, b.view.Reviews, b.view.Branch.Commits)
+	fmt.Fprintf(&out, "Now: **%s**", Safe(decision.Verdict.Sentence))
+	if until := r.expires(); !until.IsZero() {
+		out.WriteString("; without an answer it is refused at " + stamp(until))
+	}
+	out.WriteString(".\n")
+	if len(decision.Verdict.Children) > 0 {
+		out.WriteString("\n" + explain(decision.Verdict.Children))
+	}
+	return out.String()
+}
+
+// explain lists what a verdict rests on.
+func explain(children []approval.Verdict) string {
+	var items []string
+	for _, c := range children {
+		items = append(items, "- "+Safe(c.Sentence)+"\n")
+	}
+	return bounded(items, "", 3_000)
+}
+
+// filesLink leads to the page in the pull request's diff. GitHub's anchor of a file is the SHA-256 of its path.
+func (b board) filesLink(path string) string {
+	address := b.state.PullURL
+	if address == "" && b.view.Pull != nil {
+		address = b.view.Pull.URL
+	}
+	if !plainAddress(address) {
+		return "tab **Files changed**"
+	}
+	sum := sha256.Sum256([]byte(path))
+	return "[Files changed](" + strings.TrimRight(address, "/") + "/files#diff-" + hex.EncodeToString(sum[:]) + ")"
+}
+
+// plainAddress accepts only what the hub itself would call a pull request: nothing in it can leave a Markdown link.
+func plainAddress(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || len(address) > inlineLimit {
+		return false
+	}
+	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/:[]"
+	return strings.Trim(address, allowed) == "" && !strings.ContainsAny(u.Path, "[]")
+}
+
+func askHappened(r row) string {
+	return fmt.Sprintf("#### Did %s happen?\n\n%s\n\nAttempt %d was about to run, or running, when the engine stopped (intent written %s). It is not idempotent, so it is not started again by itself.\n\n"+
+		"- `/did-it-by-hand %s <what you found or did>`: it happened; go on.\n"+
+		"- `/retry %s`: it did not happen; start it again.\n"+
+		"- `/cancel <reason>`: stop here.\n", code(r.step.Name), lead(r), r.st.Attempt, stamp(r.st.Started), r.step.Name, r.step.Name)
+}
+
+func askDone(r row) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "#### Do %s\n\n%s\n\n", code(r.step.Name), lead(r))
+	if m := r.step.Now.Work.Manual; m != nil {
+		if m.Owner != "" {
+			out.WriteString("For " + inline(m.Owner, 100) + ":\n\n")
+		}
+		out.WriteString(block("text", m.Task, 3_000) + "\n")
+	}
+	fmt.Fprintf(&out, "When it is done, comment `/done %s`.\n", r.step.Name)
+	return out.String()
+}
+
+func askDecision(r row) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "#### Decide about %s\n\n%s\n\nIt is %s since %s.\n\n", code(r.step.Name), lead(r), r.word, stamp(r.st.Ended))
+	if r.st.Why != "" {
+		out.WriteString(block("text", r.st.Why, 2_000) + "\n")
+	}
+	fmt.Fprintf(&out, "- `/retry %s`: try it again.\n", r.step.Name)
+	if r.step.Approval == nil || len(r.st.Gate.Votes) > 0 {
+		fmt.Fprintf(&out, "- `/did-it-by-hand %s <what you did>`: you did it; go on.\n", r.step.Name)
+	}
+	out.WriteString("- `/cancel <reason>`: stop here.\n")
+	return out.String()
+}
+
+// lead is the title of a step as a sentence of its own.
+func lead(r row) string {
+	if r.step.Title == "" {
+		return code(r.step.Name)
+	}
+	return Safe(r.step.Title)
+}

@@ -1,0 +1,193 @@
+package render
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// detail is how much of a body is shown. A body that is too long is rendered again with less.
+type detail int
+
+const (
+	everything    detail = iota
+	overCollapsed        // steps that are over share one line
+	noGraph
+	noTitles // the last: every part has a bound of its own, and their sum is below the limit
+)
+
+// Bounds of the parts of a body in bytes. Together they stay below textLimit.
+const (
+	askBudget   = 22_000
+	stepBudget  = 22_000 // at noTitles
+	alertBudget = 8_000
+)
+
+// Body is the pull request's body, at most 65,000 bytes of Markdown: what is waiting for whom, exactly what to do about it, the
+// steps as a checklist and as a graph, the alert, and where everything came from. With the view's reviews and commits it also
+// says who has approved and why a review does not count.
+func Body(p runbook.Plan, s incident.State, v incident.View) string {
+	b := newBoard(p, s, v)
+	for d := everything; ; d++ {
+		if text := b.body(d); len(text) <= textLimit || d == noTitles {
+			return text
+		}
+	}
+}
+
+func (b board) body(d detail) string {
+	parts := []string{b.headline(), b.asks(), b.checklist(d)}
+	if graph := b.graph(); d < noGraph && len(b.rows) > 1 && len(graph) <= graphBudget {
+		parts = append(parts, "### Graph\n\n```mermaid\n"+graph+"```\n")
+	}
+	parts = append(parts, b.alert(), b.roles(), details("Commands", incident.HelpText()), b.provenance())
+	parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
+	return strings.Join(parts, "\n")
+}
+
+// details folds text away behind a fixed word of ours.
+func details(word, text string) string {
+	return "<details>\n<summary>" + word + "</summary>\n\n" + text + "\n</details>\n"
+}
+
+func (b board) checklist(d detail) string {
+	if len(b.rows) == 0 {
+		return ""
+	}
+	var items []string
+	var over []row
+	for _, r := range b.rows {
+		if d >= overCollapsed && r.settled {
+			over = append(over, r)
+			continue
+		}
+		items = append(items, b.item(r, d))
+	}
+	if len(over) > 0 {
+		items = append([]string{"- [x] " + plural(len(over), "step is over", "steps are over") + ": " + names(over) + "\n"}, items...)
+	}
+	budget := textLimit
+	if d == noTitles {
+		budget = stepBudget
+	}
+	return "### Steps\n\n" + strings.TrimRight(bounded(items, "", budget), "\n") + "\n"
+}
+
+// item is one step of the checklist.
+func (b board) item(r row, d detail) string {
+	box := "[ ]"
+	if r.settled {
+		box = "[x]"
+	}
+	title := inline(r.step.Title, 120) + " (" + code(r.step.Name) + ")"
+	if d >= noTitles || r.step.Title == "" || r.step.Title == r.step.Name {
+		title = code(r.step.Name)
+	}
+	word := r.word
+	if r.open() || r.class == classFailed || r.class == classRunning {
+		word = "**" + word + "**"
+	}
+	line := fmt.Sprintf("- %s %s: %s", box, title, word)
+	if at := r.when(); !at.IsZero() {
+		line += map[bool]string{true: " since ", false: " "}[!r.st.Over()] + b.clock(r)
+	}
+	if r.st.Phase == incident.PhaseEnded && r.st.Kind != runbook.KindManual {
+		line += " after " + lasted(r.st.Ended.Sub(r.st.Started))
+	}
+	if r.st.Attempt > 1 {
+		line += fmt.Sprintf(", attempt %d", r.st.Attempt)
+	}
+	if d < noTitles && r.class == classFailed && r.st.Why != "" {
+		line += ": " + inline(r.st.Why, 160)
+	}
+	return line + "\n"
+}
+
+// clock is the time of a row, without the date on the day of the opening.
+func (b board) clock(r row) string {
+	at := r.when().UTC()
+	if at.Format("20060102") == b.state.OpenedAt.UTC().Format("20060102") {
+		return at.Format("15:04:05")
+	}
+	return at.Format("2006-01-02 15:04:05")
+}
+
+// alert shows what the monitoring tool last said. All of it is foreign, and bodies travel by mail: besides the fence, what would
+// be a mention is parted.
+func (b board) alert() string {
+	a := b.state.Alert
+	var out strings.Builder
+	fmt.Fprintf(&out, "### Alert\n\n%s, %s, from %s", Safe(a.Name), inline(string(a.Status), 20), inline(a.Source, 40))
+	if !a.StartsAt.IsZero() {
+		fmt.Fprintf(&out, ", since %s", stamp(a.StartsAt))
+	}
+	if n := len(a.Alerts) + a.Cut; n > 1 {
+		fmt.Fprintf(&out, ", %d alerts in the group", n)
+	}
+	out.WriteString("\n")
+	lines := pairs("", a.Labels)
+	lines = append(lines, pairs("annotation ", a.Annotations)...)
+	if a.URL != "" {
+		lines = append(lines, "look at "+neutral(plain(a.URL, inlineLimit), false))
+	}
+	if len(lines) > 0 {
+		out.WriteString("\n" + runbook.Fence("text", bounded(lines, "\n", alertBudget/3)))
+	}
+	return out.String()
+}
+
+func pairs(prefix string, of map[string]string) []string {
+	var out []string
+	for _, k := range slices.Sorted(maps.Keys(of)) {
+		out = append(out, prefix+neutral(plain(k, 80), false)+" = "+neutral(plain(of[k], inlineLimit), false))
+	}
+	return out
+}
+
+func (b board) roles() string {
+	var items []string
+	command := "everybody with write permission"
+	if len(b.plan.Command) > 0 {
+		command = people(b.plan.Command)
+	}
+	items = append(items, "- May command: "+command+"\n")
+	for _, r := range b.rows {
+		if len(r.st.Gate.Votes) > 0 {
+			items = append(items, fmt.Sprintf("- Approved %s: %s\n", code(r.step.Name), Safe(logins(r.st.Gate.Votes))))
+		} else if r.step.Approval != nil {
+			items = append(items, fmt.Sprintf("- May approve %s: %d of %s\n", code(r.step.Name), r.step.Approval.Count, people(r.step.Approval.From)))
+		}
+	}
+	return "### People\n\n" + strings.TrimRight(bounded(items, "", 3_000), "\n") + "\n"
+}
+
+// people lists users and teams.
+func people(who []string) string {
+	items := make([]string, len(who))
+	for i, w := range who {
+		items[i] = inline(w, 100)
+	}
+	return bounded(items, ", ", 500)
+}
+
+func (b board) provenance() string {
+	o := b.state.Opened
+	items := []string{
+		"- Incident: " + code(string(o.ID)) + "\n",
+		"- Runbook: " + code(o.Runbook) + " at commit " + code(o.Commit) + "\n",
+		"- Chosen because: " + Safe(o.Why) + "\n",
+		"- Plan SHA-256: " + code(o.Plan) + "\n",
+	}
+	if o.Previous != "" {
+		items = append(items, "- Earlier incident of this alert: "+code(string(o.Previous))+"\n")
+	}
+	for _, problem := range o.Problems {
+		items = append(items, "- A runbook could not be used: "+Safe(problem)+"\n")
+	}
+	return "### Where this comes from\n\n" + bounded(items, "", 3_000) +
+		"\nThis text is a view of the branch; editing it changes nothing.\n"
+}

@@ -1,0 +1,179 @@
+package render
+
+import (
+	"strings"
+	"time"
+
+	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// class is what a step looks like in the graph.
+type class string
+
+const (
+	classWaiting class = "waiting"
+	classGate    class = "gate" // people are asked
+	classRunning class = "running"
+	classDone    class = "done"
+	classFailed  class = "failed"
+	classSkipped class = "skipped"
+)
+
+// row is one step as people see it.
+type row struct {
+	step    runbook.Step
+	st      incident.StepState
+	index   int // in the plan
+	class   class
+	word    string // what it is, in Markdown, without the time
+	settled bool   // the plan goes on after it
+	halts   bool   // it has failed, and the plan does not go on by itself
+}
+
+// board is everything that one rendering looks at.
+type board struct {
+	plan  runbook.Plan
+	state incident.State
+	view  incident.View
+	rows  []row
+}
+
+// try names one attempt of a step.
+type try struct {
+	step   string
+	number int
+}
+
+func newBoard(p runbook.Plan, s incident.State, v incident.View) board {
+	b := board{plan: p, state: s, view: v, rows: make([]row, len(p.Steps))}
+	settled := s.Ended(p)
+	under := map[try]bool{}
+	for _, a := range v.Attempts {
+		if a.State == incident.AttemptQueued || a.State == incident.AttemptRunning {
+			under[try{a.Step, a.Number}] = true
+		}
+	}
+	for i, step := range p.Steps {
+		st := s.Step(step.Name)
+		r := row{step: step, st: st, index: i}
+		_, r.settled = settled[step.Name]
+		r.halts = st.Over() && !r.settled && !again(step, st)
+		begun := under[try{step.Name, st.Attempt + 1}]
+		r.class, r.word = stands(r, begun)
+		if r.word == "" {
+			r.word = b.idle(step, settled)
+		}
+		b.rows[i] = r
+	}
+	return b
+}
+
+// stands gives the class and the word of a step. begun says that its next attempt is with a runner. The word of a step
+// that has not begun is empty.
+func stands(r row, begun bool) (class, string) {
+	switch r.st.Phase {
+	case incident.PhaseGate:
+		return classGate, "waits for approval"
+	case incident.PhaseUnknown:
+		return classGate, "did it happen?"
+	case incident.PhaseStarted:
+		if r.st.Kind == runbook.KindManual {
+			return classGate, "waits for a person"
+		}
+		return classRunning, "running"
+	case incident.PhaseEnded:
+		return endedAs(r, begun)
+	case incident.PhaseByHand:
+		return classDone, "done by hand"
+	case incident.PhaseSkipped:
+		return classSkipped, "skipped"
+	case incident.PhaseBroken:
+		return classFailed, "broken"
+	case incident.PhaseRefused:
+		return classFailed, "refused"
+	case incident.PhaseCleared:
+		return classWaiting, "approved, about to start"
+	}
+	if begun {
+		return classRunning, "running"
+	}
+	return classWaiting, ""
+}
+
+func endedAs(r row, begun bool) (class, string) {
+	switch {
+	case r.st.Conclusion == runbook.Succeeded:
+		return classDone, "succeeded"
+	case begun:
+		return classRunning, "running again"
+	case again(r.step, r.st):
+		return classFailed, ended(r.st.Conclusion) + ", will be tried again"
+	}
+	return classFailed, ended(r.st.Conclusion)
+}
+
+// idle says what a step that has not begun is waiting for.
+func (b board) idle(step runbook.Step, settled map[string]runbook.Ended) string {
+	if b.state.End != "" {
+		return "not started"
+	}
+	var after []string
+	for _, need := range step.Needs {
+		if _, ok := settled[need]; !ok {
+			after = append(after, code(need))
+		}
+	}
+	if len(after) > 0 {
+		return "after " + bounded(after, ", ", 200)
+	}
+	return "next"
+}
+
+// open reports whether people are asked about the row.
+func (r row) open() bool { return r.class == classGate }
+
+// when is the time that belongs to the word: since when it waits or runs, or when it came to its end.
+func (r row) when() time.Time {
+	switch {
+	case r.st.Phase == incident.PhaseGate:
+		return r.st.Gate.Opened
+	case r.st.Over():
+		return r.st.Ended
+	case r.st.Phase == incident.PhaseStarted || r.st.Phase == incident.PhaseUnknown:
+		return r.st.Started
+	}
+	return time.Time{}
+}
+
+// expires is when an open gate rejects by itself, zero if never.
+func (r row) expires() time.Time {
+	if r.st.Phase != incident.PhaseGate || r.st.Gate.Rule.Within <= 0 {
+		return time.Time{}
+	}
+	return r.st.Gate.Opened.Add(r.st.Gate.Rule.Within)
+}
+
+// pick returns the rows that match.
+func (b board) pick(match func(row) bool) []row {
+	var out []row
+	for _, r := range b.rows {
+		if match(r) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// names lists the steps of some rows as code, at most eight of them.
+func names(rows []row) string {
+	const shown = 8
+	var out []string
+	for _, r := range rows[:min(len(rows), shown)] {
+		out = append(out, code(r.step.Name))
+	}
+	if n := len(rows) - shown; n > 0 {
+		return strings.Join(out, ", ") + " and " + plural(n, "more", "more")
+	}
+	return strings.Join(out, ", ")
+}

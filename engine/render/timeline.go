@@ -1,0 +1,143 @@
+package render
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// Line is one event in a person's language. Both texts are one plain line without Markdown, fit for a terminal; a caller that
+// puts them into Markdown passes them through Safe.
+type Line struct {
+	At   time.Time // when it was written down, UTC
+	Who  string    // a login, several with commas, "engine", or "alert" for a monitoring tool
+	What string    // for example "approved the gate of rollback"
+}
+
+const (
+	whoEngine = "engine"
+	whoAlert  = "alert"
+)
+
+// Timeline tells a journal, one line an event.
+func Timeline(events []incident.Event) []Line {
+	lines := make([]Line, len(events))
+	for i, e := range events {
+		lines[i] = tell(e)
+	}
+	return lines
+}
+
+// Progress is one plain line for a terminal, for example "03:04:05 alice: approved the gate of rollback (review 7)".
+func Progress(e incident.Event) string {
+	l := tell(e)
+	return l.At.Format("15:04:05") + " " + l.Who + ": " + l.What
+}
+
+func tell(e incident.Event) Line {
+	who, what := tellIncident(e.Data)
+	if what == "" {
+		who, what = tellGate(e.Data)
+	}
+	if what == "" {
+		who, what = tellStep(e.Data)
+	}
+	if what == "" {
+		who, what = whoEngine, "recorded "+e.Data.Kind()
+	}
+	return Line{At: e.At.UTC(), Who: plain(who, 200), What: plain(what, 500)}
+}
+
+func tellIncident(data incident.Data) (who, what string) {
+	switch d := data.(type) {
+	case incident.Opened:
+		what = fmt.Sprintf("opened the incident for the alert %s with %s: %s", plain(d.Alert.Name, 100), d.Runbook, d.Why)
+		if n := len(d.Problems); n > 0 {
+			what += fmt.Sprintf(" (%s could not be used)", plural(n, "runbook", "runbooks"))
+		}
+		return whoEngine, what
+	case incident.PullOpened:
+		return whoEngine, fmt.Sprintf("opened pull request %d", d.Number)
+	case incident.AlertUpdated:
+		return whoAlert, "the alert is " + string(d.Alert.Status) + ": " + plain(d.Alert.Name, 100)
+	case incident.Acknowledged:
+		return d.Deed.By.Login, "took notice"
+	case incident.CancelAsked:
+		return d.Deed.By.Login, "cancelled the incident: " + d.Why
+	case incident.Mitigated:
+		if d.Deed != nil {
+			return d.Deed.By.Login, "said that the problem is over"
+		}
+		return whoEngine, "the problem is over: " + d.How
+	case incident.Ended:
+		return whoEngine, "the incident has ended: " + string(d.End)
+	}
+	return "", ""
+}
+
+func tellGate(data incident.Data) (who, what string) {
+	switch d := data.(type) {
+	case incident.GateOpened:
+		rule := d.Rule
+		what = "asked for the approval of " + d.Step + ": " + rule.String()
+		if d.Round > 1 {
+			what += fmt.Sprintf(" (round %d)", d.Round)
+		}
+		return whoEngine, what
+	case incident.GateApproved:
+		reviews := ""
+		for i, v := range d.Votes {
+			if i > 0 {
+				reviews += ", "
+			}
+			reviews += fmt.Sprint(v.Review)
+		}
+		return logins(d.Votes), "approved the gate of " + d.Step + " (review " + reviews + ")"
+	case incident.GateRejected:
+		return d.Vote.By.Login, fmt.Sprintf("rejected the gate of %s (review %d): %s", d.Step, d.Vote.Review, d.Vote.Words)
+	case incident.GateExpired:
+		return whoEngine, "the gate of " + d.Step + " expired: nobody approved it in time"
+	}
+	return "", ""
+}
+
+func tellStep(data incident.Data) (who, what string) {
+	switch d := data.(type) {
+	case incident.StepStarted:
+		if d.Work == runbook.KindManual {
+			return whoEngine, "asked a person to do " + d.Step
+		}
+		return whoEngine, fmt.Sprintf("started %s (attempt %d, risk %s)", d.Step, d.Attempt, d.Risk)
+	case incident.StepEnded:
+		return tellEnd(d)
+	case incident.StepSkipped:
+		return whoEngine, "skipped " + d.Step + because(d.Why)
+	case incident.StepBroken:
+		return whoEngine, "could not work out the values of " + d.Step + because(d.Problem)
+	case incident.StepUnknown:
+		return whoEngine, fmt.Sprintf("asked whether attempt %d of %s happened: its outcome is lost", d.Attempt, d.Step)
+	case incident.StepByHand:
+		return d.Deed.By.Login, "did " + d.Step + " by hand" + because(d.What)
+	case incident.RetryAsked:
+		return d.Deed.By.Login, fmt.Sprintf("asked to try %s again (round %d)", d.Step, d.Round)
+	}
+	return "", ""
+}
+
+func tellEnd(d incident.StepEnded) (who, what string) {
+	if d.Deed != nil {
+		return d.Deed.By.Login, "finished " + d.Step
+	}
+	what = fmt.Sprintf("%s: %s (attempt %d, %s)", d.Step, ended(d.Conclusion), d.Attempt, lasted(d.Ended.Sub(d.Started)))
+	return whoEngine, what + because(d.Error)
+}
+
+// because adds a reason where there is one.
+func because(why string) string {
+	if why == "" {
+		return ""
+	}
+	return ": " + why
+}
