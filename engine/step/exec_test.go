@@ -225,16 +225,16 @@ func TestExecTimeoutKillsTheGroup(t *testing.T) {
 	r := newRunner(t, nil)
 	for name, script := range tests {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			j := shell(t, "echo pid $$\n"+script)
-			j.Timeout = 300 * time.Millisecond
+			j.Timeout = 2 * time.Second
 			started := time.Now()
 			got := r.Run(t.Context(), j, nil)
-			expect(t, got, runbook.TimedOut, "not done within 300ms")
+			expect(t, got, runbook.TimedOut, "not done within 2s")
 			if took := time.Since(started); took > 10*time.Second {
 				t.Errorf("took %s", took)
 			}
 			mustBeDead(t, pidIn(t, got.Log))
-			mustBeEmpty(t, r)
 		})
 	}
 }
@@ -285,31 +285,36 @@ func onlyZombies(group int) bool {
 	return true
 }
 
-func TestExecCancelled(t *testing.T) {
-	r := newRunner(t, nil)
-	ready := filepath.Join(t.TempDir(), "ready")
+// cancelWhen runs a job and cancels it as soon as a file is there.
+func cancelWhen(t *testing.T, r *Runner, file string, j Job) runbook.Outcome {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	go func() {
 		for ctx.Err() == nil {
-			if _, err := os.Stat(ready); err == nil {
+			if _, err := os.Stat(file); err == nil {
 				cancel()
 			}
 			runtime.Gosched()
 		}
 	}()
-	got := r.Run(ctx, shell(t, "echo pid $$; touch "+ready+"; sleep 60"), nil)
+	return r.Run(ctx, j, nil)
+}
+
+func TestExecCancelled(t *testing.T) {
+	ready := filepath.Join(t.TempDir(), "ready")
+	got := cancelWhen(t, newRunner(t, nil), ready, shell(t, "echo pid $$; touch "+ready+"; sleep 60"))
 	expect(t, got, runbook.Cancelled, "cancelled: the program and its process group were ended")
 	mustBeDead(t, pidIn(t, got.Log))
 }
 
 func TestExecMayEndInOrderWhenAsked(t *testing.T) {
-	j := shell(t, "trap 'echo rolled back; exit 0' TERM\necho begun\nwhile :; do sleep 0.05; done")
-	j.Timeout = 400 * time.Millisecond
+	ready := filepath.Join(t.TempDir(), "ready")
 	r := newRunner(t, nil)
-	r.grace = 5 * time.Second
-	got := r.Run(t.Context(), j, nil)
-	expect(t, got, runbook.TimedOut, "")
+	r.grace = 10 * time.Second
+	script := "trap 'echo rolled back; exit 0' TERM\necho begun; touch " + ready + "\nwhile :; do sleep 0.05; done"
+	got := cancelWhen(t, r, ready, shell(t, script))
+	expect(t, got, runbook.Cancelled, "")
 	if !strings.HasSuffix(got.Log, "rolled back\n") {
 		t.Errorf("log %q", got.Log)
 	}
