@@ -103,6 +103,10 @@ func (d *decider) freeze() {
 
 // live decides on an incident that has not ended.
 func (d *decider) live() {
+	if d.view.Pull == nil && d.view.Branch.Pushed > 0 {
+		d.actions = append(d.actions, OpenPull{}) // first of all: people must be able to see what follows
+		return
+	}
 	before := d.state
 	d.recordPull()
 	facts := len(d.commit.Events)

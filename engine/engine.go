@@ -1,0 +1,142 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+
+	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// Config is what an engine is made of.
+type Config struct {
+	Hub     Hub
+	Ledger  Ledger
+	Journal Journal
+	Eval    Eval
+	Inbox   Inbox
+	Runner  Runner
+	Clock   Clock
+
+	DefaultBranch string
+	Triage        runbook.Source                      // the runbook for what no other matches, used where the ledger has none of its own
+	Versions      map[string]string                   // of the engine, the schema and CUE; recorded in every incident
+	Schema        []byte                              // frozen with every plan
+	Observe       func(incident.ID, []incident.Event) // told of events that have reached the remote branch; may be nil
+	Log           *slog.Logger
+}
+
+// Engine serves one ledger.
+type Engine struct {
+	Config
+	mu      sync.Mutex
+	workers map[string]*worker // by branch
+	pulls   map[int]string     // number to branch
+}
+
+// New makes an engine. It does nothing until messages arrive.
+func New(c Config) *Engine {
+	return &Engine{Config: c, workers: map[string]*worker{}, pulls: map[int]string{}}
+}
+
+// Handle acts on one message. An error means that the message must be delivered again later.
+func (e *Engine) Handle(ctx context.Context, m Message) error {
+	switch m.Kind {
+	case KindAlert:
+		var a Arrival
+		if err := json.Unmarshal(m.Body, &a); err != nil {
+			return fmt.Errorf("read the alert message for group %s: %w", m.Key, err)
+		}
+		return e.arrive(ctx, a)
+	case KindLook:
+		return e.lookAt(ctx, m.Key, false)
+	case KindHub:
+		return e.lookAt(ctx, m.Key, true)
+	case KindPull:
+		return e.lookAtPull(ctx, m.Key)
+	case KindSweep:
+		return e.sweep(ctx)
+	}
+	e.Log.Error("message of unknown kind dropped", "kind", m.Kind, "key", m.Key)
+	return nil
+}
+
+// lookAt looks at one branch. A branch that is not there any more has nothing to do.
+func (e *Engine) lookAt(ctx context.Context, branch string, refresh bool) error {
+	if !strings.HasPrefix(branch, incident.BranchPrefix) {
+		return nil
+	}
+	w := e.worker(branch)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	err := e.look(ctx, w, refresh, nil)
+	if errors.Is(err, errNoIncident) {
+		e.drop(w)
+		return nil
+	}
+	return err
+}
+
+func (e *Engine) lookAtPull(ctx context.Context, key string) error {
+	var number int
+	if _, err := fmt.Sscanf(key, "pull/%d", &number); err != nil {
+		return nil
+	}
+	e.mu.Lock()
+	branch, known := e.pulls[number]
+	e.mu.Unlock()
+	if known {
+		return e.lookAt(ctx, branch, true)
+	}
+	return e.sweep(ctx)
+}
+
+// sweep looks at every open incident of the ledger: what webhooks and timers lost is found here.
+func (e *Engine) sweep(ctx context.Context) error {
+	heads, err := e.Ledger.Heads(ctx)
+	if err != nil {
+		return fmt.Errorf("sweep: list the ledger's branches: %w", err)
+	}
+	for branch := range heads {
+		if !strings.HasPrefix(branch, incident.BranchPrefix) {
+			continue
+		}
+		if err := e.Inbox.Put(ctx, Message{Kind: KindHub, Key: branch}); err != nil {
+			return fmt.Errorf("sweep: wake %s: %w", branch, err)
+		}
+	}
+	return nil
+}
+
+// worker returns the worker of a branch, a new one if nobody remembers it.
+func (e *Engine) worker(branch string) *worker {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	w, ok := e.workers[branch]
+	if !ok {
+		w = &worker{branch: branch}
+		e.workers[branch] = w
+	}
+	return w
+}
+
+// drop forgets a worker whose incident is gone.
+func (e *Engine) drop(w *worker) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.workers, w.branch)
+	if w.ledger != nil {
+		delete(e.pulls, w.ledger.state.Pull)
+	}
+}
+
+func (e *Engine) rememberPull(number int, branch string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.pulls[number] = branch
+}

@@ -1,0 +1,147 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// maxRounds bounds how often one look decides. A plan of n steps needs about two rounds a step in the worst case; what is
+// left then goes on in the next message.
+const maxRounds = 1000
+
+// look decides and performs until nothing is due. The caller holds the worker's lock.
+func (e *Engine) look(ctx context.Context, w *worker, refresh bool, alerts []incident.Alert) error {
+	for range maxRounds {
+		if err := e.read(ctx, w); err != nil {
+			return err
+		}
+		if err := e.lookAtHub(ctx, w, refresh); err != nil {
+			return err
+		}
+		refresh = false
+		plan, view, err := e.gather(ctx, w, alerts)
+		if err != nil {
+			return err
+		}
+		actions := incident.Decide(plan, w.ledger.state, view, e.Clock.Now())
+		again, err := e.perform(ctx, w, plan, actions)
+		switch {
+		case errors.Is(err, ErrMoved), errors.Is(err, errWithdrawn):
+			e.Log.Info("look again", "branch", w.branch, "why", err)
+			e.forget(w)
+			refresh = true
+		case err != nil:
+			return err
+		case !again:
+			return nil
+		}
+	}
+	return e.Inbox.Put(ctx, Message{Kind: KindLook, Key: w.branch})
+}
+
+// gather resolves the plan and puts the view together.
+func (e *Engine) gather(ctx context.Context, w *worker, alerts []incident.Alert) (runbook.Plan, incident.View, error) {
+	plan, err := e.resolve(ctx, w)
+	if err != nil {
+		return plan, incident.View{}, err
+	}
+	state := w.ledger.state
+	w.brief.Store(&brief{frozen: w.frozen, plan: plan, ended: state.Ended(plan), commit: state.Opened.Commit})
+	attempts, err := e.Inbox.Attempts(ctx, w.branch)
+	if err != nil {
+		return plan, incident.View{}, fmt.Errorf("read the attempts of %s: %w", w.branch, err)
+	}
+	return plan, w.view(attempts, alerts), nil
+}
+
+// view is everything that Decide may know of the world.
+func (w *worker) view(attempts []incident.Attempt, alerts []incident.Alert) incident.View {
+	n, h := w.ledger, w.hub
+	return incident.View{
+		Pull: h.Pull, Reviews: h.Reviews, Comments: h.Comments, Checks: h.Checks,
+		Attempts: attempts, Alerts: alerts,
+		Branch: incident.Branch{Head: n.head, Commits: n.commits, Pushed: n.pushed, Foreign: n.foreign, Gone: n.gone},
+	}
+}
+
+// lookAtHub reads the hub when nobody remembers it or something may have happened there, and notices when the branch is
+// not where the engine left it.
+func (e *Engine) lookAtHub(ctx context.Context, w *worker, refresh bool) error {
+	if w.hub != nil && !refresh {
+		return nil
+	}
+	n := w.ledger
+	q := incident.HubQuery{Branch: w.branch, Pull: n.state.Pull, Teams: w.frozen.teams}
+	cold := w.hub == nil
+	if cold {
+		q.CheckCommits = checkCommits(n)
+	}
+	seen, err := e.Hub.Look(ctx, q)
+	if err != nil {
+		return fmt.Errorf("look at the pull request of %s: %w", w.branch, err)
+	}
+	if !cold {
+		seen.Checks = w.hub.Checks
+	}
+	if seen.Checks == nil {
+		seen.Checks = map[string]bool{}
+	}
+	w.hub = &seen
+	if seen.Pull == nil {
+		return nil
+	}
+	e.rememberPull(seen.Pull.Number, w.branch)
+	if w.body == "" {
+		w.body = seen.Pull.Body
+	}
+	if seen.Pull.Open && seen.Pull.Head != n.remote {
+		return e.reread(ctx, w)
+	}
+	return nil
+}
+
+// reread reads the remote branch again because the hub shows another head. Local commits stay if the engine's own last
+// push is still the tip: the hub may lag behind.
+func (e *Engine) reread(ctx context.Context, w *worker) error {
+	heads, err := e.Ledger.Heads(ctx)
+	if err != nil {
+		return fmt.Errorf("compare %s with the remote: %w", w.branch, err)
+	}
+	switch tip := heads[w.branch]; tip {
+	case w.ledger.remote:
+		return nil
+	case "":
+		w.ledger.gone = true
+		return nil
+	}
+	e.Journal.Discard(w.branch)
+	branch, err := e.Ledger.Branch(ctx, w.branch, heads[e.DefaultBranch])
+	if err != nil {
+		return fmt.Errorf("read %s again: %w", w.branch, err)
+	}
+	before := w.ledger
+	if err := w.take(branch); err != nil {
+		return err
+	}
+	if w.ledger.pushed < before.pushed {
+		w.ledger.gone = true // moved back: events that were on the remote are not there any more
+	}
+	return nil
+}
+
+// checkCommits are the commits whose check runs show what is published: those that record ends, and those that opened
+// gates or the incident.
+func checkCommits(n *notes) []string {
+	if n.state.Seq <= 1 {
+		return nil
+	}
+	var out []string
+	for sha := range n.commits {
+		out = append(out, sha)
+	}
+	return out
+}

@@ -1,0 +1,339 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/journal"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+const (
+	planFile   = "plan.json"    // in the plan directory: the static skeleton, for people and for audit
+	schemaFile = "schema.cue"   // in the plan directory: the schema that the runbook was checked against
+	embedded   = "embedded:"    // before the path of a runbook that is not the ledger's
+	orgFile    = "pullbook.cue" // of the ledger: people and policy
+	runbookDir = "runbooks"
+)
+
+// maxOpenings bounds how often an opening that collides is tried within one message.
+const maxOpenings = 5
+
+// arrive turns an alert into an incident, or records it in the open one of its group. It returns nil only when the alert
+// is on the remote branch, or when there is nothing to record it in.
+func (e *Engine) arrive(ctx context.Context, a Arrival) error {
+	for range maxOpenings {
+		place, err := e.locate(ctx, a.Alert.Group)
+		if err != nil {
+			return fmt.Errorf("find the incident of group %s: %w", a.Alert.Group, err)
+		}
+		if place.open != nil {
+			return e.update(ctx, place.open, a.Alert)
+		}
+		if a.Alert.Status == incident.ResolvedNow {
+			e.Log.Info("alert needs nothing", "group", a.Alert.Group, "why", "it is resolved and no incident is open for it")
+			return nil
+		}
+		err = e.open(ctx, a, place)
+		if !errors.Is(err, ErrMoved) {
+			return err
+		}
+		e.Log.Info("opening collided, looking again", "group", a.Alert.Group)
+	}
+	return fmt.Errorf("open an incident for group %s: collided %d times", a.Alert.Group, maxOpenings)
+}
+
+// place is where an alert group stands in the ledger.
+type place struct {
+	open     *worker     // the group's open incident
+	slot     string      // for a new one
+	previous incident.ID // the group's latest incident, empty for the first
+	tip      string      // of the default branch
+}
+
+// locate follows the group's chain of incidents: each slot is derived from the one before, so names alone tell which
+// exist.
+func (e *Engine) locate(ctx context.Context, group string) (place, error) {
+	heads, err := e.Ledger.Heads(ctx)
+	if err != nil {
+		return place{}, err
+	}
+	p := place{tip: heads[e.DefaultBranch]}
+	merged, err := e.Ledger.Incidents(ctx, p.tip)
+	if err != nil {
+		return place{}, err
+	}
+	bySlot := make(map[string]incident.ID, len(merged))
+	for _, id := range merged {
+		bySlot[id.Slot()] = id
+	}
+	for {
+		p.slot = incident.Slot(group, p.previous)
+		if id, ok := bySlot[p.slot]; ok {
+			p.previous = id
+			continue
+		}
+		branch := incident.BranchPrefix + p.slot
+		if heads[branch] == "" {
+			return p, nil
+		}
+		w := e.worker(branch)
+		id, over, err := e.standing(ctx, w)
+		if err != nil {
+			return place{}, err
+		}
+		if !over {
+			p.open = w
+			return p, nil
+		}
+		p.previous = id
+	}
+}
+
+// standing reads whose branch it is and whether its problem is over: then the group's next alert is a new incident.
+func (e *Engine) standing(ctx context.Context, w *worker) (id incident.ID, over bool, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := e.read(ctx, w); err != nil {
+		return "", false, err
+	}
+	s := w.ledger.state
+	return s.Opened.ID, !s.MitigatedAt.IsZero() || s.End != "", nil
+}
+
+// update records an alert in the open incident of its group.
+func (e *Engine) update(ctx context.Context, w *worker, a incident.Alert) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := e.look(ctx, w, false, []incident.Alert{a}); err != nil {
+		return err
+	}
+	if w.ledger == nil || !w.ledger.state.Known[a.Digest()] || w.ledger.pushed < w.ledger.state.Seq {
+		return fmt.Errorf("record an alert of group %s in %s: not recorded yet", a.Group, w.branch)
+	}
+	return nil
+}
+
+// draft is a plan that is about to be frozen.
+type draft struct {
+	source   runbook.Source
+	plan     runbook.Plan
+	runbook  string // as it is recorded
+	why      string
+	problems []string
+}
+
+// open freezes a plan and creates the branch. The old id zero of the push makes two openings of one problem collide.
+func (e *Engine) open(ctx context.Context, a Arrival, p place) error {
+	d, err := e.draft(ctx, a, p.tip)
+	if err != nil {
+		return err
+	}
+	id := incident.NewID(p.slot, e.Clock.Now())
+	files, opened, err := e.frozenFiles(id, d)
+	if err != nil {
+		return err
+	}
+	opened.Group, opened.Previous, opened.Alert, opened.Commit = a.Alert.Group, p.previous, a.Alert, p.tip
+	w := e.worker(id.Branch())
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := e.create(ctx, w, opened, files); err != nil {
+		return err
+	}
+	return e.look(ctx, w, false, nil)
+}
+
+// create commits and pushes the opening.
+func (e *Engine) create(ctx context.Context, w *worker, opened incident.Opened, files map[string][]byte) error {
+	state, events, err := begin(opened, e.Clock)
+	if err != nil {
+		return err
+	}
+	var static runbook.Plan
+	if err := json.Unmarshal(files[planFile], &static); err != nil {
+		return fmt.Errorf("read back the plan of %s: %w", opened.ID, err)
+	}
+	dir := opened.ID.Dir()
+	entries, chain, err := journal.Encode(dir, journal.Head{}, events)
+	if err != nil {
+		return fmt.Errorf("encode the opening of %s: %w", opened.ID, err)
+	}
+	for p, data := range files {
+		entries[journal.PlanDir(dir)+p] = data
+	}
+	entries[journal.IdentityPath(dir)] = journal.Identity(opened)
+	e.Journal.Discard(w.branch)
+	sha, err := e.Journal.Append(ctx, NewCommit{Branch: w.branch, Parent: opened.Commit, Create: true, Files: entries,
+		Message: journal.Message(events, journal.MessageFacts{Incident: opened.ID, Plan: static}), At: state.At})
+	if err != nil {
+		return fmt.Errorf("commit the opening of %s: %w", opened.ID, err)
+	}
+	w.ledger = &notes{events: events, state: state, chain: chain, head: sha, commits: map[string]int{sha: state.Seq}}
+	w.hub = &incident.HubView{Checks: map[string]bool{}} // a branch that is just being created has no pull request
+	if err := w.freeze(static, opened, files); err != nil {
+		return err
+	}
+	return e.flush(ctx, w, incident.Flush{Why: "the opening"})
+}
+
+func begin(opened incident.Opened, clock Clock) (incident.State, []incident.Event, error) {
+	var empty incident.State
+	events, err := normal(empty.Next([]incident.Data{opened}, clock.Now()))
+	if err != nil {
+		return empty, nil, err
+	}
+	state, err := incident.Fold(events)
+	return state, events, err
+}
+
+// draft chooses and loads the runbook. One that is wrong does not lose the alert: the triage runbook takes it and says so.
+func (e *Engine) draft(ctx context.Context, a Arrival, tip string) (draft, error) {
+	alert, err := json.Marshal(a.Alert)
+	if err != nil {
+		return draft{}, fmt.Errorf("encode the alert of group %s: %w", a.Alert.Group, err)
+	}
+	tree, err := e.Ledger.Files(ctx, tip, runbookDir, orgFile)
+	if err != nil {
+		return draft{}, fmt.Errorf("read the runbooks at %s: %w", tip, err)
+	}
+	files := cueFiles(tree)
+	route, err := e.route(ctx, files, alert, a.Runbook)
+	if err != nil {
+		return draft{}, err
+	}
+	d := draft{runbook: route.Runbook, why: route.Why, problems: sentences(route.Problems)}
+	if d.runbook != "" && files[d.runbook] != nil {
+		d.source = runbook.Source{Runbook: d.runbook, Files: pick(files, d.runbook, orgFile)}
+		plan, problems, err := e.loadPinned(ctx, d.source, tip)
+		if err == nil && len(problems) == 0 {
+			d.plan = plan
+			return d, nil
+		}
+		if err != nil {
+			problems = []runbook.Problem{{File: d.runbook, Text: err.Error()}}
+		}
+		d.problems = append(d.problems, sentences(problems)...)
+		d.why = "the runbook " + d.runbook + " cannot be used; triage instead"
+	}
+	return e.triage(ctx, d, files)
+}
+
+// route asks which runbook an alert belongs to. A routing that fails altogether is a problem to record, not a loss.
+func (e *Engine) route(ctx context.Context, files map[string][]byte, alert json.RawMessage, chosen string) (runbook.Route, error) {
+	if chosen != "" {
+		name := chosen
+		if !strings.HasSuffix(name, ".cue") {
+			name = path.Join(runbookDir, chosen+".cue")
+		}
+		if files[name] == nil {
+			return runbook.Route{Why: "chosen by a person", Problems: []runbook.Problem{{File: name, Text: "there is no such runbook on the default branch"}}}, nil
+		}
+		return runbook.Route{Runbook: name, Why: "chosen by a person"}, nil
+	}
+	route, err := e.Eval.Route(ctx, files, alert)
+	switch {
+	case ctx.Err() != nil:
+		return route, fmt.Errorf("route the alert: %w", ctx.Err())
+	case err != nil:
+		return runbook.Route{Why: "routing failed; triage instead", Problems: []runbook.Problem{{File: runbookDir, Text: err.Error()}}}, nil
+	}
+	return route, nil
+}
+
+// triage is the runbook of last resort: the engine's own, with the ledger's policy left out if even that stands in the way.
+func (e *Engine) triage(ctx context.Context, d draft, files map[string][]byte) (draft, error) {
+	d.runbook = embedded + e.Triage.Runbook
+	for _, org := range []bool{true, false} {
+		src := runbook.Source{Runbook: e.Triage.Runbook, Files: pick(e.Triage.Files, e.Triage.Runbook)}
+		if org && files[orgFile] != nil {
+			src.Files[orgFile] = files[orgFile]
+		}
+		plan, problems, err := e.Eval.Load(ctx, src)
+		if err == nil && len(problems) == 0 {
+			d.source, d.plan = src, plan
+			return d, nil
+		}
+		if err != nil && ctx.Err() != nil {
+			return d, fmt.Errorf("load the triage runbook: %w", err)
+		}
+		d.problems = append(d.problems, sentences(problems)...)
+		if err != nil {
+			d.problems = append(d.problems, err.Error())
+		}
+	}
+	return d, errors.New("the triage runbook cannot be loaded: " + strings.Join(d.problems, "; "))
+}
+
+// loadPinned loads a runbook and pins the files that its steps use to their blobs at the frozen commit.
+func (e *Engine) loadPinned(ctx context.Context, src runbook.Source, tip string) (runbook.Plan, []runbook.Problem, error) {
+	plan, problems, err := e.Eval.Load(ctx, src)
+	if err != nil || len(problems) > 0 {
+		return plan, problems, err
+	}
+	for i := range plan.Steps {
+		step := &plan.Steps[i]
+		for j, f := range step.Files {
+			found, err := e.Ledger.Files(ctx, tip, f.Path)
+			if err != nil {
+				return plan, nil, fmt.Errorf("read %s at %s: %w", f.Path, tip, err)
+			}
+			file, ok := found[f.Path]
+			if !ok {
+				problems = append(problems, runbook.Problem{File: src.Runbook, Path: "steps." + step.Name,
+					Text: fmt.Sprintf("uses %q, which is not a file of the ledger", f.Path)})
+				continue
+			}
+			step.Files[j].Blob, step.Files[j].Exec = file.Blob, file.Exec
+		}
+	}
+	return plan, problems, nil
+}
+
+// frozenFiles are the contents of the plan directory, and the opening that binds them.
+func (e *Engine) frozenFiles(id incident.ID, d draft) (map[string][]byte, incident.Opened, error) {
+	files := map[string][]byte{schemaFile: e.Schema}
+	for p, data := range d.source.Files {
+		files[p] = data
+	}
+	static, err := json.MarshalIndent(d.plan, "", "  ")
+	if err != nil {
+		return nil, incident.Opened{}, fmt.Errorf("encode the plan of %s: %w", id, err)
+	}
+	files[planFile] = append(static, '\n')
+	return files, incident.Opened{ID: id, Runbook: d.runbook, Why: d.why, Plan: journal.PlanDigest(files),
+		Versions: e.Versions, Problems: d.problems}, nil
+}
+
+func cueFiles(tree map[string]File) map[string][]byte {
+	out := map[string][]byte{}
+	for p, f := range tree {
+		if strings.HasSuffix(p, ".cue") {
+			out[p] = f.Data
+		}
+	}
+	return out
+}
+
+func pick(files map[string][]byte, paths ...string) map[string][]byte {
+	out := map[string][]byte{}
+	for _, p := range paths {
+		if data, ok := files[p]; ok {
+			out[p] = data
+		}
+	}
+	return out
+}
+
+func sentences(problems []runbook.Problem) []string {
+	var out []string
+	for _, p := range problems {
+		out = append(out, p.String())
+	}
+	return out
+}

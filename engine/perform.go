@@ -1,0 +1,202 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pullbook/pullbook/engine/approval"
+	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/journal"
+	"github.com/pullbook/pullbook/engine/render"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// errWithdrawn says that a gate was not approved any more when its intent was about to be pushed.
+var errWithdrawn = errors.New("an approval was withdrawn before the intent was pushed")
+
+// bodyPause is how long a pull request's body may lag behind while nothing waits for people.
+const bodyPause = 10 * time.Second
+
+// perform does the actions in order and stops at the first failure. Again means that something has changed on which the
+// next decision may rest.
+func (e *Engine) perform(ctx context.Context, w *worker, plan runbook.Plan, actions []incident.Action) (again bool, err error) {
+	for _, action := range actions {
+		more, err := e.do(ctx, w, plan, action)
+		if err != nil {
+			return false, err
+		}
+		again = again || more
+	}
+	return again, nil
+}
+
+func (e *Engine) do(ctx context.Context, w *worker, plan runbook.Plan, action incident.Action) (again bool, err error) {
+	switch a := action.(type) {
+	case incident.Commit:
+		return true, e.commit(ctx, w, plan, a)
+	case incident.Flush:
+		return true, e.flush(ctx, w, a)
+	case incident.Start:
+		return false, e.start(ctx, w, a)
+	case incident.Stop:
+		if err := e.Inbox.StopStep(ctx, a.Key); err != nil {
+			return false, fmt.Errorf("stop %s: %w", a.Key, err)
+		}
+		return false, nil
+	case incident.WakeAt:
+		return false, e.wake(ctx, w, KindHub, a.At)
+	case incident.Merge:
+		return true, e.merge(ctx, w, a)
+	case incident.CleanUp:
+		return false, e.cleanUp(ctx, w)
+	default:
+		return e.show(ctx, w, plan, action)
+	}
+}
+
+// commit appends one signed commit with the events, pages, evidence and report.
+func (e *Engine) commit(ctx context.Context, w *worker, plan runbook.Plan, c incident.Commit) error {
+	n := w.ledger
+	now := e.Clock.Now()
+	events, err := normal(n.state.Next(c.Events, now))
+	if err != nil {
+		return fmt.Errorf("record in %s: %w", w.branch, err)
+	}
+	state, err := n.state.With(events...)
+	if err != nil {
+		return fmt.Errorf("record in %s: %w", w.branch, err)
+	}
+	dir := state.Opened.ID.Dir()
+	files, chain, err := journal.Encode(dir, n.chain, events)
+	if err != nil {
+		return fmt.Errorf("encode the events of %s: %w", w.branch, err)
+	}
+	all := append(append([]incident.Event{}, n.events...), events...)
+	for path, data := range attachments(plan, dir, c) {
+		files[path] = data
+	}
+	if c.Report {
+		files[journal.ReportPath(dir)] = render.Report(plan, state, all)
+	}
+	sha, err := e.Journal.Append(ctx, NewCommit{Branch: w.branch, Parent: n.head, Files: files,
+		Message: journal.Message(events, journal.MessageFacts{Incident: state.Opened.ID, Plan: plan}), At: state.At})
+	if err != nil {
+		return fmt.Errorf("commit to %s: %w", w.branch, err)
+	}
+	n.events, n.state, n.chain, n.head = all, state, chain, sha
+	n.commits[sha] = state.Seq
+	return nil
+}
+
+// normal brings events to the form in which the journal keeps them, so that what is in memory is what git has.
+func normal(events []incident.Event) ([]incident.Event, error) {
+	out := make([]incident.Event, len(events))
+	for i, e := range events {
+		var err error
+		if out[i], err = journal.Normal(e); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// attachments are the files of a commit beside its events.
+func attachments(plan runbook.Plan, dir string, c incident.Commit) map[string][]byte {
+	index := map[string]int{}
+	for i, s := range plan.Steps {
+		index[s.Name] = i
+	}
+	files := map[string][]byte{}
+	for step, page := range c.Pages {
+		files[journal.GatePath(dir, step, index[step])] = page
+	}
+	for _, ev := range c.Evidence {
+		if ev.Log != "" {
+			files[journal.EvidencePath(dir, ev.Step, ev.Attempt, journal.LogName, index[ev.Step])] = []byte(ev.Log)
+		}
+		if len(ev.Output) > 0 {
+			files[journal.EvidencePath(dir, ev.Step, ev.Attempt, journal.OutputName, index[ev.Step])] = ev.Output
+		}
+	}
+	return files
+}
+
+// flush pushes what is local. After any failure nothing in memory is trusted: what was decided on it is decided anew.
+func (e *Engine) flush(ctx context.Context, w *worker, f incident.Flush) error {
+	n := w.ledger
+	if n.pushed == n.state.Seq {
+		return nil
+	}
+	err := e.Journal.Flush(ctx, w.branch, func(ctx context.Context) error { return e.confirm(ctx, w, f.Confirm) })
+	if err != nil {
+		e.forget(w)
+		return fmt.Errorf("push %s (%s): %w", w.branch, f.Why, err)
+	}
+	before := n.pushed
+	n.pushed, n.remote = n.state.Seq, n.head
+	if e.Observe != nil {
+		e.Observe(n.state.Opened.ID, n.events[before:])
+	}
+	return nil
+}
+
+// confirm reads the reviews again and fails unless every gate is still approved by them.
+func (e *Engine) confirm(ctx context.Context, w *worker, gates []approval.Gate) error {
+	if len(gates) == 0 {
+		return nil
+	}
+	n := w.ledger
+	seen, err := e.Hub.Look(ctx, incident.HubQuery{Branch: w.branch, Pull: n.state.Pull, Teams: w.frozen.teams})
+	if err != nil {
+		return fmt.Errorf("read the reviews again: %w", err)
+	}
+	if seen.Pull == nil || seen.Pull.Head != n.remote {
+		return fmt.Errorf("%w: the pull request's head is not the engine's", errWithdrawn)
+	}
+	for _, g := range gates {
+		answer := approval.Evaluate(g, seen.Reviews, n.state.Shown(n.commits))
+		if answer.Verdict.Status != approval.StatusApproved {
+			return fmt.Errorf("%w: %s: %s", errWithdrawn, g.Step, answer.Verdict.Sentence)
+		}
+	}
+	return nil
+}
+
+func (e *Engine) start(ctx context.Context, w *worker, a incident.Start) error {
+	job := StepJob{Branch: w.branch, Key: a.Key, Incident: w.ledger.state.Opened.ID, Step: a.Step, Attempt: a.Attempt,
+		Work: a.Work, Timeout: a.Timeout, Repeatable: a.Repeatable}
+	if err := e.Inbox.StartStep(ctx, job); err != nil {
+		return fmt.Errorf("queue %s: %w", a.Key, err)
+	}
+	return nil
+}
+
+func (e *Engine) wake(ctx context.Context, w *worker, kind string, at time.Time) error {
+	if err := e.Inbox.Put(ctx, Message{Kind: kind, Key: w.branch, Due: at}); err != nil {
+		return fmt.Errorf("set a timer for %s: %w", w.branch, err)
+	}
+	return nil
+}
+
+func (e *Engine) merge(ctx context.Context, w *worker, m incident.Merge) error {
+	req := incident.MergeRequest{Pull: w.hub.Pull.Number, Head: m.Head, Title: m.Title, Message: m.Message}
+	if err := e.Hub.Merge(ctx, req); err != nil {
+		w.hub = nil
+		return fmt.Errorf("merge %s: %w", w.branch, err)
+	}
+	w.hub = nil
+	return nil
+}
+
+func (e *Engine) cleanUp(ctx context.Context, w *worker) error {
+	if err := e.Hub.Publish(ctx, incident.Publication{Pull: w.hub.Pull.Number, DeleteBranch: w.branch}); err != nil {
+		return fmt.Errorf("delete %s after the merge: %w", w.branch, err)
+	}
+	if err := e.Inbox.Forget(ctx, w.branch); err != nil {
+		return fmt.Errorf("forget the attempts of %s: %w", w.branch, err)
+	}
+	e.drop(w)
+	return nil
+}

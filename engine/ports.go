@@ -1,0 +1,159 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// ErrMoved says that a branch on the remote is not where the engine believed it to be.
+var ErrMoved = errors.New("the remote branch has moved")
+
+// Hub is the forge. Every error is temporary as far as the engine is concerned: it looks again later.
+type Hub interface {
+	// Look reads what people did. A pull request that does not exist is no error: HubView.Pull is nil.
+	Look(ctx context.Context, q incident.HubQuery) (incident.HubView, error)
+	// OpenPull opens the pull request, or returns the one that is open for the branch.
+	OpenPull(ctx context.Context, p incident.NewPull) (incident.Pull, error)
+	// Publish shows one thing to people. It may be repeated after an error.
+	Publish(ctx context.Context, p incident.Publication) error
+	// Merge merges, and fails if the head has moved. A pull request that is merged already is no error.
+	Merge(ctx context.Context, m incident.MergeRequest) error
+}
+
+// Ledger reads the remote repository.
+type Ledger interface {
+	// Heads returns the tips of all branches, by name.
+	Heads(ctx context.Context) (map[string]string, error)
+	// Files returns the files below the given paths (files or directories) at a commit. What is not there is left out.
+	Files(ctx context.Context, commit string, paths ...string) (map[string]File, error)
+	// Incidents returns the names of all incidents whose directory is in the tree of a commit.
+	Incidents(ctx context.Context, commit string) ([]incident.ID, error)
+	// Branch reads an incident's branch from where it left the default branch, whose tip is given.
+	Branch(ctx context.Context, name, defaultTip string) (Branch, error)
+}
+
+// Journal writes incidents' branches. Appended commits are local until they are flushed.
+type Journal interface {
+	// Append adds one signed commit to a branch and returns its id. With Create the branch must not exist on the remote
+	// when it is flushed.
+	Append(ctx context.Context, c NewCommit) (string, error)
+	// Flush pushes the local commits of a branch by compare-and-swap. Confirm runs just before the push departs; its error
+	// stops it. ErrMoved: the remote is elsewhere. After any error the local commits are still there.
+	Flush(ctx context.Context, branch string, confirm func(context.Context) error) error
+	// Discard forgets the local commits of a branch.
+	Discard(branch string)
+}
+
+// File is a file of the ledger.
+type File struct {
+	Blob string // git object id, hex
+	Exec bool
+	Data []byte
+}
+
+// NewCommit is a commit to append.
+type NewCommit struct {
+	Branch, Parent string
+	Create         bool
+	Files          map[string][]byte
+	Message        string
+	At             time.Time
+}
+
+// Branch is an incident's branch as the remote has it, oldest commit first.
+type Branch struct {
+	Head    string
+	Commits []BranchCommit
+	Foreign *incident.Foreign // the first commit that is not the engine's: Commits stops before it
+}
+
+// BranchCommit is one commit of the engine's own.
+type BranchCommit struct {
+	ID    string
+	Files map[string][]byte // added or changed by it
+}
+
+// Eval answers what a runbook says. It evaluates in a process of its own, with a deadline and a memory limit.
+type Eval interface {
+	// Route finds the runbook of an alert among files.
+	Route(ctx context.Context, files map[string][]byte, alert json.RawMessage) (runbook.Route, error)
+	// Load checks a runbook wholly and returns its static plan, or its problems.
+	Load(ctx context.Context, src runbook.Source) (runbook.Plan, []runbook.Problem, error)
+	// Resolve returns what each step is now.
+	Resolve(ctx context.Context, q runbook.Query) (runbook.Plan, error)
+	// Until decides a probe's condition on an answer.
+	Until(ctx context.Context, q runbook.Query, step string, answer json.RawMessage) (bool, error)
+	// Output checks what a step put out against its declared type and returns the declared part.
+	Output(ctx context.Context, q runbook.Query, step string, output json.RawMessage) (json.RawMessage, error)
+}
+
+// Message is a wake-up.
+type Message struct {
+	Kind string
+	Key  string
+	Body json.RawMessage
+	Due  time.Time // zero: now
+}
+
+// The kinds of messages.
+const (
+	KindAlert = "alert" // Key: the alert's group; Body: Arrival. A fact: delivered until it is recorded
+	KindLook  = "look"  // Key: the branch. A step ended, or there is more to do
+	KindHub   = "hub"   // Key: the branch. People may have done something, or a timer is due: read the hub anew
+	KindPull  = "pull"  // Key: "pull/" and the number. As KindHub, where only the number is known
+	KindSweep = "sweep" // Key: "ledger". Look at every open incident
+)
+
+// Arrival is the body of a KindAlert message.
+type Arrival struct {
+	Alert   incident.Alert `json:"alert"`
+	Runbook string         `json:"runbook,omitempty"` // set when a person chose it: path or name
+}
+
+// Inbox holds wake-ups and step jobs durably. Its methods return when what they were given survives a power cut.
+type Inbox interface {
+	Put(ctx context.Context, m Message) error
+	// StartStep queues an attempt. A second call with the same key does nothing, for ever.
+	StartStep(ctx context.Context, s StepJob) error
+	// StopStep cancels an attempt that is queued or running.
+	StopStep(ctx context.Context, key string) error
+	// Attempts returns all attempts of a branch that are not forgotten.
+	Attempts(ctx context.Context, branch string) ([]incident.Attempt, error)
+	// Forget drops the attempts of a merged incident.
+	Forget(ctx context.Context, branch string) error
+}
+
+// StepJob is one attempt in the step queue.
+type StepJob struct {
+	Branch     string        `json:"branch"`
+	Key        string        `json:"key"`
+	Incident   incident.ID   `json:"incident"`
+	Step       string        `json:"step"`
+	Attempt    int           `json:"attempt"`
+	Work       runbook.Work  `json:"work"`
+	Timeout    time.Duration `json:"timeout"`
+	Repeatable bool          `json:"repeatable"`
+}
+
+// Runner performs one attempt. Everything that goes wrong is part of the outcome.
+type Runner interface {
+	Run(ctx context.Context, a Attempt) runbook.Outcome
+}
+
+// Attempt is what a runner gets.
+type Attempt struct {
+	StepJob
+	HasOutput bool
+	Alert     json.RawMessage
+	Files     map[string]File // of the frozen commit, by path
+	Pins      []runbook.File
+	Until     func(ctx context.Context, answer json.RawMessage) (bool, error) // decides a probe
+}
+
+// Clock tells the time.
+type Clock interface{ Now() time.Time }

@@ -1,0 +1,137 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/journal"
+	"github.com/pullbook/pullbook/engine/render"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// show performs the actions that people see on the hub, and remembers them so that the next decision knows.
+func (e *Engine) show(ctx context.Context, w *worker, plan runbook.Plan, action incident.Action) (again bool, err error) {
+	switch a := action.(type) {
+	case incident.OpenPull:
+		return true, e.openPull(ctx, w, plan)
+	case incident.PublishCheck:
+		return false, e.publishCheck(ctx, w, plan, a)
+	case incident.PublishRollup:
+		return false, e.publishRollup(ctx, w, a)
+	case incident.PublishBody:
+		return false, e.publishBody(ctx, w, plan, a)
+	case incident.ReopenPull:
+		w.hub.Pull.Open = true
+		return true, e.publish(ctx, w, "reopen", incident.Publication{Reopen: true})
+	case incident.RequestReview:
+		return false, e.requestReview(ctx, w, a)
+	case incident.Reply:
+		return false, e.reply(ctx, w, a)
+	case incident.React:
+		return false, e.publish(ctx, w, "react", incident.Publication{React: a.Comment})
+	}
+	return false, fmt.Errorf("%s: no way to perform %T", w.branch, action)
+}
+
+func (e *Engine) publish(ctx context.Context, w *worker, what string, p incident.Publication) error {
+	p.Pull = w.hub.Pull.Number
+	if err := e.Hub.Publish(ctx, p); err != nil {
+		return fmt.Errorf("%s on pull request %d: %w", what, p.Pull, err)
+	}
+	return nil
+}
+
+func (e *Engine) openPull(ctx context.Context, w *worker, plan runbook.Plan) error {
+	body := render.Body(plan, w.ledger.state, w.view(nil, nil))
+	pull, err := e.Hub.OpenPull(ctx, incident.NewPull{Branch: w.branch, Title: render.Title(plan, w.ledger.state), Body: body})
+	if err != nil {
+		return fmt.Errorf("open the pull request of %s: %w", w.branch, err)
+	}
+	w.hub.Pull, w.body, w.bodyAt = &pull, body, e.Clock.Now()
+	e.rememberPull(pull.Number, w.branch)
+	return nil
+}
+
+func (e *Engine) publishCheck(ctx context.Context, w *worker, plan runbook.Plan, a incident.PublishCheck) error {
+	n := w.ledger
+	st := n.state.Step(a.Step)
+	text := render.Check(plan, n.state, a.Step, "") // what a step printed stays in the ledger: a check may be read by more people
+	check := incident.CheckRun{Name: text.Name, Commit: n.commitOf(a.Seq), ExternalID: a.ExternalID, Status: "completed",
+		Conclusion: text.Conclusion, Title: text.Title, Summary: text.Summary, Text: text.Text, Started: st.Started, Completed: st.Ended}
+	return e.publishRun(ctx, w, check)
+}
+
+func (e *Engine) publishRollup(ctx context.Context, w *worker, a incident.PublishRollup) error {
+	status, conclusion := render.Rollup(a.Status)
+	commit := w.ledger.head
+	if f := w.ledger.foreign; f != nil {
+		commit = w.hub.Pull.Head
+	}
+	now := e.Clock.Now()
+	check := incident.CheckRun{Name: incident.RollupName, Commit: commit, ExternalID: a.ExternalID, Status: status,
+		Conclusion: conclusion, Title: a.Summary, Summary: a.Summary, Started: w.ledger.state.OpenedAt}
+	if status == "completed" {
+		check.Completed = now
+	}
+	return e.publishRun(ctx, w, check)
+}
+
+func (e *Engine) publishRun(ctx context.Context, w *worker, c incident.CheckRun) error {
+	if err := e.publish(ctx, w, "check "+c.Name, incident.Publication{Check: &c}); err != nil {
+		return err
+	}
+	w.hub.Checks[c.ExternalID] = true
+	return nil
+}
+
+// publishBody renders the body and publishes it if it says something new. While nothing waits for people it may lag.
+func (e *Engine) publishBody(ctx context.Context, w *worker, plan runbook.Plan, a incident.PublishBody) error {
+	body := render.Body(plan, w.ledger.state, w.view(nil, nil))
+	if body == w.body {
+		return nil
+	}
+	now := e.Clock.Now()
+	if due := w.bodyAt.Add(bodyPause); !a.Urgent && now.Before(due) {
+		return e.wake(ctx, w, KindLook, due)
+	}
+	if err := e.publish(ctx, w, "body", incident.Publication{Body: &body}); err != nil {
+		return err
+	}
+	w.body, w.bodyAt = body, now
+	return nil
+}
+
+func (e *Engine) requestReview(ctx context.Context, w *worker, a incident.RequestReview) error {
+	return e.publish(ctx, w, "review request", incident.Publication{Reviewers: a.From})
+}
+
+func (e *Engine) reply(ctx context.Context, w *worker, a incident.Reply) error {
+	text := incident.MarkReply(a.Key, a.Text)
+	if err := e.publish(ctx, w, "reply", incident.Publication{Comment: &text}); err != nil {
+		return err
+	}
+	w.hub.Comments = append(w.hub.Comments, incident.Comment{Own: true, Body: text})
+	return nil
+}
+
+// commitOf finds the commit that holds an event.
+func (n *notes) commitOf(seq int) string {
+	best, at := "", 0
+	for sha, last := range n.commits {
+		if last >= seq && (best == "" || last < at) {
+			best, at = sha, last
+		}
+	}
+	return best
+}
+
+// GateFile is the path of a gate page in the ledger, as the pull request shows it.
+func GateFile(plan runbook.Plan, id incident.ID, step string) string {
+	for i, s := range plan.Steps {
+		if s.Name == step {
+			return journal.GatePath(id.Dir(), step, i)
+		}
+	}
+	return ""
+}

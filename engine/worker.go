@@ -1,0 +1,241 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/journal"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// errNoIncident says that a branch holds no incident of the engine's, or does not exist.
+var errNoIncident = errors.New("no incident on this branch")
+
+// worker is one open incident in memory. Its lock serialises everything that happens to it.
+type worker struct {
+	branch string
+
+	mu     sync.Mutex
+	ledger *notes // nil: not read yet, or in doubt
+	frozen frozen // what never changes while the incident is open
+	hub    *incident.HubView
+	plan   resolved
+	bodyAt time.Time
+	body   string // last published, or read
+
+	brief atomic.Pointer[brief] // for steps, which do not wait for the lock
+}
+
+// brief is what a starting step needs to know of its incident.
+type brief struct {
+	frozen frozen
+	plan   runbook.Plan
+	ended  map[string]runbook.Ended
+	commit string // at which the plan was frozen
+}
+
+// frozen is what was fixed at the opening.
+type frozen struct {
+	source runbook.Source
+	alert  json.RawMessage
+	pins   map[string][]runbook.File // by step
+	teams  []string                  // whose membership matters, from the rules of the plan
+}
+
+// notes is the incident as git has it, local commits included.
+type notes struct {
+	events  []incident.Event
+	state   incident.State
+	chain   journal.Head
+	head    string
+	commits map[string]int // commit to the sequence number of its last event
+	pushed  int
+	remote  string // head of the remote branch as far as the engine knows
+	foreign *incident.Foreign
+	gone    bool
+}
+
+// resolved is a plan with the question that it answers.
+type resolved struct {
+	plan  runbook.Plan
+	asked string // JSON of the ended steps
+	known bool
+}
+
+// read brings a worker's notes from git, if they are not there.
+func (e *Engine) read(ctx context.Context, w *worker) error {
+	if w.ledger != nil {
+		return nil
+	}
+	heads, err := e.Ledger.Heads(ctx)
+	if err != nil {
+		return fmt.Errorf("read %s: list the ledger's branches: %w", w.branch, err)
+	}
+	if heads[w.branch] == "" {
+		return fmt.Errorf("%s: %w", w.branch, errNoIncident)
+	}
+	branch, err := e.Ledger.Branch(ctx, w.branch, heads[e.DefaultBranch])
+	if err != nil {
+		return fmt.Errorf("read %s: %w", w.branch, err)
+	}
+	return w.take(branch)
+}
+
+// take makes notes of what the remote has.
+func (w *worker) take(b Branch) error {
+	n := notes{commits: map[string]int{}, remote: b.Head, foreign: b.Foreign}
+	files := map[string][]byte{}
+	dir := ""
+	for _, c := range b.Commits {
+		maps.Copy(files, c.Files)
+		if dir == "" {
+			if dir = incidentDir(c.Files); dir == "" {
+				return fmt.Errorf("%s: its first commit opens no incident: %w", w.branch, errNoIncident)
+			}
+		}
+		n.head = c.ID
+		n.commits[c.ID] = lastSeq(c.Files, dir, n.commits)
+	}
+	if dir == "" {
+		return fmt.Errorf("%s: %w", w.branch, errNoIncident)
+	}
+	var err error
+	if n.events, n.chain, err = journal.Decode(dir, files); err != nil {
+		return fmt.Errorf("decode the journal of %s: %w", w.branch, err)
+	}
+	if n.state, err = incident.Fold(n.events); err != nil {
+		return fmt.Errorf("fold the journal of %s: %w", w.branch, err)
+	}
+	n.pushed = n.state.Seq
+	w.ledger = &n
+	return w.thaw(dir, files)
+}
+
+// incidentDir finds the directory of the incident that a first commit opens.
+func incidentDir(files map[string][]byte) string {
+	for path := range files {
+		if dir, ok := strings.CutSuffix(path, "/incident.json"); ok {
+			return dir
+		}
+	}
+	return ""
+}
+
+// lastSeq is the number of the last event in the journal after a commit.
+func lastSeq(files map[string][]byte, dir string, before map[string]int) int {
+	last := 0
+	for _, seq := range before {
+		last = max(last, seq)
+	}
+	for path := range files {
+		if rest, ok := strings.CutPrefix(path, dir+"/journal/"); ok {
+			var shard, seq int
+			if _, err := fmt.Sscanf(rest, "%d/%06d-", &shard, &seq); err == nil {
+				last = max(last, seq)
+			}
+		}
+	}
+	return last
+}
+
+// thaw reads the frozen plan back and checks that it is what the journal says.
+func (w *worker) thaw(dir string, files map[string][]byte) error {
+	plan := map[string][]byte{}
+	for path, data := range files {
+		if rest, ok := strings.CutPrefix(path, journal.PlanDir(dir)); ok {
+			plan[rest] = data
+		}
+	}
+	opened := w.ledger.state.Opened
+	if got := journal.PlanDigest(plan); got != opened.Plan {
+		return fmt.Errorf("%s: the frozen plan has digest %s, the journal says %s", w.branch, got, opened.Plan)
+	}
+	var static runbook.Plan
+	if err := json.Unmarshal(plan[planFile], &static); err != nil {
+		return fmt.Errorf("%s: read %s: %w", w.branch, planFile, err)
+	}
+	return w.freeze(static, opened, plan)
+}
+
+// freeze sets what never changes while the incident is open.
+func (w *worker) freeze(static runbook.Plan, opened incident.Opened, files map[string][]byte) error {
+	alert, err := json.Marshal(opened.Alert)
+	if err != nil {
+		return fmt.Errorf("%s: encode the alert: %w", w.branch, err)
+	}
+	source := runbook.Source{Runbook: strings.TrimPrefix(opened.Runbook, embedded), Files: map[string][]byte{}}
+	for path, data := range files {
+		if path != planFile && path != schemaFile {
+			source.Files[path] = data
+		}
+	}
+	w.frozen = frozen{source: source, alert: alert, pins: map[string][]runbook.File{}}
+	who := slices.Clone(static.Command)
+	for _, s := range static.Steps {
+		w.frozen.pins[s.Name] = s.Files
+		if s.Approval != nil {
+			who = append(who, s.Approval.From...)
+		}
+	}
+	for _, name := range who {
+		if strings.Contains(name, "/") && !slices.Contains(w.frozen.teams, name) {
+			w.frozen.teams = append(w.frozen.teams, name)
+		}
+	}
+	slices.Sort(w.frozen.teams)
+	return nil
+}
+
+// resolve asks what each step is now, unless the same question was answered before.
+func (e *Engine) resolve(ctx context.Context, w *worker) (runbook.Plan, error) {
+	q := w.query(w.ledger.state.Ended(w.plan.plan))
+	if !w.plan.known { // what is over depends on the skeleton: fetch it first
+		plan, err := e.Eval.Resolve(ctx, w.query(nil))
+		if err != nil {
+			return runbook.Plan{}, fmt.Errorf("resolve the plan of %s: %w", w.branch, err)
+		}
+		w.pin(&plan)
+		w.plan = resolved{plan: plan, known: true, asked: "{}"}
+		q = w.query(w.ledger.state.Ended(plan))
+	}
+	asked, err := json.Marshal(q.Ended)
+	if err != nil {
+		return runbook.Plan{}, fmt.Errorf("encode the outputs of %s: %w", w.branch, err)
+	}
+	if string(asked) == w.plan.asked {
+		return w.plan.plan, nil
+	}
+	plan, err := e.Eval.Resolve(ctx, q)
+	if err != nil {
+		return runbook.Plan{}, fmt.Errorf("resolve the plan of %s: %w", w.branch, err)
+	}
+	w.pin(&plan)
+	w.plan = resolved{plan: plan, known: true, asked: string(asked)}
+	return plan, nil
+}
+
+func (w *worker) query(ended map[string]runbook.Ended) runbook.Query {
+	return runbook.Query{Source: w.frozen.source, Alert: w.frozen.alert, Ended: ended}
+}
+
+// pin gives the steps of a fresh plan the blob ids that were frozen at the opening.
+func (w *worker) pin(plan *runbook.Plan) {
+	for i := range plan.Steps {
+		plan.Steps[i].Files = w.frozen.pins[plan.Steps[i].Name]
+	}
+}
+
+// forget throws away what is in memory, local commits included: the next look reads everything anew.
+func (e *Engine) forget(w *worker) {
+	e.Journal.Discard(w.branch)
+	w.ledger, w.hub = nil, nil
+}
