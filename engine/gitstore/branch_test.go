@@ -197,18 +197,19 @@ func TestForeignCommitWithAnUnknownHeader(t *testing.T) {
 // our commits below are still read.
 func TestForeignCommitThatIsTooLarge(t *testing.T) {
 	h, _, tip := begun(t)
-	files := map[string]string{}
-	block := strings.Repeat("0123456789abcdef", maxBlob/16-1)
-	for i := range maxPack/maxBlob + 2 {
-		files["bomb/"+Hash{byte(i)}.String()] = block + string(rune('a'+i%26)) + Hash{byte(i)}.String()[:8]
+	bomb := h.commit(t, "incident/a", tip, map[string]string{"b1": strings.Repeat("1", 600<<10), "b2": strings.Repeat("2", 600<<10)})
+	s := h.open(t)
+	s.wire.maxPack = 1 << 20
+	b, err := s.Branch(t.Context(), BranchQuery{Name: "incident/a", Fork: h.main, Signers: signersOf(t, testSigner(t, 1).AllowedLine("engine"))})
+	if err != nil {
+		t.Fatal(err)
 	}
-	bomb := h.commit(t, "incident/a", tip, files)
-	b := look(t, h, h.main)
 	if b.Foreign == nil || b.Foreign.Hash != bomb {
 		t.Fatalf("foreign %v, want %s", b.Foreign, bomb)
 	}
-	if got := summary(b); got[1] != "engine "+incident+"/journal/0/000001-opened.json=1" || b.Commits[2].Changes != nil {
-		t.Errorf("commits %q", got[:2])
+	want := []string{"engine " + incident + "/incident.json={}", "engine " + incident + "/journal/0/000001-opened.json=1", "unsigned"}
+	if d := cmp.Diff(want, summary(b)); d != "" {
+		t.Error(d)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 // byte is inflated, so a bomb costs nothing.
 const (
 	maxObject  = 16 << 20  // one object, inflated
-	maxPack    = 128 << 20 // all objects of one pack, inflated
+	maxPack    = 128 << 20 // all objects of one pack, inflated; held by a wire
 	maxObjects = 500_000   // objects of one pack
 	maxBlob    = 1 << 20   // one file that Append writes or Branch brings along
 )
@@ -34,13 +34,14 @@ type unpacker struct {
 	objects map[Hash]object
 	at      map[int64]Hash
 	deltas  []delta
-	size    int64
+	size    int64 // inflated so far
+	most    int64
 }
 
 // readPack gives the objects of a pack under the ids computed from their
-// content. Format: git's Documentation/gitformat-pack.
-func readPack(r io.Reader) (map[Hash]object, error) {
-	u := unpacker{objects: map[Hash]object{}, at: map[int64]Hash{}}
+// content, at most so many bytes of them. Format: git's gitformat-pack(5).
+func readPack(r io.Reader, most int64) (map[Hash]object, error) {
+	u := unpacker{objects: map[Hash]object{}, at: map[int64]Hash{}, most: most}
 	scanner := packfile.NewScanner(r)
 	_, count, err := scanner.Header()
 	if err != nil {
@@ -95,7 +96,7 @@ func (u *unpacker) next(scanner *packfile.Scanner) error {
 
 func (u *unpacker) account(size int64) error {
 	u.size += size
-	if size < 0 || size > maxObject || u.size > maxPack {
+	if size < 0 || size > maxObject || u.size > u.most {
 		return fmt.Errorf("object of %d bytes, %d in all: %w", size, u.size, errTooLarge)
 	}
 	return nil

@@ -1,7 +1,6 @@
 package gitstore
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -262,17 +261,5 @@ func TestUnconfirmedBranchStaysHome(t *testing.T) {
 	}
 	if !h.head(t, "incident/a").IsZero() || s.Stats().Pushes != 0 {
 		t.Error("it was pushed all the same")
-	}
-}
-
-func TestPackHoldsEachObjectOnce(t *testing.T) {
-	blob := newObject(kindBlob, []byte("x"))
-	pack, err := writePack([]object{blob, blob, newObject(kindBlob, nil)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	objects, err := readPack(bytes.NewReader(pack))
-	if err != nil || len(objects) != 2 {
-		t.Errorf("%d objects, %v; want 2", len(objects), err)
 	}
 }

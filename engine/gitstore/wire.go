@@ -41,6 +41,8 @@ type wire struct {
 	client      *http.Client
 	credentials func(ctx context.Context) (user, password string, err error)
 
+	maxPack int64 // bytes of all objects in one answer, inflated
+
 	reads, pushes, sent, received atomic.Int64
 }
 
@@ -68,7 +70,7 @@ func newWire(c Config) (*wire, error) {
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	client.Jar = nil
 	base.Path = strings.TrimSuffix(base.Path, "/")
-	return &wire{base: base, client: &client, credentials: c.Credentials}, nil
+	return &wire{base: base, client: &client, credentials: c.Credentials, maxPack: maxPack}, nil
 }
 
 func loopback(host string) bool {
@@ -174,13 +176,15 @@ type fetched struct {
 	common  bool
 }
 
-// fetch asks for a pack. errNotServed when the server refuses what is wanted.
-func (w *wire) fetch(ctx context.Context, caps *capability.List, f fetch) (fetched, error) {
+// encode gives the request, asking for what both sides can do. No multi_ack:
+// with at most one have there is nothing to negotiate. No thin pack: bases
+// would have to be kept.
+func (f fetch) encode(caps *capability.List) (*packp.UploadPackRequest, []byte, error) {
 	req := packp.NewUploadPackRequest()
 	for _, c := range []capability.Capability{capability.Sideband64k, capability.OFSDelta, capability.NoProgress, capability.Filter, capability.Shallow} {
 		if caps.Supports(c) {
 			if err := req.Capabilities.Set(c); err != nil {
-				return fetched{}, fmt.Errorf("ask for %s: %w", c, err)
+				return nil, nil, err
 			}
 		}
 	}
@@ -198,64 +202,76 @@ func (w *wire) fetch(ctx context.Context, caps *capability.List, f fetch) (fetch
 	}
 	var b bytes.Buffer
 	if err := req.UploadRequest.Encode(&b); err != nil {
-		return fetched{}, fmt.Errorf("encode fetch: %w", err)
+		return nil, nil, err
 	}
 	if err := req.UploadHaves.Encode(&b, false); err != nil {
-		return fetched{}, fmt.Errorf("encode fetch: %w", err)
+		return nil, nil, err
 	}
 	if err := pktline.NewEncoder(&b).EncodeString("done\n"); err != nil {
+		return nil, nil, err
+	}
+	return req, b.Bytes(), nil
+}
+
+// fetch asks for a pack. errNotServed when the server refuses what is wanted.
+func (w *wire) fetch(ctx context.Context, caps *capability.List, f fetch) (fetched, error) {
+	req, encoded, err := f.encode(caps)
+	if err != nil {
 		return fetched{}, fmt.Errorf("encode fetch: %w", err)
 	}
 	w.reads.Add(1)
 	body, err := w.do(ctx, call{
-		method: http.MethodPost, path: uploadPack, body: b.Bytes(),
+		method: http.MethodPost, path: uploadPack, body: encoded,
 		contentType: "application/x-" + uploadPack + "-request", wantReply: "application/x-" + uploadPack + "-result",
 	})
 	if err != nil {
 		return fetched{}, fmt.Errorf("fetch: %w", err)
 	}
 	defer body.Close()
-	out, err := readFetched(bufio.NewReader(body), f.shallow, req.Capabilities.Supports(capability.Sideband64k))
+	packed, err := readHeader(bufio.NewReader(body), f.shallow)
 	if err != nil {
 		return fetched{}, fmt.Errorf("fetch from %s: %w", w.base.Host, err)
 	}
-	return out, nil
+	r := packed.rest
+	if req.Capabilities.Supports(capability.Sideband64k) {
+		r = sideband.NewDemuxer(sideband.Sideband64k, r)
+	}
+	objects, err := readPack(r, w.maxPack)
+	if err != nil {
+		return fetched{}, fmt.Errorf("fetch from %s: %w", w.base.Host, err)
+	}
+	return fetched{objects: objects, common: packed.common}, nil
 }
 
-// readFetched reads the answer: shallow lines up to a flush if asked for, one
-// ACK or NAK, then the pack (git's Documentation/gitprotocol-pack).
-func readFetched(r io.Reader, shallow, muxed bool) (fetched, error) {
-	var out fetched
+// answered is an answer up to where the pack begins.
+type answered struct {
+	common bool
+	rest   io.Reader
+}
+
+// readHeader reads shallow lines up to a flush if they were asked for, then
+// one ACK or NAK (git's gitprotocol-pack(5)).
+func readHeader(r io.Reader, shallow bool) (answered, error) {
 	lines := pktline.NewScanner(r)
-	for header := true; header; {
-		if !lines.Scan() {
-			var refusal *pktline.ErrorLine
-			if errors.As(lines.Err(), &refusal) {
-				return out, fmt.Errorf("%w: %q", errNotServed, clip(refusal.Text))
-			}
-			if lines.Err() != nil {
-				return out, lines.Err()
-			}
-			// git-upload-pack that dies on a bad want may say so only on its own stderr.
-			return out, fmt.Errorf("%w: empty answer", errNotServed)
-		}
+	for lines.Scan() {
 		line := string(lines.Bytes())
 		switch {
 		case shallow && line == "":
 			shallow = false
 		case shallow && (strings.HasPrefix(line, "shallow ") || strings.HasPrefix(line, "unshallow ")):
-		case !shallow && strings.HasPrefix(line, "ACK "):
-			out.common, header = true, false
-		case !shallow && strings.HasPrefix(line, "NAK"):
-			header = false
+		case !shallow && (strings.HasPrefix(line, "ACK ") || strings.HasPrefix(line, "NAK")):
+			return answered{common: line[0] == 'A', rest: r}, nil
 		default:
-			return out, fmt.Errorf("unexpected line %q", clip(line))
+			return answered{}, fmt.Errorf("unexpected line %q", clip(line))
 		}
 	}
-	if muxed {
-		r = sideband.NewDemuxer(sideband.Sideband64k, r)
+	var refusal *pktline.ErrorLine
+	if errors.As(lines.Err(), &refusal) {
+		return answered{}, fmt.Errorf("%w: %q", errNotServed, clip(refusal.Text))
 	}
-	objects, err := readPack(r)
-	out.objects = objects
-	return out, err
+	if lines.Err() != nil {
+		return answered{}, lines.Err()
+	}
+	// git-upload-pack that dies on a bad want may say so on its own stderr only.
+	return answered{}, fmt.Errorf("%w: empty answer", errNotServed)
 }
