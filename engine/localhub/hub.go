@@ -1,0 +1,151 @@
+package localhub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/pullbook/pullbook/engine/localhub/git"
+	"github.com/pullbook/pullbook/engine/localhub/hooks"
+	"github.com/pullbook/pullbook/engine/localhub/pages"
+	"github.com/pullbook/pullbook/engine/localhub/rest"
+	"github.com/pullbook/pullbook/engine/localhub/state"
+)
+
+// Config says how to open a hub. Dir is created if need be; its repositories outlive the hub, nothing else does. Logger
+// and Now may be nil: no log, and the system's clock. OnRequest may be nil; it is called after each REST and git request
+// with the route's pattern ("/repos/{owner}/{repo}/pulls", "/{owner}/{repo}.git/git-receive-pack"), possibly from
+// several goroutines at once.
+type Config struct {
+	Dir       string
+	Seed      Seed
+	Logger    *slog.Logger
+	Now       func() time.Time
+	OnRequest func(method, pattern string, status int)
+}
+
+// A Hub serves one seed's world. It is safe for concurrent use.
+type Hub struct {
+	config Config
+	store  *state.Store
+	repos  *git.Repos
+	sender *hooks.Sender
+	rest   *rest.Server
+	pages  *pages.Site
+}
+
+// Open builds the seed's world: the state, and a bare repository with its first commit for each repository that Dir does
+// not have yet.
+func Open(c Config) (*Hub, error) {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Dir == "" {
+		return nil, errors.New("open the hub: no directory is given")
+	}
+	dir, err := filepath.Abs(c.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("open the hub in %s: %w", c.Dir, err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("open the hub in %s: %w", c.Dir, err)
+	}
+	store, err := state.New(c.Seed, c.Now)
+	if err != nil {
+		return nil, fmt.Errorf("open the hub: %w", err)
+	}
+	repos := git.New(dir, store, c.Logger)
+	if err := createAll(repos, c.Seed); err != nil {
+		return nil, fmt.Errorf("open the hub: %w", err)
+	}
+	site, err := pages.New(pages.Config{Store: store, Repos: repos, Logger: c.Logger})
+	if err != nil {
+		return nil, fmt.Errorf("open the hub: %w", err)
+	}
+	h := &Hub{config: c, store: store, repos: repos, sender: hooks.New(store, c.Logger), pages: site}
+	h.rest = rest.New(rest.Config{Store: store, Repos: repos, Deliverer: h.sender, Logger: c.Logger, OnRequest: c.OnRequest})
+	return h, nil
+}
+
+// createTimeout bounds the making of all repositories.
+const createTimeout = 5 * time.Minute
+
+func createAll(repos *git.Repos, seed Seed) error {
+	ctx, cancel := context.WithTimeout(context.Background(), createTimeout)
+	defer cancel()
+	if err := git.CheckVersion(ctx); err != nil {
+		return err
+	}
+	for _, r := range seed.Repositories {
+		first := git.First{
+			Branch: r.DefaultBranch, Name: r.Author.Name, Email: r.Author.Email, Directory: r.Directory, Files: r.Files,
+			Message: "Begin " + r.Name,
+		}
+		if first.Branch == "" {
+			first.Branch = "main"
+		}
+		if first.Name == "" {
+			first.Name, first.Email = "GitHub", "noreply@github.localhost"
+		}
+		if err := repos.Create(ctx, r.Name, first); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close stops the webhooks. Requests under way may still end; the caller shuts its server down first.
+func (h *Hub) Close() error {
+	h.sender.Close()
+	return nil
+}
+
+// SetTeam replaces the members of a team, as an organisation's owner would.
+func (h *Hub) SetTeam(org, slug string, members []string) error {
+	if err := h.store.SetTeam(org, slug, members); err != nil {
+		return fmt.Errorf("set the members of %s/%s: %w", org, slug, err)
+	}
+	return nil
+}
+
+// hostForm is what may stand in a Host header: it comes back in every address that the hub writes.
+var hostForm = regexp.MustCompile(`^[A-Za-z0-9.:\[\]_-]{1,255}$`)
+
+// Handler answers REST below /api/v3, git below /{owner}/{repo}.git, and pages everywhere else.
+func (h *Hub) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if p := recover(); p != nil {
+				if p == http.ErrAbortHandler {
+					panic(p)
+				}
+				h.config.Logger.Error("a request panicked", "method", r.Method, "path", r.URL.Path, "panic", p)
+				http.Error(w, "Server Error", http.StatusInternalServerError)
+			}
+		}()
+		if !hostForm.MatchString(r.Host) {
+			http.Error(w, "Bad Request", http.StatusBadRequest)
+			return
+		}
+		path := r.URL.EscapedPath()
+		if path == rest.Prefix || strings.HasPrefix(path, rest.Prefix+"/") {
+			h.rest.ServeHTTP(w, r)
+			return
+		}
+		if g, ok := parseGitPath(path); ok {
+			h.serveGit(w, r, g)
+			return
+		}
+		h.pages.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,351 @@
+package state
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+	"unicode/utf8"
+)
+
+// Limits of a check run's output, from GitHub's OpenAPI description (checks/create).
+const (
+	MaxOutput      = 65535
+	MaxAnnotations = 50
+)
+
+// A RunInput creates a check run, or changes one in the fields that are not nil.
+type RunInput struct {
+	Name, HeadSHA, ExternalID, DetailsURL, Status, Conclusion *string
+	Started, Completed                                        *time.Time
+	Output                                                    *Output
+}
+
+var (
+	runStatuses    = []string{"queued", "in_progress", "completed", "waiting", "requested", "pending"}
+	runConclusions = []string{"action_required", "cancelled", "failure", "neutral", "success", "skipped", "timed_out"}
+)
+
+func (in RunInput) check() error {
+	invalid := func(field string) error {
+		return Invalid(Problem{Resource: "CheckRun", Field: field, Code: "invalid"})
+	}
+	if in.Status != nil && !slices.Contains(runStatuses, *in.Status) {
+		return invalid("status")
+	}
+	if in.Conclusion != nil && !slices.Contains(runConclusions, *in.Conclusion) {
+		return invalid("conclusion")
+	}
+	if in.Status != nil && *in.Status == "completed" && in.Conclusion == nil {
+		return missing("CheckRun", "conclusion")
+	}
+	if in.Output == nil {
+		return nil
+	}
+	for field, text := range map[string]*string{"summary": in.Output.Summary, "text": in.Output.Text} {
+		if text != nil && utf8.RuneCountInString(*text) > MaxOutput {
+			return Unprocessable(fmt.Sprintf("Invalid request.\n\nOnly %d characters are allowed; %d were supplied in output.%s.", MaxOutput, utf8.RuneCountInString(*text), field))
+		}
+	}
+	if n := len(in.Output.Annotations); n > MaxAnnotations {
+		return Unprocessable(fmt.Sprintf("Invalid request.\n\nNo more than %d items are allowed; %d were supplied.", MaxAnnotations, n))
+	}
+	for _, a := range in.Output.Annotations {
+		if a.Path == "" || a.Message == "" || !slices.Contains([]string{"notice", "warning", "failure"}, a.Level) {
+			return invalid("annotations")
+		}
+	}
+	return nil
+}
+
+func onlyApps(a Actor) error {
+	if !a.IsInstallation() {
+		return Forbid("You must authenticate via a GitHub App.")
+	}
+	return nil
+}
+
+// CreateRun makes a check run on a commit that the caller has found in the repository.
+func (s *Store) CreateRun(a Actor, fullName string, in RunInput) (*Run, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, err := s.repo(fullName)
+	if err != nil {
+		return nil, err
+	}
+	if err := onlyApps(a); err != nil {
+		return nil, err
+	}
+	if in.Name == nil || *in.Name == "" {
+		return nil, missing("CheckRun", "name")
+	}
+	if err := in.check(); err != nil {
+		return nil, err
+	}
+	app := *s.apps[a.App.ID]
+	suite := r.suite(app.ID, *in.HeadSHA)
+	if suite == nil {
+		suite = s.addSuite(r, app, r.branchOf(*in.HeadSHA), *in.HeadSHA)
+	}
+	run := &Run{ID: s.newID(), Suite: suite.ID, App: app, HeadSHA: *in.HeadSHA, Status: "queued", Started: s.Now()}
+	s.apply(run, in)
+	r.runs = append(r.runs, run)
+	r.runsBySHA[run.HeadSHA] = append(r.runsBySHA[run.HeadSHA], run)
+	s.emitRun(a, r, run, suite, "created")
+	if run.Status == "completed" {
+		s.emitRun(a, r, run, suite, "completed")
+	}
+	c := *run
+	return &c, nil
+}
+
+// UpdateRun changes a check run, which only the App that made it may. Annotations are added to the earlier ones.
+func (s *Store) UpdateRun(a Actor, fullName string, id int64, in RunInput) (*Run, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, run, err := s.run(fullName, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := onlyApps(a); err != nil {
+		return nil, err
+	}
+	if run.App.ID != a.App.ID {
+		return nil, Forbid(fmt.Sprintf("Invalid app_id `%d` - check run can only be modified by the GitHub App that created it.", a.App.ID))
+	}
+	if err := in.check(); err != nil {
+		return nil, err
+	}
+	was := run.Status
+	s.apply(run, in)
+	if run.Status == "completed" && was != "completed" {
+		s.emitRun(a, r, run, r.suite(run.App.ID, run.HeadSHA), "completed")
+	} else {
+		r.checksMoved()
+	}
+	c := *run
+	return &c, nil
+}
+
+func (s *Store) apply(run *Run, in RunInput) {
+	set := func(to *string, from *string) {
+		if from != nil {
+			*to = *from
+		}
+	}
+	set(&run.Name, in.Name)
+	set(&run.ExternalID, in.ExternalID)
+	set(&run.DetailsURL, in.DetailsURL)
+	set(&run.Status, in.Status)
+	if in.Status != nil && *in.Status != "completed" {
+		run.Conclusion, run.Completed = "", time.Time{}
+	}
+	if in.Started != nil {
+		run.Started = in.Started.UTC().Truncate(time.Second)
+	}
+	if in.Conclusion != nil {
+		run.Status, run.Conclusion, run.Completed = "completed", *in.Conclusion, s.Now()
+		if in.Completed != nil {
+			run.Completed = in.Completed.UTC().Truncate(time.Second)
+		}
+	}
+	if o := in.Output; o != nil {
+		run.Output.Title, run.Output.Summary = o.Title, o.Summary
+		if o.Text != nil {
+			run.Output.Text = o.Text
+		}
+		run.Output.Annotations = append(slices.Clone(run.Output.Annotations), o.Annotations...)
+	}
+}
+
+func (s *Store) emitRun(a Actor, r *repo, run *Run, suite *Suite, action string) {
+	c := *run
+	suite.Updated = s.Now()
+	r.checksMoved()
+	s.emit(a, r, Event{Name: "check_run", Action: action, Run: &c, Suite: suite.view(r)})
+}
+
+// checksMoved counts a change of checks as a change of what pull-request pages show, since any of their commits may
+// carry it; updated_at stays, as on GitHub.
+func (r *repo) checksMoved() {
+	for _, p := range r.pulls {
+		p.Revision++
+	}
+}
+
+func (s *Store) addSuite(r *repo, app App, branch, sha string) *Suite {
+	suite := &Suite{ID: s.newID(), App: app, HeadSHA: sha, Branch: branch, Created: s.Now(), Updated: s.Now()}
+	r.suites = append(r.suites, suite)
+	return suite
+}
+
+func (r *repo) suite(app int64, sha string) *Suite {
+	for _, x := range slices.Backward(r.suites) {
+		if x.App.ID == app && x.HeadSHA == sha {
+			return x
+		}
+	}
+	return nil
+}
+
+func (r *repo) branchOf(sha string) string {
+	for _, p := range r.pulls {
+		if p.Head.SHA == sha {
+			return p.Head.Ref
+		}
+	}
+	return ""
+}
+
+// view is a copy of a suite with what follows from its runs. A conclusion other than success stands over success, in
+// the order that GitHub's suites show.
+func (x *Suite) view(r *repo) *Suite {
+	c := *x
+	c.Status, c.Conclusion, c.Runs = "queued", "", 0
+	worst := []string{"success", "neutral", "skipped", "action_required", "cancelled", "timed_out", "failure"}
+	rank, done := -1, true
+	for _, run := range r.runsBySHA[x.HeadSHA] {
+		if run.Suite != x.ID {
+			continue
+		}
+		c.Runs++
+		done = done && run.Status == "completed"
+		rank = max(rank, slices.Index(worst, run.Conclusion))
+		c.Status = "in_progress"
+	}
+	if c.Runs > 0 && done {
+		c.Status, c.Conclusion = "completed", worst[max(rank, 0)]
+	}
+	return &c
+}
+
+func (s *Store) run(fullName string, id int64) (*repo, *Run, error) {
+	r, err := s.repo(fullName)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, run := range slices.Backward(r.runs) {
+		if run.ID == id {
+			return r, run, nil
+		}
+	}
+	return nil, nil, NotFound()
+}
+
+// Run finds a check run.
+func (s *Store) Run(fullName string, id int64) (*Run, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, run, err := s.run(fullName, id)
+	if err != nil {
+		return nil, err
+	}
+	c := *run
+	return &c, nil
+}
+
+// A RunFilter selects check runs; empty fields select all.
+type RunFilter struct {
+	Name, Status string
+	App          int64
+	All          bool // not only the newest of each App and name
+}
+
+// Runs lists a commit's check runs, newest first.
+func (s *Store) Runs(fullName, sha string, f RunFilter) ([]Run, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, err := s.repo(fullName)
+	if err != nil {
+		return nil, err
+	}
+	type key struct {
+		app  int64
+		name string
+	}
+	seen := map[key]bool{}
+	out := []Run{}
+	for _, run := range slices.Backward(r.runsBySHA[sha]) {
+		k := key{run.App.ID, run.Name}
+		stale := seen[k] && !f.All
+		seen[k] = true
+		if stale || (f.Name != "" && run.Name != f.Name) || (f.Status != "" && run.Status != f.Status) || (f.App != 0 && run.App.ID != f.App) {
+			continue
+		}
+		out = append(out, *run)
+	}
+	return out, nil
+}
+
+// Suites lists a commit's check suites, oldest first.
+func (s *Store) Suites(fullName, sha string) ([]Suite, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, err := s.repo(fullName)
+	if err != nil {
+		return nil, err
+	}
+	out := []Suite{}
+	for _, x := range r.suites {
+		if x.HeadSHA == sha {
+			out = append(out, *x.view(r))
+		}
+	}
+	return out, nil
+}
+
+// SuiteByID finds a check suite.
+func (s *Store) SuiteByID(fullName string, id int64) (*Suite, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, err := s.repo(fullName)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range slices.Backward(r.suites) {
+		if x.ID == id {
+			return x.view(r), nil
+		}
+	}
+	return nil, NotFound()
+}
+
+// AddStatus records a commit status.
+func (s *Store) AddStatus(a Actor, fullName string, in Status) (*Status, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, err := s.repo(fullName)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains([]string{"error", "failure", "pending", "success"}, in.State) {
+		return nil, Invalid(Problem{Resource: "Status", Field: "state", Code: "custom", Message: "state is not included in the list"})
+	}
+	if utf8.RuneCountInString(in.Description) > 140 {
+		return nil, &Refusal{Status: http.StatusUnprocessableEntity, Message: "Validation Failed", Problems: []Problem{{
+			Resource: "Status", Field: "description", Code: "custom", Message: "description is too long (maximum is 140 characters)",
+		}}}
+	}
+	if in.Context == "" {
+		in.Context = "default"
+	}
+	in.ID, in.Creator, in.Created = s.newID(), a.User, s.Now()
+	r.statuses[in.SHA] = append(slices.Clone(r.statuses[in.SHA]), in)
+	r.checksMoved()
+	return &in, nil
+}
+
+// Statuses lists a commit's statuses, newest first.
+func (s *Store) Statuses(fullName, sha string) ([]Status, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, err := s.repo(fullName)
+	if err != nil {
+		return nil, err
+	}
+	out := []Status{}
+	for _, st := range slices.Backward(r.statuses[sha]) {
+		out = append(out, st)
+	}
+	return out, nil
+}

@@ -1,0 +1,329 @@
+package state
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"sort"
+	"strings"
+	"unicode/utf8"
+)
+
+// A NewPull is what opens a pull request. The caller has resolved both branches and measured what is between them.
+type NewPull struct {
+	Title, Body string
+	Draft       bool
+	Base, Head  Tip
+	Stats       Stats
+}
+
+func checkText(resource, field, text string) error {
+	if utf8.RuneCountInString(text) > MaxText {
+		return Invalid(Problem{
+			Resource: resource, Field: field, Code: "custom",
+			Message: fmt.Sprintf("%s is too long (maximum is %d characters)", field, MaxText),
+		})
+	}
+	return nil
+}
+
+func checkTitle(title string) error {
+	if strings.TrimSpace(title) == "" {
+		return missing("PullRequest", "title")
+	}
+	if utf8.RuneCountInString(title) > 256 {
+		return Invalid(Problem{Resource: "PullRequest", Field: "title", Code: "custom", Message: "title is too long (maximum is 256 characters)"})
+	}
+	return nil
+}
+
+// CreatePull opens a pull request.
+func (s *Store) CreatePull(a Actor, fullName string, in NewPull) (*Pull, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, err := s.repo(fullName)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkTitle(in.Title); err != nil {
+		return nil, err
+	}
+	if err := checkText("PullRequest", "body", in.Body); err != nil {
+		return nil, err
+	}
+	if in.Stats.Commits == 0 {
+		return nil, custom("PullRequest", fmt.Sprintf("No commits between %s and %s", in.Base.Ref, in.Head.Ref))
+	}
+	if err := r.checkFree(in.Head.Ref, in.Base.Ref, 0); err != nil {
+		return nil, err
+	}
+	r.last++
+	p := &Pull{
+		ID: s.newID(), IssueID: s.newID(), Number: r.last, Title: in.Title, Body: in.Body, Draft: in.Draft,
+		Author: a.User, Association: s.association(r, a.User), State: "open",
+		Base: in.Base, Head: in.Head, Stats: in.Stats, Created: s.Now(),
+	}
+	s.touch(p)
+	r.pulls[p.Number] = p
+	s.emit(a, r, Event{Name: "pull_request", Action: "opened", Pull: copyOf(r, p)})
+	return copyOf(r, p), nil
+}
+
+// checkFree refuses a second open pull request for the same two branches.
+func (r *repo) checkFree(head, base string, except int) error {
+	for _, p := range r.pulls {
+		if p.Open() && p.Number != except && p.Head.Ref == head && p.Base.Ref == base {
+			return custom("PullRequest", fmt.Sprintf("A pull request already exists for %s:%s.", r.Owner.Login, head))
+		}
+	}
+	return nil
+}
+
+// StartAfter makes the next pull request's number greater than last: the bare repository may remember older ones.
+func (s *Store) StartAfter(fullName string, last int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r, err := s.repo(fullName); err == nil {
+		r.last = max(r.last, last)
+	}
+}
+
+// Pull finds a pull request.
+func (s *Store) Pull(fullName string, number int) (*Pull, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, p, err := s.pull(fullName, number)
+	if err != nil {
+		return nil, err
+	}
+	return copyOf(r, p), nil
+}
+
+// A PullFilter selects pull requests; empty fields select all.
+type PullFilter struct {
+	State      string // open, closed, all; empty: open
+	Head, Base string // branch names
+	Sort       string // created, updated, popularity, long-running; empty: created
+	Ascending  bool
+}
+
+// Pulls lists a repository's pull requests.
+func (s *Store) Pulls(fullName string, f PullFilter) ([]*Pull, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, err := s.repo(fullName)
+	if err != nil {
+		return nil, err
+	}
+	if f.State == "" {
+		f.State = "open"
+	}
+	var out []*Pull
+	for _, p := range r.pulls {
+		if (f.State == "all" || p.State == f.State) && (f.Head == "" || p.Head.Ref == f.Head) && (f.Base == "" || p.Base.Ref == f.Base) {
+			out = append(out, copyOf(r, p))
+		}
+	}
+	sort.Slice(out, func(i, j int) bool {
+		a, b := out[i], out[j]
+		if f.Ascending {
+			a, b = b, a
+		}
+		switch {
+		case f.Sort == "updated" && !a.Updated.Equal(b.Updated):
+			return a.Updated.After(b.Updated)
+		case f.Sort == "popularity" && a.Comments != b.Comments:
+			return a.Comments > b.Comments
+		default:
+			return a.Number > b.Number
+		}
+	})
+	return out, nil
+}
+
+// A PullEdit changes what is not nil. Base and Stats belong together.
+type PullEdit struct {
+	Title, Body, State *string
+	Base               *Tip
+	Stats              *Stats
+}
+
+// EditPull changes title, body, base or state. A person needs write access unless the pull request is their own; the
+// route has checked an App's permission.
+func (s *Store) EditPull(a Actor, fullName string, number int, in PullEdit) (*Pull, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, p, err := s.pull(fullName, number)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.mayEdit(a, r, p.Author); err != nil {
+		return nil, err
+	}
+	if err := r.checkEdit(p, in); err != nil {
+		return nil, err
+	}
+	changes := map[string]string{}
+	if in.Title != nil && *in.Title != p.Title {
+		changes["title"], p.Title = p.Title, *in.Title
+	}
+	if in.Body != nil && *in.Body != p.Body {
+		changes["body"], p.Body = p.Body, *in.Body
+	}
+	if in.Base != nil && in.Base.Ref != p.Base.Ref {
+		changes["base"], p.Base, p.Stats = p.Base.Ref, *in.Base, *in.Stats
+	}
+	if len(changes) > 0 {
+		s.touch(p)
+		s.emit(a, r, Event{Name: "pull_request", Action: "edited", Pull: copyOf(r, p), Changes: changes})
+	}
+	if in.State != nil && *in.State != p.State {
+		s.setState(a, r, p, *in.State)
+	}
+	return copyOf(r, p), nil
+}
+
+func (r *repo) checkEdit(p *Pull, in PullEdit) error {
+	if in.Title != nil {
+		if err := checkTitle(*in.Title); err != nil {
+			return err
+		}
+	}
+	if in.Body != nil {
+		if err := checkText("PullRequest", "body", *in.Body); err != nil {
+			return err
+		}
+	}
+	if in.Base != nil {
+		if !p.Open() {
+			return Invalid(Problem{Resource: "PullRequest", Field: "base", Code: "custom", Message: "Cannot change the base branch of a closed pull request."})
+		}
+		if err := r.checkFree(p.Head.Ref, in.Base.Ref, p.Number); err != nil {
+			return err
+		}
+	}
+	if in.State == nil || *in.State == p.State {
+		return nil
+	}
+	switch {
+	case *in.State != "open" && *in.State != "closed":
+		return Invalid(Problem{Resource: "PullRequest", Field: "state", Code: "invalid"})
+	case p.Merged:
+		return Invalid(Problem{Resource: "PullRequest", Field: "state", Code: "invalid", Message: "state cannot be changed. The pull request is merged."})
+	case *in.State == "open" && p.HeadGone:
+		return Invalid(Problem{Resource: "PullRequest", Field: "state", Code: "invalid", Message: fmt.Sprintf("state cannot be changed. The %s branch has been deleted.", p.Head.Ref)})
+	case *in.State == "open":
+		return r.checkFree(p.Head.Ref, p.Base.Ref, p.Number)
+	}
+	return nil
+}
+
+// mayEdit lets authors change their own texts and writers all; Apps were checked by permission.
+func (s *Store) mayEdit(a Actor, r *repo, author User) error {
+	if a.IsInstallation() || a.User.ID == author.ID || s.role(r, a.User) >= Write {
+		return nil
+	}
+	return Forbid("Must have push access to repository")
+}
+
+func (s *Store) setState(a Actor, r *repo, p *Pull, to string) {
+	action := "reopened"
+	p.State = to
+	if to == "closed" {
+		action = "closed"
+		p.Closed = s.Now()
+	} else {
+		p.Closed = p.MergedAt
+	}
+	s.touch(p)
+	s.emit(a, r, Event{Name: "pull_request", Action: action, Pull: copyOf(r, p)})
+}
+
+// Blocked says why a pull request may not be merged now, in GitHub's words, or "" when only a conflict could stop it.
+func (s *Store) Blocked(fullName string, number int) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, p, err := s.pull(fullName, number)
+	if err != nil {
+		return "", err
+	}
+	return r.blocked(p), nil
+}
+
+func (r *repo) blocked(p *Pull) string {
+	if p.Draft {
+		return "Pull Request is still a draft"
+	}
+	if p.Base.Ref != r.DefaultBranch {
+		return ""
+	}
+	for _, name := range r.RequiredChecks {
+		switch status, conclusion := r.checkState(p.Head.SHA, name); {
+		case status == "":
+			return fmt.Sprintf("Required status check %q is expected.", name)
+		case status != "completed":
+			return fmt.Sprintf("Required status check %q is in progress.", name)
+		case !slices.Contains([]string{"success", "neutral", "skipped"}, conclusion):
+			return fmt.Sprintf("Required status check %q is failing.", name)
+		}
+	}
+	return ""
+}
+
+// checkState is the newest check run, or else commit status, of that name on a commit.
+func (r *repo) checkState(sha, name string) (status, conclusion string) {
+	runs := r.runsBySHA[sha]
+	for _, run := range slices.Backward(runs) {
+		if run.Name == name {
+			return run.Status, run.Conclusion
+		}
+	}
+	for _, st := range slices.Backward(r.statuses[sha]) {
+		switch {
+		case st.Context != name:
+		case st.State == "pending":
+			return "in_progress", ""
+		default:
+			return "completed", st.State
+		}
+	}
+	return "", ""
+}
+
+// CheckMerge refuses what may not be merged: 405 for a state or rule that forbids it, 409 for a head that moved.
+func (s *Store) CheckMerge(fullName string, number int, sha string) (*Pull, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, p, err := s.pull(fullName, number)
+	if err != nil {
+		return nil, err
+	}
+	if !p.Open() {
+		return nil, &Refusal{Status: http.StatusMethodNotAllowed, Message: "Pull Request is not mergeable"}
+	}
+	if sha != "" && sha != p.Head.SHA {
+		return nil, &Refusal{Status: http.StatusConflict, Message: "Head branch was modified. Review and try the merge again."}
+	}
+	if why := r.blocked(p); why != "" {
+		return nil, &Refusal{Status: http.StatusMethodNotAllowed, Message: why}
+	}
+	return copyOf(r, p), nil
+}
+
+// A Merged is where a merge happened: the base branch moved from Base to Commit.
+type Merged struct {
+	Base, Commit string
+}
+
+// MarkMerged notes that the base branch now holds the head. It does nothing to a pull request that is no longer open.
+func (s *Store) MarkMerged(a Actor, fullName string, number int, m Merged) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, p, err := s.pull(fullName, number)
+	if err != nil || !p.Open() {
+		return err
+	}
+	p.Merged, p.MergedBy, p.MergeCommit, p.MergedAt, p.Base.SHA = true, a.User, m.Commit, s.Now(), m.Base
+	s.setState(a, r, p, "closed")
+	return nil
+}

@@ -1,0 +1,209 @@
+package state
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A NewReview is a submitted review. CommitID is empty for the current head; the caller has checked that a given one is
+// a commit of the pull request.
+type NewReview struct {
+	Event    string // APPROVE, REQUEST_CHANGES, COMMENT
+	Body     string
+	CommitID string
+}
+
+// CreateReview submits a review.
+func (s *Store) CreateReview(a Actor, fullName string, number int, in NewReview) (*Review, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, p, err := s.pull(fullName, number)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkText("PullRequestReview", "body", in.Body); err != nil {
+		return nil, err
+	}
+	states := map[string]string{"APPROVE": ReviewApproved, "REQUEST_CHANGES": ReviewChanges, "COMMENT": ReviewCommented}
+	state, ok := states[in.Event]
+	own := p.Author.ID == a.User.ID
+	switch {
+	case !ok:
+		return nil, Invalid(Problem{Resource: "PullRequestReview", Field: "event", Code: "invalid"})
+	case own && state == ReviewApproved:
+		return nil, unprocessableList("Can not approve your own pull request")
+	case own && state == ReviewChanges:
+		return nil, unprocessableList("Can not request changes on your own pull request")
+	case state != ReviewApproved && in.Body == "":
+		return nil, unprocessableList("You need to leave a comment indicating the requested changes.")
+	}
+	if in.CommitID == "" {
+		in.CommitID = p.Head.SHA
+	}
+	v := &Review{
+		ID: s.newID(), Pull: number, User: a.User, Association: s.association(r, a.User),
+		Body: in.Body, State: state, CommitID: in.CommitID, Submitted: s.Now(),
+	}
+	r.reviews[number] = append(r.reviews[number], v)
+	p.Reviewers = slices.DeleteFunc(slices.Clone(p.Reviewers), func(u User) bool { return u.ID == a.User.ID })
+	s.touch(p)
+	s.emitReview(a, r, p, v, "submitted", nil)
+	c := *v
+	return &c, nil
+}
+
+// unprocessableList is GitHub's older 422, whose errors are bare strings.
+func unprocessableList(message string) *Refusal {
+	r := Unprocessable("Unprocessable Entity")
+	r.Problems = []Problem{{Message: message}}
+	return r
+}
+
+func (s *Store) emitReview(a Actor, r *repo, p *Pull, v *Review, action string, changes map[string]string) {
+	c := *v
+	s.emit(a, r, Event{Name: "pull_request_review", Action: action, Pull: copyOf(r, p), Review: &c, Changes: changes})
+}
+
+// Reviews lists a pull request's reviews, oldest first.
+func (s *Store) Reviews(fullName string, number int) ([]Review, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, _, err := s.pull(fullName, number)
+	if err != nil {
+		return nil, err
+	}
+	out := []Review{}
+	for _, v := range r.reviews[number] {
+		out = append(out, *v)
+	}
+	return out, nil
+}
+
+func (s *Store) review(fullName string, number int, id int64) (*repo, *Pull, *Review, error) {
+	r, p, err := s.pull(fullName, number)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	for _, v := range r.reviews[number] {
+		if v.ID == id {
+			return r, p, v, nil
+		}
+	}
+	return nil, nil, nil, NotFound()
+}
+
+// Review finds one review.
+func (s *Store) Review(fullName string, number int, id int64) (*Review, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, _, v, err := s.review(fullName, number, id)
+	if err != nil {
+		return nil, err
+	}
+	c := *v
+	return &c, nil
+}
+
+// EditReview changes a review's body, which only its author may.
+func (s *Store) EditReview(a Actor, fullName string, number int, id int64, body string) (*Review, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, p, v, err := s.review(fullName, number, id)
+	if err != nil {
+		return nil, err
+	}
+	if v.User.ID != a.User.ID {
+		return nil, Forbid("You must be the author of the review to update it.")
+	}
+	if err := checkText("PullRequestReview", "body", body); err != nil {
+		return nil, err
+	}
+	old := v.Body
+	v.Body, v.Edited = body, s.Now()
+	s.touch(p)
+	s.emitReview(a, r, p, v, "edited", map[string]string{"body": old})
+	c := *v
+	return &c, nil
+}
+
+// DismissReview takes back somebody's approval or request for changes.
+func (s *Store) DismissReview(a Actor, fullName string, number int, id int64, message string) (*Review, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, p, v, err := s.review(fullName, number, id)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case strings.TrimSpace(message) == "":
+		return nil, missing("PullRequestReview", "message")
+	case v.State != ReviewApproved && v.State != ReviewChanges:
+		return nil, unprocessableList("Can not dismiss a " + strings.ToLower(v.State) + " pull request review")
+	}
+	v.State = ReviewDismissed
+	s.touch(p)
+	s.emitReview(a, r, p, v, "dismissed", nil)
+	c := *v
+	return &c, nil
+}
+
+// Reviewers names people by login and teams by slug.
+type Reviewers struct {
+	Users []string
+	Teams []string
+}
+
+// RequestReviewers asks for reviews. Everybody named must be able to read the repository.
+func (s *Store) RequestReviewers(a Actor, fullName string, number int, in Reviewers) (*Pull, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, p, err := s.pull(fullName, number)
+	if err != nil {
+		return nil, err
+	}
+	users, teams := slices.Clone(p.Reviewers), slices.Clone(p.ReviewTeams)
+	for _, login := range in.Users {
+		u, ok := s.accounts[fold(login)]
+		switch {
+		case !ok || !s.granted(r, *u):
+			return nil, Unprocessable(fmt.Sprintf("Reviews may only be requested from collaborators. One or more of the users or teams you specified is not a collaborator of the %s repository.", r.FullName()))
+		case u.ID == p.Author.ID:
+			return nil, Unprocessable("Review cannot be requested from pull request author.")
+		case !slices.ContainsFunc(users, func(x User) bool { return x.ID == u.ID }):
+			users = append(users, *u)
+		}
+	}
+	for _, slug := range in.Teams {
+		t, ok := s.teams[fold(r.Owner.Login+"/"+slug)]
+		switch {
+		case !ok || r.Teams[fold(t.Org+"/"+t.Slug)] < Read:
+			return nil, Unprocessable(fmt.Sprintf("Could not add requested reviewers to pull request. Team %s is not a collaborator of the %s repository.", slug, r.FullName()))
+		case !slices.ContainsFunc(teams, func(x Team) bool { return x.ID == t.ID }):
+			teams = append(teams, *t)
+		}
+	}
+	p.Reviewers, p.ReviewTeams = users, teams
+	s.touch(p)
+	s.emit(a, r, Event{Name: "pull_request", Action: "review_requested", Pull: copyOf(r, p)})
+	return copyOf(r, p), nil
+}
+
+// RemoveReviewers takes requests back; names that were not asked are ignored, as on GitHub.
+func (s *Store) RemoveReviewers(a Actor, fullName string, number int, in Reviewers) (*Pull, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, p, err := s.pull(fullName, number)
+	if err != nil {
+		return nil, err
+	}
+	p.Reviewers = slices.DeleteFunc(slices.Clone(p.Reviewers), func(u User) bool {
+		return slices.ContainsFunc(in.Users, func(n string) bool { return fold(n) == fold(u.Login) })
+	})
+	p.ReviewTeams = slices.DeleteFunc(slices.Clone(p.ReviewTeams), func(t Team) bool {
+		return slices.ContainsFunc(in.Teams, func(n string) bool { return fold(n) == fold(t.Slug) })
+	})
+	s.touch(p)
+	s.emit(a, r, Event{Name: "pull_request", Action: "review_request_removed", Pull: copyOf(r, p)})
+	return copyOf(r, p), nil
+}

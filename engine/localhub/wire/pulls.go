@@ -1,0 +1,238 @@
+package wire
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/pullbook/pullbook/engine/localhub/state"
+)
+
+// Label is a label.
+func (h Host) label(r state.Repo) func(state.Label) Object {
+	return func(l state.Label) Object {
+		return Object{
+			"id": l.ID, "node_id": nodeID("Label", l.ID), "name": l.Name, "color": l.Color, "default": false,
+			"description": orNull(l.Description), "url": h.API("/repos/%s/labels/%s", r.FullName(), url.PathEscape(l.Name)),
+		}
+	}
+}
+
+// Labels are a pull request's labels.
+func (h Host) Labels(p *state.Pull) []Object { return list(p.Labels, h.label(p.Repo)) }
+
+// PullItem is a pull request as lists show it: without sizes and mergeability.
+func (h Host) PullItem(p *state.Pull) Object {
+	repo := p.Repo.FullName()
+	api := h.API("/repos/%s/pulls/%d", repo, p.Number)
+	issue := h.API("/repos/%s/issues/%d", repo, p.Number)
+	page := h.Page("/%s/pull/%d", repo, p.Number)
+	statuses := h.API("/repos/%s/statuses/%s", repo, p.Head.SHA)
+	link := func(to string) Object { return Object{"href": to} }
+	return Object{
+		"id": p.ID, "node_id": nodeID("PullRequest", p.ID), "number": p.Number, "state": p.State, "locked": false,
+		"title": p.Title, "body": orNull(p.Body), "user": h.User(p.Author), "draft": p.Draft, "labels": h.Labels(p), "milestone": nil,
+		"active_lock_reason": nil, "author_association": p.Association, "auto_merge": nil,
+		"assignee": h.first(p.Assignees), "assignees": list(p.Assignees, h.User),
+		"requested_reviewers": list(p.Reviewers, h.User), "requested_teams": list(p.ReviewTeams, h.Team),
+		"created_at": stamp(p.Created), "updated_at": stamp(p.Updated), "closed_at": stamp(p.Closed), "merged_at": stamp(p.MergedAt),
+		"merge_commit_sha": orNull(p.MergeCommit), "head": h.tip(p, p.Head), "base": h.tip(p, p.Base),
+		"url": api, "html_url": page, "diff_url": page + ".diff", "patch_url": page + ".patch", "issue_url": issue,
+		"commits_url": api + "/commits", "review_comments_url": api + "/comments", "comments_url": issue + "/comments",
+		"review_comment_url": h.API("/repos/%s/pulls/comments{/number}", repo), "statuses_url": statuses,
+		"_links": Object{
+			"self": link(api), "html": link(page), "issue": link(issue), "comments": link(issue + "/comments"),
+			"review_comments": link(api + "/comments"), "review_comment": link(h.API("/repos/%s/pulls/comments{/number}", repo)),
+			"commits": link(api + "/commits"), "statuses": link(statuses),
+		},
+	}
+}
+
+func (h Host) first(u []state.User) any {
+	if len(u) == 0 {
+		return nil
+	}
+	return h.User(u[0])
+}
+
+func (h Host) tip(p *state.Pull, t state.Tip) Object {
+	return Object{
+		"label": p.Repo.Owner.Login + ":" + t.Ref, "ref": t.Ref, "sha": t.SHA, "user": h.User(p.Repo.Owner), "repo": h.Repo(p.Repo),
+	}
+}
+
+// A Mergeability is what is known of merging a pull request. The zero value is GitHub's "not computed yet".
+type Mergeability struct {
+	Mergeable *bool
+	State     string // clean, dirty, blocked, draft, unstable; empty: unknown
+}
+
+// Pull is a pull request in full.
+func (h Host) Pull(p *state.Pull, m Mergeability) Object {
+	o := h.PullItem(p)
+	if m.State == "" {
+		m.State = "unknown"
+	}
+	o["merged"], o["merged_by"], o["comments"], o["review_comments"] = p.Merged, h.userOrNull(p.MergedBy), p.Comments, 0
+	o["commits"], o["additions"], o["deletions"], o["changed_files"] = p.Stats.Commits, p.Stats.Additions, p.Stats.Deletions, p.Stats.Files
+	o["mergeable"], o["mergeable_state"], o["rebaseable"], o["maintainer_can_modify"] = m.Mergeable, m.State, m.Mergeable, false
+	return o
+}
+
+// Issue is a pull request seen as an issue.
+func (h Host) Issue(p *state.Pull) Object {
+	repo := p.Repo.FullName()
+	api := h.API("/repos/%s/issues/%d", repo, p.Number)
+	page := h.Page("/%s/pull/%d", repo, p.Number)
+	return Object{
+		"id": p.IssueID, "node_id": nodeID("Issue", p.IssueID), "number": p.Number, "state": p.State, "state_reason": nil,
+		"locked": false, "title": p.Title, "body": orNull(p.Body), "user": h.User(p.Author), "labels": h.Labels(p), "milestone": nil,
+		"assignee": h.first(p.Assignees), "assignees": list(p.Assignees, h.User), "author_association": p.Association,
+		"active_lock_reason": nil, "comments": p.Comments, "created_at": stamp(p.Created), "updated_at": stamp(p.Updated),
+		"closed_at": stamp(p.Closed), "closed_by": nil, "url": api, "html_url": page,
+		"repository_url": h.API("/repos/%s", repo), "labels_url": api + "/labels{/name}", "comments_url": api + "/comments",
+		"events_url": api + "/events", "timeline_url": api + "/timeline",
+		"pull_request": Object{
+			"url": h.API("/repos/%s/pulls/%d", repo, p.Number), "html_url": page, "diff_url": page + ".diff",
+			"patch_url": page + ".patch", "merged_at": stamp(p.MergedAt),
+		},
+	}
+}
+
+// Review is a review. Lower says to write its state as webhooks do.
+func (h Host) Review(p *state.Pull, v state.Review, lower bool) Object {
+	repo := p.Repo.FullName()
+	page := h.Page("/%s/pull/%d#pullrequestreview-%d", repo, p.Number, v.ID)
+	api := h.API("/repos/%s/pulls/%d", repo, p.Number)
+	word := v.State
+	if lower {
+		word = strings.ToLower(word)
+	}
+	return Object{
+		"id": v.ID, "node_id": nodeID("PullRequestReview", v.ID), "user": h.User(v.User), "body": v.Body, "state": word,
+		"html_url": page, "pull_request_url": api, "author_association": v.Association,
+		"submitted_at": stamp(v.Submitted), "commit_id": orNull(v.CommitID),
+		"_links": Object{"html": Object{"href": page}, "pull_request": Object{"href": api}},
+	}
+}
+
+// Comment is a comment of the conversation.
+func (h Host) Comment(repo state.Repo, c state.Comment) Object {
+	api := h.API("/repos/%s/issues/comments/%d", repo.FullName(), c.ID)
+	counts := Object{"url": api + "/reactions", "total_count": len(c.Reactions)}
+	for _, word := range []string{"+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes"} {
+		n := 0
+		for _, r := range c.Reactions {
+			if r.Content == word {
+				n++
+			}
+		}
+		counts[word] = n
+	}
+	return Object{
+		"id": c.ID, "node_id": nodeID("IssueComment", c.ID), "url": api, "user": h.User(c.User), "body": c.Body,
+		"html_url":           h.Page("/%s/pull/%d#issuecomment-%d", repo.FullName(), c.Pull, c.ID),
+		"issue_url":          h.API("/repos/%s/issues/%d", repo.FullName(), c.Pull),
+		"author_association": c.Association, "created_at": stamp(c.Created), "updated_at": stamp(c.Updated),
+		"performed_via_github_app": nil, "reactions": counts,
+	}
+}
+
+// Reaction is one reaction.
+func (h Host) Reaction(r state.Reaction) Object {
+	return Object{
+		"id": r.ID, "node_id": nodeID("Reaction", r.ID), "user": h.User(r.User), "content": r.Content, "created_at": stamp(r.Created),
+	}
+}
+
+// Suite is a check suite.
+func (h Host) Suite(r state.Repo, x state.Suite) Object {
+	api := h.API("/repos/%s/check-suites/%d", r.FullName(), x.ID)
+	return Object{
+		"id": x.ID, "node_id": nodeID("CheckSuite", x.ID), "head_branch": orNull(x.Branch), "head_sha": x.HeadSHA,
+		"status": x.Status, "conclusion": orNull(x.Conclusion), "url": api, "check_runs_url": api + "/check-runs",
+		"before": nil, "after": x.HeadSHA, "pull_requests": []Object{}, "app": h.App(x.App), "latest_check_runs_count": x.Runs,
+		"created_at": stamp(x.Created), "updated_at": stamp(x.Updated), "repository": h.Repo(r), "rerequestable": true, "runs_rerequestable": true,
+	}
+}
+
+// Run is a check run.
+func (h Host) Run(r state.Repo, run state.Run) Object {
+	api := h.API("/repos/%s/check-runs/%d", r.FullName(), run.ID)
+	page := h.Page("/%s/runs/%d", r.FullName(), run.ID)
+	details := run.DetailsURL
+	if details == "" {
+		details = page
+	}
+	return Object{
+		"id": run.ID, "node_id": nodeID("CheckRun", run.ID), "name": run.Name, "head_sha": run.HeadSHA, "external_id": run.ExternalID,
+		"url": api, "html_url": page, "details_url": details, "status": run.Status, "conclusion": orNull(run.Conclusion),
+		"started_at": stamp(run.Started), "completed_at": stamp(run.Completed), "check_suite": Object{"id": run.Suite},
+		"app": h.App(run.App), "pull_requests": []Object{},
+		"output": Object{
+			"title": run.Output.Title, "summary": run.Output.Summary, "text": run.Output.Text,
+			"annotations_count": len(run.Output.Annotations), "annotations_url": api + "/annotations",
+		},
+	}
+}
+
+// Status is a commit status.
+func (h Host) Status(r state.Repo, s state.Status) Object {
+	return Object{
+		"id": s.ID, "node_id": nodeID("StatusContext", s.ID), "url": h.API("/repos/%s/statuses/%s", r.FullName(), s.SHA),
+		"avatar_url": h.Page("/avatars/%d", s.Creator.ID), "state": s.State, "description": orNull(s.Description), "target_url": orNull(s.TargetURL),
+		"context": s.Context, "creator": h.User(s.Creator), "created_at": stamp(s.Created), "updated_at": stamp(s.Created),
+	}
+}
+
+// Hook is an App's hook configuration. Like GitHub it shows that there is a secret and not which.
+func (h Host) Hook(x state.Hook) Object {
+	o := Object{"url": x.URL, "content_type": "json", "insecure_ssl": "0"}
+	if x.Secret != "" {
+		o["secret"] = "********"
+	}
+	return o
+}
+
+// DeliveryItem is a delivery as lists show it.
+func (h Host) DeliveryItem(d state.Delivery) Object {
+	return Object{
+		"id": d.ID, "guid": d.GUID, "delivered_at": stamp(d.Delivered), "redelivery": d.Redelivery, "duration": d.Duration.Seconds(),
+		"status": d.Status, "status_code": d.Code, "event": d.Event, "action": orNull(d.Action), "throttled_at": nil,
+		"installation_id": idOrNull(d.Installation), "repository_id": idOrNull(d.Repository),
+	}
+}
+
+func idOrNull(id int64) any {
+	if id == 0 {
+		return nil
+	}
+	return id
+}
+
+// Delivery is a delivery with what was sent and answered.
+func (h Host) Delivery(d state.Delivery) Object {
+	o := h.DeliveryItem(d)
+	o["url"] = d.URL
+	o["request"] = Object{"headers": d.Headers, "payload": rawJSON(d.Payload)}
+	o["response"] = Object{"headers": d.ReplyHeaders, "payload": d.Reply}
+	return o
+}
+
+// rawJSON passes a payload through as it was sent.
+type rawJSON []byte
+
+// MarshalJSON gives the bytes themselves.
+func (r rawJSON) MarshalJSON() ([]byte, error) {
+	if len(r) == 0 {
+		return []byte("null"), nil
+	}
+	return r, nil
+}
+
+// Compare is the address of a comparison page.
+func (h Host) Compare(r state.Repo, before, after string) string {
+	return h.Page("/%s/compare/%s...%s", r.FullName(), short(before), short(after))
+}
+
+func short(sha string) string { return fmt.Sprintf("%.12s", sha) }
