@@ -111,12 +111,12 @@ func moveAside(path string, now time.Time) (string, error) {
 	return moved, nil
 }
 
-// dial prepares one connection with the given synchronous mode. SQLite has one writer at a time, so a pool of more than one
-// would only wait for itself. "full" syncs each commit to disk. "normal" leaves that to the next full commit or checkpoint:
-// a power cut may take back the last of such commits, in order and whole, but nothing that a full one came after.
-func dial(path, synchronous string) (*sql.DB, error) {
+// dial prepares the one connection that serves everything. SQLite has one writer at a time and gives its lock to whoever
+// asks at the right moment: of two connections, one that writes without a pause starves the other. Callers of one
+// connection wait in line. Its commits are synced by the next durable one or checkpoint (synchronous=NORMAL); see durably.
+func dial(path string) (*sql.DB, error) {
 	query := url.Values{"_txlock": {"immediate"}, "_pragma": {
-		"busy_timeout(10000)", "cell_size_check(1)", "journal_mode(wal)", "synchronous(" + synchronous + ")", "trusted_schema(0)",
+		"busy_timeout(10000)", "cell_size_check(1)", "journal_mode(wal)", "synchronous(normal)", "trusted_schema(0)",
 	}}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+query.Encode())
 	if err != nil {
@@ -128,7 +128,7 @@ func dial(path, synchronous string) (*sql.DB, error) {
 
 // connect opens, checks and migrates.
 func connect(ctx context.Context, path string) (_ *sql.DB, err error) {
-	db, err := dial(path, "full")
+	db, err := dial(path)
 	if err != nil {
 		return nil, err
 	}

@@ -23,8 +23,8 @@
 // touched long ago. River's own retries are not used for failures of a handler: they end in a discarded job and collect
 // one error record each time, whereas an acknowledged message is kept until it has been handled.
 //
-// Every write is one SQLite transaction with synchronous=FULL in WAL mode: what a call has acknowledged survives a kill
-// and a power cut. One file lock beside the database keeps a second engine out (ErrLocked).
+// Every write is one SQLite transaction in WAL mode, with synchronous=FULL for all that a caller or a step relies on: what a
+// call has acknowledged survives a kill and a power cut. One file lock beside the database keeps a second engine out (ErrLocked).
 //
 // A database that is damaged is moved aside, never repaired, and Recovered tells the caller to ask git and the hub again.
 // Rows carry a checksum over what the caller gave, because SQLite's own check does not see a changed byte inside a value.

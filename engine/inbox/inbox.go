@@ -39,8 +39,7 @@ type Config struct {
 // Inbox is an open inbox. Its methods may be called from any goroutine.
 type Inbox struct {
 	config    Config
-	db        *sql.DB // what callers and steps rely on: each commit is on disk
-	swift     *sql.DB // what may be taken back by a power cut, since it is made anew or done again: triggers and handled messages
+	db        *sql.DB // one connection
 	lock      *os.File
 	queue     *river.Client[*sql.Tx] // inserts only; each Run has a client of its own that works
 	hints     map[string]bool
@@ -73,9 +72,6 @@ func Open(ctx context.Context, config Config) (_ *Inbox, err error) {
 	}
 	in.db, in.recovered, err = openDatabase(ctx, config.Path, existed, config.Logger)
 	if err != nil {
-		return nil, fmt.Errorf("open inbox: %w", err)
-	}
-	if in.swift, err = dial(config.Path, "normal"); err != nil {
 		return nil, fmt.Errorf("open inbox: %w", err)
 	}
 	in.queue, err = river.NewClient(riversqlite.New(in.db), &river.Config{Hooks: timersAreAvailable(), Logger: config.Logger})
@@ -111,10 +107,8 @@ func (in *Inbox) Recovered() string { return in.recovered }
 // Close gives the file and the lock back. It is called after Run has returned.
 func (in *Inbox) Close() error {
 	var errs []error
-	for _, db := range []*sql.DB{in.swift, in.db} {
-		if db != nil {
-			errs = append(errs, db.Close())
-		}
+	if in.db != nil {
+		errs = append(errs, in.db.Close())
 	}
 	errs = append(errs, in.lock.Close())
 	if err := errors.Join(errs...); err != nil {
@@ -164,9 +158,34 @@ func (in *Inbox) trigger(ctx context.Context, tx *sql.Tx, args river.JobArgs, at
 	return nil
 }
 
-// write runs f in a transaction of db; if that is in.db, it is on disk when write returns nil. After an error of the commit itself it is unknown
-// whether the transaction took place, so whatever f does must bear being done again.
-func write(ctx context.Context, db *sql.DB, f func(tx *sql.Tx) error) error {
+// durably runs f in a transaction that is on disk, with all before it, when durably returns nil. After an error of the commit
+// itself it is unknown whether the transaction took place, so whatever f does must bear being done again.
+// What only takes triggers and handled messages away, or moves them, goes without the sync: if a power cut takes it back, a
+// trigger is made anew and a message is handled again.
+func (in *Inbox) durably(ctx context.Context, f func(tx *sql.Tx) error) (err error) {
+	conn, err := in.db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("wait for the database: %w", err)
+	}
+	defer func() {
+		// Left at FULL the connection would only be slower, so an error here is nobody's concern.
+		_, _ = conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA synchronous = NORMAL")
+		if closeErr := conn.Close(); closeErr != nil && err == nil {
+			err = fmt.Errorf("hand the database on: %w", closeErr)
+		}
+	}()
+	if _, err := conn.ExecContext(ctx, "PRAGMA synchronous = FULL"); err != nil {
+		return fmt.Errorf("make the next commit durable: %w", err)
+	}
+	return write(ctx, conn, f)
+}
+
+// beginner is a *sql.DB or one of its connections.
+type beginner interface {
+	BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error)
+}
+
+func write(ctx context.Context, db beginner, f func(tx *sql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)

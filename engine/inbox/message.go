@@ -29,7 +29,7 @@ func (in *Inbox) Put(ctx context.Context, m Message) error {
 	if err != nil {
 		return fmt.Errorf("put message: %w", err)
 	}
-	if err := write(ctx, in.db, func(tx *sql.Tx) error { return in.insertMessage(ctx, tx, row) }); err != nil {
+	if err := in.durably(ctx, func(tx *sql.Tx) error { return in.insertMessage(ctx, tx, row) }); err != nil {
 		return fmt.Errorf("put %s message for %q: %w", m.Kind, m.Key, err)
 	}
 	return nil
@@ -49,7 +49,7 @@ func (in *Inbox) putOnce(ctx context.Context, id string, m Message, now time.Tim
 	if err := checkName("delivery id", id); err != nil {
 		return false, fmt.Errorf("put message: %w", err)
 	}
-	err = write(ctx, in.db, func(tx *sql.Tx) error {
+	err = in.durably(ctx, func(tx *sql.Tx) error {
 		result, err := tx.ExecContext(ctx, `
 			INSERT INTO seen (id, at) VALUES (?, ?)
 			ON CONFLICT (id) DO UPDATE SET at = excluded.at WHERE seen.at < ?`,
@@ -131,7 +131,7 @@ func (in *Inbox) insertLook(ctx context.Context, tx *sql.Tx, incident string, no
 // nextMessage returns the key's first message that may be handled at now.
 func (in *Inbox) nextMessage(ctx context.Context, key string, now int64) (row messageRow, found bool, err error) {
 	row.key = key
-	err = in.swift.QueryRowContext(ctx, `
+	err = in.db.QueryRowContext(ctx, `
 		SELECT id, kind, body, due, failures FROM message WHERE key = ? AND retry <= ? ORDER BY due, id LIMIT 1`, key, now).
 		Scan(&row.id, &row.kind, &row.body, &row.due, &row.failures)
 	switch {
@@ -146,7 +146,7 @@ func (in *Inbox) nextMessage(ctx context.Context, key string, now int64) (row me
 // equalHints returns every stored message that one handling of row satisfies, and the newest of them, if it begins now.
 // Those that failed before and wait for their next turn are among them.
 func (in *Inbox) equalHints(ctx context.Context, row messageRow, now int64) (newest messageRow, ids []int64, err error) {
-	rows, err := in.swift.QueryContext(ctx, `
+	rows, err := in.db.QueryContext(ctx, `
 		SELECT id, body, due, failures FROM message WHERE key = ? AND kind = ? AND due <= ? ORDER BY id`, row.key, row.kind, now)
 	if err != nil {
 		return row, nil, fmt.Errorf("read hints of %q: %w", row.key, err)
@@ -171,7 +171,7 @@ func (in *Inbox) deleteMessages(ctx context.Context, ids []int64) error {
 	if err != nil {
 		return err
 	}
-	_, err = in.swift.ExecContext(ctx, "DELETE FROM message WHERE id IN (SELECT value FROM json_each(?))", string(list))
+	_, err = in.db.ExecContext(ctx, "DELETE FROM message WHERE id IN (SELECT value FROM json_each(?))", string(list))
 	if err != nil {
 		return fmt.Errorf("delete handled messages: %w", err)
 	}
@@ -184,7 +184,7 @@ func (in *Inbox) postpone(ctx context.Context, row messageRow, ids []int64, retr
 	if err != nil {
 		return err
 	}
-	err = write(ctx, in.swift, func(tx *sql.Tx) error {
+	err = write(ctx, in.db, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `
 			UPDATE message SET failures = ?, retry = ? WHERE id IN (SELECT value FROM json_each(?))`,
 			row.failures+1, retry, string(list))

@@ -104,7 +104,7 @@ func (in *Inbox) newWorker(ctx context.Context, h Handler) (*worker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare queue: %w", err)
 	}
-	w.client, err = river.NewClient(riversqlite.New(in.swift), &river.Config{
+	w.client, err = river.NewClient(riversqlite.New(in.db), &river.Config{
 		CompletedJobRetentionPeriod: keepCompleted,
 		DiscardedJobRetentionPeriod: keepCompleted,
 		FetchCooldown:               fetchCooldown,
@@ -198,7 +198,7 @@ func (w *worker) sweepUntil(ctx context.Context) {
 func (w *worker) sweep(ctx context.Context, now time.Time) error {
 	late := now.Add(-overdueAfter).UnixMilli()
 	var backlog bool
-	err := w.in.swift.QueryRowContext(ctx, `
+	err := w.in.db.QueryRowContext(ctx, `
 		SELECT EXISTS (SELECT 1 FROM river_job WHERE state = 'available' AND scheduled_at <= datetime('now', 'subsec'))`).Scan(&backlog)
 	if err != nil {
 		return fmt.Errorf("look for fetchable triggers: %w", err)
@@ -234,7 +234,7 @@ func (w *worker) sweep(ctx context.Context, now time.Time) error {
 }
 
 func (w *worker) overdue(ctx context.Context, query string, late int64) ([]string, error) {
-	rows, err := w.in.swift.QueryContext(ctx, query, late, sweepLimit)
+	rows, err := w.in.db.QueryContext(ctx, query, late, sweepLimit)
 	if err != nil {
 		return nil, fmt.Errorf("look for overdue rows: %w", err)
 	}

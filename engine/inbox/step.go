@@ -49,7 +49,7 @@ func (in *Inbox) StartStep(ctx context.Context, s Step) error {
 	}
 	now := time.Now().UnixMilli()
 	repeatable := map[bool]string{false: "0", true: "1"}[s.Repeatable]
-	err = write(ctx, in.db, func(tx *sql.Tx) error {
+	err = in.durably(ctx, func(tx *sql.Tx) error {
 		result, err := tx.ExecContext(ctx, `
 			INSERT INTO step (key, incident, repeatable, body, sum, state, ready, queued_at)
 			SELECT ?1, ?2, ?3, ?4, ?5, 'queued', ?6, ?6 WHERE NOT EXISTS (SELECT 1 FROM spent WHERE key = ?1)
@@ -75,7 +75,7 @@ func (in *Inbox) StartStep(ctx context.Context, s Step) error {
 // run again. A step that has ended, or that the inbox does not know, is left alone.
 func (in *Inbox) CancelStep(ctx context.Context, key string) error {
 	now := time.Now()
-	err := write(ctx, in.db, func(tx *sql.Tx) error {
+	err := in.durably(ctx, func(tx *sql.Tx) error {
 		var incident string
 		err := tx.QueryRowContext(ctx, `
 			UPDATE step SET state = 'cancelled', cancel = 1, ended_at = ? WHERE key = ? AND state = 'queued' RETURNING incident`,
@@ -137,7 +137,7 @@ func fromMilli(ms int64) time.Time {
 
 // Forget drops everything about the incident's steps but their keys. It refuses while one of them is queued or running.
 func (in *Inbox) Forget(ctx context.Context, incident string) error {
-	err := write(ctx, in.db, func(tx *sql.Tx) error {
+	err := in.durably(ctx, func(tx *sql.Tx) error {
 		var open int
 		if err := tx.QueryRowContext(ctx,
 			"SELECT count(*) FROM step WHERE incident = ? AND state IN ('queued', 'running')", incident).Scan(&open); err != nil {
@@ -162,10 +162,12 @@ func (in *Inbox) Forget(ctx context.Context, incident string) error {
 func (in *Inbox) beginStep(ctx context.Context, key string, now int64) (s Step, starts int, begun bool, err error) {
 	s.Key = key
 	var body []byte
-	err = in.db.QueryRowContext(ctx, `
-		UPDATE step SET state = 'running', starts = starts + 1, started_at = ?1
-		WHERE key = ?2 AND state = 'queued' AND ready <= ?1 RETURNING incident, repeatable, body, starts`, now, key).
-		Scan(&s.Incident, &s.Repeatable, &body, &starts)
+	err = in.durably(ctx, func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, `
+			UPDATE step SET state = 'running', starts = starts + 1, started_at = ?1
+			WHERE key = ?2 AND state = 'queued' AND ready <= ?1 RETURNING incident, repeatable, body, starts`, now, key).
+			Scan(&s.Incident, &s.Repeatable, &body, &starts)
+	})
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return Step{}, 0, false, nil
@@ -179,7 +181,7 @@ func (in *Inbox) beginStep(ctx context.Context, key string, now int64) (s Step, 
 // endStep stores the outcome together with a look for the incident.
 func (in *Inbox) endStep(ctx context.Context, s Step, outcome json.RawMessage) error {
 	now := time.Now()
-	err := write(ctx, in.db, func(tx *sql.Tx) error {
+	err := in.durably(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `
 			UPDATE step SET state = 'ended', outcome = ?, outcome_sum = ?, ended_at = ? WHERE key = ? AND state = 'running'`,
 			[]byte(outcome), checksum(s.Key, "", "", outcome), now.UnixMilli(), s.Key)
@@ -199,7 +201,7 @@ func (in *Inbox) endStep(ctx context.Context, s Step, outcome json.RawMessage) e
 func (in *Inbox) giveUpStep(ctx context.Context, s Step, pause time.Duration) error {
 	now := time.Now()
 	ready := ceilMilli(now.Add(pause))
-	err := write(ctx, in.db, func(tx *sql.Tx) error {
+	err := in.durably(ctx, func(tx *sql.Tx) error {
 		var state StepState
 		err := tx.QueryRowContext(ctx, `
 			UPDATE step SET
