@@ -26,16 +26,20 @@ func (e *Error) Error() string { return e.Path + ": " + e.Why }
 // journal directory are not looked at. It returns the events and the head, or an *Error. A directory without events is an
 // error: every incident begins with one.
 func Decode(dir string, files map[string][]byte) ([]incident.Event, Head, error) {
+	return DecodeAfter(dir, Head{}, files)
+}
+
+// DecodeAfter reads the events that follow head, for example those that one commit adds. files holds none before them.
+func DecodeAfter(dir string, head Head, files map[string][]byte) ([]incident.Event, Head, error) {
 	names, err := index(dir, files)
 	if err != nil {
 		return nil, Head{}, err
 	}
 	events := make([]incident.Event, 0, len(names))
-	head := Head{}
-	for seq := 1; seq <= len(names); seq++ {
-		path, ok := names[seq]
+	for range len(names) {
+		path, ok := names[head.Seq+1]
 		if !ok {
-			return nil, Head{}, &Error{eventDir(dir), fmt.Sprintf("event %d is missing", seq)}
+			return nil, Head{}, &Error{eventDir(dir), fmt.Sprintf("event %d is missing", head.Seq+1)}
 		}
 		e, err := decodeEvent(dir, head, files[path])
 		if err != nil {

@@ -114,6 +114,25 @@ func TestDecodeRefusesSwappedEvents(t *testing.T) {
 	}
 }
 
+func TestDecodeAfterReadsWhatOneCommitAdds(t *testing.T) {
+	all := everyKind()
+	_, head := encoded(t, all[:5])
+	added, want, err := Encode(sampleDir, head, all[5:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	events, got, err := DecodeAfter(sampleDir, head, added)
+	if err != nil || got != want || len(events) != len(all)-5 || events[0].Seq != 6 {
+		t.Errorf("got %d events, head %v, %v", len(events), got, err)
+	}
+	if _, _, err := DecodeAfter(sampleDir, Head{Seq: 5, Sum: want.Sum}, added); err == nil {
+		t.Error("events were accepted behind another head")
+	}
+	if _, _, err := Decode(sampleDir, added); err == nil {
+		t.Error("a journal that begins with event 6 was accepted")
+	}
+}
+
 func TestDecodeLooksOnlyAtTheJournal(t *testing.T) {
 	files, head := encoded(t, everyKind())
 	files[sampleDir+"/report.md"] = []byte("# Report")
