@@ -20,7 +20,7 @@ func TestReach(t *testing.T) {
 		"0.1.2.3": nobody, "::": nobody, "255.255.255.255": nobody, "240.0.0.1": nobody, "224.0.0.1": nobody, "ff02::1": nobody,
 		"100.100.100.200": nobody, "168.63.129.16": nobody, "192.0.0.192": nobody, "fd00:ec2::254": nobody,
 		"fd20:ce::254": nobody, "::ffff:169.254.169.254": nobody, "64:ff9b::a9fe:a9fe": nobody, "2002:a9fe:a9fe::": nobody,
-		"::169.254.169.254": nobody,
+		"::169.254.169.254": nobody, "::ffff:100.100.100.200": nobody, "::ffff:0.1.2.3": nobody, "fec0::1%eth0": whenPrivate,
 	}
 	for text, want := range tests {
 		addr := netip.MustParseAddr(text)

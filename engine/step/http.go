@@ -181,7 +181,7 @@ func (a *attempt) client() *http.Client {
 }
 
 // checkRedirect lets requests that only read follow to another place. Another origin gets none of the step's headers:
-// any of them may hold a secret. Nothing goes back from https to http.
+// any of them may hold a secret, and Referer the query of the first. Nothing goes back from https to http.
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	first := via[0]
 	if !safe(first.Method) {
@@ -193,7 +193,6 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 	if req.URL.Scheme != "http" && req.URL.Scheme != "https" || first.URL.Scheme == "https" && req.URL.Scheme == "http" {
 		return fmt.Errorf("redirect from %s to %s refused", first.URL.Scheme, req.URL.Scheme)
 	}
-	req.Header.Del("Referer") // it would tell the query of one host to another
 	if req.URL.Scheme != first.URL.Scheme || req.URL.Host != first.URL.Host {
 		req.Header = http.Header{"User-Agent": {"pullbook"}}
 		req.Host = ""

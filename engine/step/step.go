@@ -263,7 +263,7 @@ func (a *attempt) coveredFacts() map[string]string {
 	return out
 }
 
-// owner only: what steps use and leave behind is nobody else's business.
+// ownerOnly: what steps use and leave behind is nobody else's business.
 const ownerOnly os.FileMode = 0o700
 
 // line makes foreign text fit for one line of a sentence: covered, without controls, at most 1 KiB.

@@ -192,3 +192,17 @@ func FuzzClean(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkVeil covers the longest log there is, with one short secret and one that is a key of many lines.
+func BenchmarkVeil(b *testing.B) {
+	key := strings.Repeat(strings.Repeat("MIIEvQIBADANBgkq", 4)+"\n", 27)
+	v := newVeil([]secret{{"TOKEN", "s3cr3t-value"}, {"KEY", key}})
+	text := strings.Repeat("2026-11-22T09:30:00Z checkout answered 500 in 12ms\n", 64<<10/51)
+	b.ReportAllocs()
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		if v.cover(text) != text {
+			b.Fatal("covered what is no secret")
+		}
+	}
+}
