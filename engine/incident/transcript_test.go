@@ -1,0 +1,413 @@
+package incident
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+
+	"github.com/pullbook/pullbook/engine/approval"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// TestTranscripts runs the scenarios of testdata: a command, ----, the exact output. -rewrite writes the outputs anew;
+// commit the difference only if it is understood and desired. Each scenario runs twice and must say the same.
+func TestTranscripts(t *testing.T) {
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		first, second := newStage(), newStage()
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			a, b := first.command(t, d), second.command(t, d)
+			if a != b {
+				t.Fatalf("%s: two runs differ:\n%s\n%s", d.Pos, a, b)
+			}
+			return a
+		})
+	})
+}
+
+// stage is the world as the scenarios move it: it does with actions what the engine would do, and nothing by itself.
+type stage struct {
+	plan      runbook.Plan
+	says      map[string]runbook.Resolution // what a step is once all it needs has ended; ready unless said otherwise
+	state     State
+	view      View
+	now       time.Time
+	withdrawn bool // the next confirmation finds the approvals gone
+}
+
+func newStage() *stage {
+	return &stage{now: time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC), says: map[string]runbook.Resolution{},
+		view: View{Checks: map[string]bool{}, Branch: Branch{Commits: map[string]int{}}}}
+}
+
+func (s *stage) command(t *testing.T, d *datadriven.TestData) string {
+	t.Helper()
+	args := argsOf(d)
+	switch d.Cmd {
+	case "plan":
+		return s.makePlan(t, d.Input)
+	case "open":
+		return s.open(t)
+	case "look":
+		return s.look(t)
+	case "outcome":
+		return s.outcome(t, args)
+	case "lose", "vanish":
+		return s.lose(d.Cmd, args)
+	case "says":
+		s.says[args["step"]] = runbook.Resolution{Status: runbook.Status(args["status"]), Problem: args["problem"]}
+	case "review":
+		return s.review(args, d.Input)
+	case "comment":
+		c := Comment{ID: number(t, args["id"]), By: person(args), Body: d.Input, Edited: args["edited"] != "", At: s.now}
+		s.view.Comments = append(s.view.Comments, c)
+	case "after":
+		wait, err := time.ParseDuration(d.CmdArgs[0].Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.now = s.now.Add(wait)
+	case "alert":
+		s.view.Alerts = []Alert{{Name: "Alert", Status: AlertStatus(args["status"]), Fingerprint: args["id"]}}
+	case "hub":
+		return s.hub(args)
+	case "state":
+		return s.describe()
+	default:
+		t.Fatalf("%s: unknown command %s", d.Pos, d.Cmd)
+	}
+	return "ok\n"
+}
+
+func argsOf(d *datadriven.TestData) map[string]string {
+	out := map[string]string{}
+	for _, a := range d.CmdArgs {
+		out[a.Key] = strings.Join(a.Vals, ",")
+		if len(a.Vals) == 0 {
+			out[a.Key] = "yes"
+		}
+	}
+	return out
+}
+
+func number(t *testing.T, s string) int64 {
+	t.Helper()
+	var n int64
+	if _, err := fmt.Sscan(s, &n); err != nil {
+		t.Fatalf("%q is no number: %v", s, err)
+	}
+	return n
+}
+
+// person is alice, bob, carol or mallory; the first three belong to acme/sre.
+func person(args map[string]string) approval.Person {
+	ids := map[string]int64{"alice": 101, "bob": 102, "carol": 103, "mallory": 666, "robot": 900}
+	p := approval.Person{ID: ids[args["by"]], Login: args["by"], Write: args["readonly"] == "", Bot: args["by"] == "robot"}
+	if p.ID >= 101 && p.ID <= 103 {
+		p.Teams = []string{"acme/sre"}
+	}
+	return p
+}
+
+// makePlan reads one step a line: name kind risk [key=value ...].
+func (s *stage) makePlan(t *testing.T, input string) string {
+	t.Helper()
+	var steps []runbook.Step
+	for line := range strings.Lines(input) {
+		words := strings.Fields(line)
+		step := runbook.Step{Name: words[0], Kind: runbook.Kind(words[1]), Risk: runbook.Risk(words[2]), Title: words[0],
+			Timeout: time.Minute, OnFailure: runbook.FailureHalts}
+		for _, w := range words[3:] {
+			option(t, &step, w)
+		}
+		steps = append(steps, step)
+	}
+	ordered, err := runbook.Order(steps)
+	if err != nil {
+		return err.Error() + "\n"
+	}
+	s.plan = runbook.Plan{Name: "test", Title: "Test", Steps: ordered, Command: []string{"acme/sre"}}
+	return "ok\n"
+}
+
+func option(t *testing.T, step *runbook.Step, word string) {
+	t.Helper()
+	key, value, _ := strings.Cut(word, "=")
+	switch key {
+	case "needs":
+		step.Needs = strings.Split(value, ",")
+	case "approve":
+		step.Approval = &runbook.Approval{From: []string{"acme/sre"}, Count: int(number(t, value))}
+	case "within":
+		step.Approval.Within, _ = time.ParseDuration(value)
+	case "attempts":
+		step.Retry = runbook.Retry{Attempts: int(number(t, value)), Backoff: 10 * time.Second}
+	case "idempotent":
+		step.Idempotent = true
+	case "continues":
+		step.OnFailure = runbook.FailureContinues
+	default:
+		t.Fatalf("unknown option %q", word)
+	}
+}
+
+func (s *stage) open(t *testing.T) string {
+	t.Helper()
+	var empty State
+	opened := Opened{ID: "20261122-aaaaaaaaaa", Group: "g", Runbook: "runbooks/test.cue", Commit: "base", Plan: "p",
+		Alert: Alert{Name: "Alert", Status: Firing, Fingerprint: "1"}}
+	state, err := Fold(empty.Next([]Data{opened}, s.now))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.state = state
+	s.view.Branch.Commits["c1"], s.view.Branch.Head, s.view.Branch.Pushed = 1, "c1", 1
+	return "ok\n"
+}
+
+// resolve says what each step is now.
+func (s *stage) resolve() runbook.Plan {
+	ended := s.state.Ended(s.plan)
+	p := s.plan
+	p.Steps = slices.Clone(p.Steps)
+	for i, step := range p.Steps {
+		p.Steps[i].Now = s.resolution(step, ended)
+	}
+	return p
+}
+
+func (s *stage) resolution(step runbook.Step, ended map[string]runbook.Ended) runbook.Resolution {
+	skipped := 0
+	for _, need := range step.Needs {
+		e, ok := ended[need]
+		if !ok {
+			return runbook.Resolution{Status: runbook.StatusWaiting}
+		}
+		if e.Skipped {
+			skipped++
+		}
+	}
+	if skipped > 0 && skipped == len(step.Needs) {
+		return runbook.Resolution{Status: runbook.StatusSkip, Problem: "it only follows skipped steps"}
+	}
+	if said, ok := s.says[step.Name]; ok {
+		return said
+	}
+	return runbook.Resolution{Status: runbook.StatusReady, Work: runbook.Work{Manual: &runbook.Manual{Task: step.Name}}}
+}
+
+// look decides and performs as the engine does: until nothing has changed.
+func (s *stage) look(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	for range 50 {
+		again := false
+		for _, action := range Decide(s.resolve(), s.state, s.view, s.now) {
+			fmt.Fprintln(&b, show(action))
+			changed, failed := s.perform(t, action)
+			again = again || changed
+			if failed != "" {
+				fmt.Fprintln(&b, "  failed: "+failed)
+				return b.String()
+			}
+		}
+		if !again {
+			return b.String()
+		}
+		b.WriteString("-\n")
+	}
+	t.Fatalf("the look does not end:\n%s", b.String())
+	return ""
+}
+
+func (s *stage) perform(t *testing.T, action Action) (again bool, failed string) {
+	t.Helper()
+	switch a := action.(type) {
+	case Commit:
+		next, err := s.state.With(s.state.Next(a.Events, s.now)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.state = next
+		s.view.Branch.Head = fmt.Sprintf("c%d", next.Seq)
+		s.view.Branch.Commits[s.view.Branch.Head] = next.Seq
+		return true, ""
+	case Flush:
+		if s.withdrawn && len(a.Confirm) > 0 {
+			return false, "an approval was withdrawn"
+		}
+		s.view.Branch.Pushed = s.state.Seq
+		return true, ""
+	case Start:
+		s.view.Attempts = append(s.view.Attempts, Attempt{Key: a.Key, Step: a.Step, Number: a.Attempt, State: AttemptRunning})
+	case Stop:
+		for i := range s.view.Attempts {
+			if s.view.Attempts[i].Key == a.Key {
+				s.end(i, runbook.Cancelled, "")
+			}
+		}
+	default:
+		return s.publish(action), ""
+	}
+	return false, ""
+}
+
+func (s *stage) publish(action Action) (again bool) {
+	switch a := action.(type) {
+	case OpenPull:
+		s.view.Pull = &Pull{Number: 7, URL: "http://hub/pull/7", Open: true, Head: s.view.Branch.Head}
+		return true
+	case ReopenPull:
+		s.view.Pull.Open = true
+		return true
+	case Merge:
+		s.view.Pull.Merged, s.view.Pull.Open = true, false
+		return true
+	case PublishCheck:
+		s.view.Checks[a.ExternalID] = true
+	case PublishRollup:
+		s.view.Checks[a.ExternalID] = true
+	case Reply:
+		s.view.Comments = append(s.view.Comments, Comment{ID: -1, Own: true, Body: MarkReply(a.Key, a.Text)})
+	}
+	return false
+}
+
+func (s *stage) outcome(t *testing.T, args map[string]string) string {
+	t.Helper()
+	conclusion := runbook.Succeeded
+	if args["conclusion"] != "" {
+		conclusion = runbook.Conclusion(args["conclusion"])
+	}
+	for i, a := range s.view.Attempts {
+		if a.Step == args["step"] && a.State == AttemptRunning {
+			s.end(i, conclusion, args["output"])
+			return "ok\n"
+		}
+	}
+	return "nothing is running\n"
+}
+
+func (s *stage) end(i int, conclusion runbook.Conclusion, output string) {
+	a := &s.view.Attempts[i]
+	a.State = AttemptEnded
+	a.Outcome = &runbook.Outcome{Key: a.Key, Step: a.Step, Attempt: a.Number, Conclusion: conclusion, Started: s.now, Ended: s.now}
+	if output != "" {
+		a.Outcome.Output = []byte(output)
+	}
+}
+
+func (s *stage) lose(how string, args map[string]string) string {
+	for i, a := range s.view.Attempts {
+		if a.Step != args["step"] || a.State != AttemptRunning {
+			continue
+		}
+		if how == "vanish" {
+			s.view.Attempts = slices.Delete(s.view.Attempts, i, i+1)
+		} else {
+			s.view.Attempts[i].State = AttemptLost
+		}
+		return "ok\n"
+	}
+	return "nothing is running\n"
+}
+
+func (s *stage) review(args map[string]string, body string) string {
+	var id int64
+	fmt.Sscan(args["id"], &id)
+	state := approval.Approved
+	if args["state"] != "" {
+		state = approval.ReviewState(args["state"])
+	}
+	commit := s.view.Branch.Head
+	if args["at"] != "" {
+		commit = args["at"]
+	}
+	r := approval.Review{ID: id, By: person(args), State: state, Commit: commit, Body: body, At: s.now}
+	for i, old := range s.view.Reviews {
+		if old.ID == id {
+			s.view.Reviews[i].State = state
+			return "changed\n"
+		}
+	}
+	s.view.Reviews = append(s.view.Reviews, r)
+	return "ok\n"
+}
+
+func (s *stage) hub(args map[string]string) string {
+	for _, what := range slices.Sorted(maps.Keys(args)) {
+		switch what {
+		case "closed":
+			s.view.Pull.Open = false
+		case "merged":
+			s.view.Pull.Open, s.view.Pull.Merged = false, true
+		case "foreign":
+			s.view.Pull.Head = "f00"
+			s.view.Branch.Foreign = &Foreign{Commit: "f00", Why: "it is not signed"}
+		case "gone":
+			s.view.Branch.Gone = true
+		case "withdrawn":
+			s.withdrawn = true
+		}
+	}
+	return "ok\n"
+}
+
+func (s *stage) describe() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "seq %d pushed %d waited %s end %q mitigated %t\n", s.state.Seq, s.view.Branch.Pushed, s.state.Waited, s.state.End, !s.state.MitigatedAt.IsZero())
+	for _, step := range s.plan.Steps {
+		st := s.state.Step(step.Name)
+		fmt.Fprintf(&b, "%s: %q round %d attempt %d %s\n", step.Name, st.Phase, st.Round, st.Attempt, st.Conclusion)
+	}
+	return b.String()
+}
+
+// show prints an action on one line, as its name and what tells it from others.
+func show(action Action) string {
+	switch a := action.(type) {
+	case Commit:
+		var kinds []string
+		for _, e := range a.Events {
+			kinds = append(kinds, e.Kind())
+		}
+		extra := ""
+		if len(a.Pages) > 0 {
+			extra += " pages=" + strings.Join(slices.Sorted(maps.Keys(a.Pages)), ",")
+		}
+		if a.Report {
+			extra += " report"
+		}
+		return "commit " + strings.Join(kinds, " ") + extra
+	case Flush:
+		var gates []string
+		for _, g := range a.Confirm {
+			gates = append(gates, g.Step)
+		}
+		return strings.TrimSpace("flush " + a.Why + " confirm=" + strings.Join(gates, ","))
+	case Start:
+		return fmt.Sprintf("start %s repeatable=%t", a.Key, a.Repeatable)
+	case Stop:
+		return "stop " + a.Key
+	case PublishCheck:
+		return fmt.Sprintf("check %s at %d", a.ExternalID, a.Seq)
+	case PublishRollup:
+		return fmt.Sprintf("rollup %s: %s", a.Status, a.Summary)
+	case PublishBody:
+		return fmt.Sprintf("body urgent=%t", a.Urgent)
+	case RequestReview:
+		return "request review of " + a.Step + " from " + strings.Join(a.From, ",")
+	case Reply:
+		first, _, _ := strings.Cut(a.Text, "\n")
+		return "reply " + a.Key + ": " + first
+	case WakeAt:
+		return "wake at " + a.At.Format("15:04:05") + ": " + a.Why
+	case Merge:
+		return "merge " + a.Head + ": " + a.Title
+	}
+	return strings.TrimPrefix(fmt.Sprintf("%T %v", action, action), "incident.")
+}
