@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pullbook/pullbook/engine"
+	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/intake"
+)
+
+// order is what `pullbook open` sends to a running engine.
+type order struct {
+	Runbook string          `json:"runbook"`
+	Alert   *incident.Alert `json:"alert"`
+}
+
+const maxOrder = 1 << 20
+
+// openHandler takes orders to open an incident with a runbook that a person chose.
+func (svc *service) openHandler(token []byte) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			w.Header().Set("Allow", http.MethodPost)
+			http.Error(w, "only POST is taken here", http.StatusMethodNotAllowed)
+			return
+		}
+		if !mayOrder(r, token) {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			http.Error(w, "the bearer token is wrong or missing", http.StatusUnauthorized)
+			return
+		}
+		var o order
+		dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxOrder))
+		dec.DisallowUnknownFields()
+		if err := dec.Decode(&o); err != nil || o.Runbook == "" || o.Alert == nil || o.Alert.Group == "" {
+			http.Error(w, "the order must name a runbook and hold an alert", http.StatusBadRequest)
+			return
+		}
+		if err := svc.putAlert(r.Context(), engine.Arrival{Alert: *o.Alert, Runbook: o.Runbook}); err != nil {
+			svc.log.Error("cannot store an order", "error", err)
+			w.Header().Set("Retry-After", "5")
+			http.Error(w, "the order could not be stored; try again", http.StatusServiceUnavailable)
+			return
+		}
+		w.WriteHeader(http.StatusAccepted)
+	})
+}
+
+func mayOrder(r *http.Request, token []byte) bool {
+	if len(token) == 0 {
+		host, _, err := net.SplitHostPort(r.RemoteAddr)
+		return err == nil && net.ParseIP(host).IsLoopback() && r.Header.Get("Origin") == ""
+	}
+	got := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	return subtle.ConstantTimeCompare([]byte(got), token) == 1
+}
+
+type openFlags struct {
+	alert, server, tokenFile string
+	json                     bool
+}
+
+func openCommand() *cobra.Command {
+	var f openFlags
+	cmd := &cobra.Command{
+		Use:   "open <runbook>",
+		Short: "Open an incident by hand, with a runbook that you choose",
+		Long: `Open sends an order to a running engine. The engine freezes the runbook at the tip
+of the default branch and opens the incident's pull request. Without --alert the
+incident has an alert of its own making, whose group nothing else belongs to.`,
+		Example: `  pullbook open checkout --alert alert.json
+  pullbook open runbooks/triage.cue --server http://127.0.0.1:8480`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return runOpen(cmd, args[0], f) },
+	}
+	cmd.Flags().StringVar(&f.alert, "alert", "", "file with a generic alert (JSON), - for standard input")
+	cmd.Flags().StringVar(&f.server, "server", "http://127.0.0.1:8480", "address of the engine")
+	cmd.Flags().StringVar(&f.tokenFile, "token-file", "", "file with the alert token of the engine")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print the group of the incident as JSON")
+	return cmd
+}
+
+func runOpen(cmd *cobra.Command, name string, f openFlags) error {
+	alert, err := orderedAlert(cmd.InOrStdin(), name, f.alert)
+	if err != nil {
+		return err
+	}
+	token, err := readSecret(f.tokenFile)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(order{Runbook: name, Alert: &alert})
+	if err != nil {
+		return fmt.Errorf("encode the order: %w", err)
+	}
+	if err := send(cmd.Context(), strings.TrimRight(f.server, "/")+"/open", token, body); err != nil {
+		return err
+	}
+	if f.json {
+		return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]string{"runbook": name, "group": alert.Group})
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "pullbook: the engine has the order for %s\n", name)
+	return nil
+}
+
+func orderedAlert(stdin io.Reader, name, file string) (incident.Alert, error) {
+	if file == "" {
+		id := rand.Text()
+		return incident.Alert{Name: "opened by hand", Source: "manual", Status: incident.Firing, Fingerprint: id, Group: "manual-" + id,
+			Labels: map[string]string{}, Annotations: map[string]string{}, StartsAt: time.Now().UTC().Truncate(time.Second)}, nil
+	}
+	body, err := readFile(stdin, file)
+	if err != nil {
+		return incident.Alert{}, fmt.Errorf("read the alert: %w", err)
+	}
+	alerts, err := intake.Parse(intake.Generic, body)
+	if err != nil {
+		return incident.Alert{}, fmt.Errorf("%s: %w", file, err)
+	}
+	if len(alerts) != 1 {
+		return incident.Alert{}, fmt.Errorf("%s: holds %d alerts; open takes one", file, len(alerts))
+	}
+	return alerts[0], nil
+}
+
+func readFile(stdin io.Reader, path string) ([]byte, error) {
+	if path == "-" {
+		return io.ReadAll(io.LimitReader(stdin, maxOrder+1))
+	}
+	return os.ReadFile(path)
+}
+
+// send posts an order and turns the answer into an error that a person can act on.
+func send(ctx context.Context, url string, token, body []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("address the engine: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if len(token) > 0 {
+		req.Header.Set("Authorization", "Bearer "+string(token))
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return withHint(fmt.Errorf("reach the engine: %w", err), "is `pullbook serve` running, and is --server its address?")
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusAccepted {
+		return nil
+	}
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10)) // the answer's text is a courtesy; the status decides
+	return fmt.Errorf("the engine answered %s: %s", resp.Status, strings.TrimSpace(string(text)))
+}

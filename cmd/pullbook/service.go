@@ -1,0 +1,338 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/pullbook/pullbook/engine"
+	"github.com/pullbook/pullbook/engine/cueval"
+	"github.com/pullbook/pullbook/engine/github"
+	"github.com/pullbook/pullbook/engine/gitstore"
+	"github.com/pullbook/pullbook/engine/inbox"
+	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/intake"
+	"github.com/pullbook/pullbook/engine/runbook"
+	"github.com/pullbook/pullbook/engine/step"
+	"github.com/pullbook/pullbook/runbooks"
+	"github.com/pullbook/pullbook/schema"
+)
+
+// settings are what `pullbook serve` is told. Each names a flag of the same words.
+type settings struct {
+	hubAPI          string // API root of the hub; empty: github.com
+	repo            string // owner/name of the ledger
+	appID           int64
+	appKey          string // file with the App's private key, PEM
+	data            string // directory of the inbox and of the steps' scratch
+	listen          string // address for alerts and webhooks
+	webhookSecret   string // file
+	alertToken      string // file; empty: anonymous alerts from loopback only
+	signingKey      string // file; made when absent
+	secrets         string // directory, a file per secret
+	privateNetworks bool
+	limits          string // github or off
+	sweep           time.Duration
+}
+
+// service is one engine with everything around it.
+type service struct {
+	settings settings
+	log      *slog.Logger
+	hub      *github.Client
+	store    *gitstore.Store
+	inbox    *inbox.Inbox
+	runner   *step.Runner
+	engine   *engine.Engine
+	server   *http.Server
+	listener net.Listener
+}
+
+// observer is told of events that have reached the remote branch.
+type observer func(incident.ID, []incident.Event)
+
+// newService builds everything in view. Nothing runs until run is called; close releases it.
+func newService(ctx context.Context, s settings, log *slog.Logger, observe observer) (*service, error) {
+	return newServiceOn(ctx, nil, s, log, observe)
+}
+
+// newServiceOn is newService with a listener that is open already.
+func newServiceOn(ctx context.Context, listener net.Listener, s settings, log *slog.Logger, observe observer) (_ *service, err error) {
+	svc := &service{settings: s, log: log, listener: listener}
+	defer func() {
+		if err != nil {
+			svc.close()
+		}
+	}()
+	if err := os.MkdirAll(s.data, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data directory: %w", err)
+	}
+	if err := svc.openInbox(ctx); err != nil {
+		return nil, err
+	}
+	if err := svc.openHub(ctx); err != nil {
+		return nil, err
+	}
+	signer, err := loadSigner(s.signingKey)
+	if err != nil {
+		return nil, err
+	}
+	if err := svc.openLedger(ctx, signer); err != nil {
+		return nil, err
+	}
+	svc.runner, err = step.New(step.Config{Dir: filepath.Join(s.data, "steps"), SecretsDir: s.secrets, PrivateNetworks: s.privateNetworks})
+	if err != nil {
+		return nil, fmt.Errorf("prepare the step runner: %w", err)
+	}
+	if err := svc.buildEngine(signer, observe); err != nil {
+		return nil, err
+	}
+	return svc, svc.openServer()
+}
+
+func (svc *service) openInbox(ctx context.Context) (err error) {
+	svc.inbox, err = inbox.Open(ctx, inbox.Config{Path: filepath.Join(svc.settings.data, "inbox.sqlite"), Logger: svc.log,
+		Hints: []string{engine.KindHub, engine.KindPull, engine.KindSweep}})
+	if errors.Is(err, inbox.ErrLocked) {
+		return withHint(err, "another engine serves this ledger from the same data directory; stop it first")
+	}
+	if err != nil {
+		return err
+	}
+	if note := svc.inbox.Recovered(); note != "" {
+		svc.log.Error("the inbox was damaged and begins anew; the sweep brings back what git and the hub hold", "detail", note)
+	}
+	return nil
+}
+
+func (svc *service) openHub(ctx context.Context) error {
+	s := svc.settings
+	owner, name, err := splitRepo(s.repo)
+	if err != nil {
+		return err
+	}
+	key, err := os.ReadFile(s.appKey)
+	if err != nil {
+		return withHint(fmt.Errorf("read the App's private key: %w", err), "--app-key is the .pem file that the hub gave when the App was made")
+	}
+	config := github.Config{BaseURL: s.hubAPI, AppID: s.appID, Key: key, Owner: owner, Repo: name, Logger: svc.log}
+	if s.limits == "github" {
+		config.Limits = github.Limits{MinWriteInterval: time.Second, WritesPerMinute: 80, WritesPerHour: 500}
+	}
+	if svc.hub, err = github.New(ctx, config); err != nil {
+		return withHint(err, "the App must be installed on "+s.repo+"; --app-id and --app-key belong together")
+	}
+	return nil
+}
+
+func loadSigner(path string) (gitstore.Signer, error) {
+	signer, err := gitstore.LoadSigner(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return gitstore.GenerateSigner(path, principal)
+	}
+	return signer, err
+}
+
+// principal is the name under which the engine's key stands in allowed_signers and signs commits.
+const principal = "pullbook@localhost"
+
+func (svc *service) openLedger(ctx context.Context, signer gitstore.Signer) (err error) {
+	var interval time.Duration
+	if svc.settings.limits == "github" {
+		interval = 10 * time.Second
+	}
+	svc.store, err = gitstore.Open(gitstore.Config{URL: svc.hub.GitURL(), Credentials: svc.hub.Credentials, Signer: signer,
+		Author: gitstore.Identity{Name: "pullbook", Email: principal}, MinInterval: interval})
+	if err != nil {
+		return fmt.Errorf("open the ledger: %w", err)
+	}
+	return svc.checkSigner(ctx, signer)
+}
+
+// checkSigner says aloud when the ledger does not list the engine's key: its commits would not verify.
+func (svc *service) checkSigner(ctx context.Context, signer gitstore.Signer) error {
+	port := svc.ledger(signer)
+	heads, err := port.Heads(ctx)
+	if err != nil {
+		return fmt.Errorf("read the ledger: %w", err)
+	}
+	tip, err := gitstore.ParseHash(heads[svc.hub.DefaultBranch()])
+	if err != nil {
+		return withHint(fmt.Errorf("the ledger has no branch %q: %w", svc.hub.DefaultBranch(), err), "push a first commit to it")
+	}
+	files, err := svc.store.Files(ctx, tip, signersPath)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", signersPath, err)
+	}
+	allowed, err := gitstore.ParseAllowedSigners(files[signersPath].Data)
+	if err != nil {
+		return fmt.Errorf("read %s on %s: %w", signersPath, svc.hub.DefaultBranch(), err)
+	}
+	for _, key := range allowed.Keys() {
+		if key.Fingerprint == signer.Fingerprint() {
+			return nil
+		}
+	}
+	svc.log.Warn("the ledger does not list this engine's key: audit verify will refuse its commits; add this line",
+		"file", signersPath, "line", strings.TrimSpace(signer.AllowedLine(principal)))
+	return nil
+}
+
+func (svc *service) ledger(signer gitstore.Signer) ledgerPort {
+	return ledgerPort{store: svc.store, own: signer.AllowedLine(principal)}
+}
+
+func (svc *service) buildEngine(signer gitstore.Signer, observe observer) error {
+	exe, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find the program to evaluate runbooks with: %w", err)
+	}
+	eval := cueval.New(cueval.Config{Child: []string{exe, evalChild}})
+	triage := runbook.Source{Runbook: "runbooks/triage.cue", Files: runbooks.Files()}
+	ledger := svc.ledger(signer)
+	svc.engine = engine.New(engine.Config{
+		Hub: svc.hub, Ledger: ledger, Journal: ledger, Eval: eval, Inbox: inboxPort{svc.inbox}, Runner: runnerPort{svc.runner},
+		Clock: wallClock{}, DefaultBranch: svc.hub.DefaultBranch(), Triage: triage, Versions: versions(), Schema: schema.Runbook(),
+		Observe: observe, Log: svc.log,
+	})
+	return nil
+}
+
+// openServer listens for alerts, webhooks and orders.
+func (svc *service) openServer() error {
+	secret, err := readSecret(svc.settings.webhookSecret)
+	if err != nil {
+		return err
+	}
+	token, err := readSecret(svc.settings.alertToken)
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/alerts/", intake.NewHandler(intake.Config{
+		Token:          func(string) string { return string(token) },
+		AllowAnonymous: len(token) == 0,
+		Put:            func(ctx context.Context, a incident.Alert) error { return svc.putAlert(ctx, engine.Arrival{Alert: a}) },
+		Logger:         svc.log,
+	}))
+	mux.Handle("/open", svc.openHandler(token))
+	if len(secret) > 0 {
+		mux.Handle("/webhooks", github.NewWebhook(svc.webhookConfig(secret)))
+	}
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	if svc.listener == nil {
+		if svc.listener, err = net.Listen("tcp", svc.settings.listen); err != nil {
+			return withHint(fmt.Errorf("listen: %w", err), "--listen takes another address, such as 127.0.0.1:0")
+		}
+	}
+	svc.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 64 << 10}
+	return nil
+}
+
+func (svc *service) putAlert(ctx context.Context, a engine.Arrival) error {
+	body, err := json.Marshal(a)
+	if err != nil {
+		return fmt.Errorf("encode the alert: %w", err)
+	}
+	return svc.inbox.Put(ctx, inbox.Message{Kind: engine.KindAlert, Key: a.Alert.Group, Body: body})
+}
+
+func (svc *service) webhookConfig(secret []byte) github.WebhookConfig {
+	return github.WebhookConfig{Secret: secret, Repository: svc.settings.repo, OwnSender: svc.hub.Login(), Logger: svc.log,
+		Once: func(ctx context.Context, delivery string, h github.Hint) (bool, error) {
+			m := inbox.Message{Kind: engine.KindSweep, Key: "ledger"}
+			switch {
+			case strings.HasPrefix(h.Branch, incident.BranchPrefix):
+				m = inbox.Message{Kind: engine.KindHub, Key: h.Branch}
+			case h.Pull > 0:
+				m = inbox.Message{Kind: engine.KindPull, Key: fmt.Sprintf("pull/%d", h.Pull)}
+			}
+			return svc.inbox.PutOnce(ctx, delivery, m)
+		}}
+}
+
+// run works until ctx is done, then stops gracefully.
+func (svc *service) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	failed := make(chan error, 2)
+	go func() { failed <- svc.inbox.Run(ctx, inboxHandler{svc.engine}) }()
+	go func() {
+		err := svc.server.Serve(svc.listener)
+		if errors.Is(err, http.ErrServerClosed) {
+			err = nil
+		}
+		failed <- err
+	}()
+	go svc.sweep(ctx)
+	var first error
+	select {
+	case <-ctx.Done():
+	case first = <-failed:
+		failed <- nil
+		cancel()
+	}
+	stop, done := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer done()
+	err := svc.server.Shutdown(stop)
+	return errors.Join(first, err, <-failed, <-failed)
+}
+
+// sweep wakes every open incident at the start and then at every interval.
+func (svc *service) sweep(ctx context.Context) {
+	ticker := time.NewTicker(svc.settings.sweep)
+	defer ticker.Stop()
+	for {
+		if err := svc.inbox.Put(ctx, inbox.Message{Kind: engine.KindSweep, Key: "ledger"}); err != nil && ctx.Err() == nil {
+			svc.log.Error("cannot store the sweep", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// close releases everything that was opened, in the opposite order.
+func (svc *service) close() {
+	if svc.listener != nil {
+		_ = svc.listener.Close() // closed by Serve already, as a rule
+	}
+	if svc.runner != nil {
+		if err := svc.runner.Close(); err != nil {
+			svc.log.Error("cannot close the step runner", "error", err)
+		}
+	}
+	if svc.store != nil {
+		svc.store.Close()
+	}
+	if svc.inbox != nil {
+		if err := svc.inbox.Close(); err != nil {
+			svc.log.Error("cannot close the inbox", "error", err)
+		}
+	}
+}
+
+// readSecret reads a secret from a file; an empty path is no secret.
+func readSecret(path string) ([]byte, error) {
+	if path == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read a secret: %w", err)
+	}
+	if secret := strings.TrimSpace(string(b)); secret != "" {
+		return []byte(secret), nil
+	}
+	return nil, fmt.Errorf("the secret in %s is empty", path)
+}
