@@ -32,6 +32,11 @@ type built struct {
 
 func (p *pending) tip() Hash { return p.commits[len(p.commits)-1].id }
 
+// has tells whether the commit is still waiting to be pushed.
+func (p *pending) has(id Hash) bool {
+	return slices.ContainsFunc(p.commits, func(c built) bool { return c.id == id })
+}
+
 // Append builds a signed commit on top of parent, which is the branch's tip on
 // the hub or the last commit appended. It sends nothing: Flush does. The trees
 // on the path are fetched once and then kept. Equal input gives an equal id.

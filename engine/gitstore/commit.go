@@ -93,23 +93,17 @@ type header struct {
 func splitHeaders(head []byte) ([]header, error) {
 	var headers []header
 	for pos := 0; pos < len(head); {
-		next := pos + bytes.IndexByte(head[pos:], '\n') + 1
-		line := string(head[pos : next-1])
-		if rest, folded := strings.CutPrefix(line, " "); folded {
-			if len(headers) == 0 {
-				return nil, fmt.Errorf("begins with a folded line")
-			}
-			last := &headers[len(headers)-1]
-			last.value += "\n" + rest
-			last.end = next
-		} else {
-			name, value, ok := strings.Cut(line, " ")
-			if !ok {
-				return nil, fmt.Errorf("header %q has no value", clip(line))
-			}
-			headers = append(headers, header{name: name, value: value, start: pos, end: next})
+		end := pos + bytes.IndexByte(head[pos:], '\n') + 1
+		for end < len(head) && head[end] == ' ' {
+			end += bytes.IndexByte(head[end:], '\n') + 1
 		}
-		pos = next
+		name, value, ok := strings.Cut(string(head[pos:end-1]), " ")
+		if !ok || name == "" {
+			return nil, fmt.Errorf("header %q has no name or no value", clip(name))
+		}
+		value = strings.ReplaceAll(value, "\n ", "\n")
+		headers = append(headers, header{name: name, value: value, start: pos, end: end})
+		pos = end
 	}
 	return headers, nil
 }

@@ -75,6 +75,15 @@ func TestParseCommitRefuses(t *testing.T) {
 	}
 }
 
+// Folding is undone in linear time, and a signature may be of many lines.
+func TestParseCommitWithManyFoldedLines(t *testing.T) {
+	n := maxCommitBytes/2 - len(plain)
+	c, err := ParseCommit([]byte(plain + "gpgsig x\n" + strings.Repeat(" \n", n) + "\nm\n"))
+	if err != nil || len(c.Sig) != n+2 || string(c.payload) != plain+"\nm\n" {
+		t.Errorf("%d bytes of signature, %v", len(c.Sig), err)
+	}
+}
+
 func TestSignedCommitRoundTrip(t *testing.T) {
 	raw := signed(t, 1)
 	c, err := ParseCommit(raw)

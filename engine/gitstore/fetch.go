@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
@@ -109,13 +108,15 @@ func (v *view) get(id Hash) (object, error) {
 // takes in hand what memory has: it may be evicted before it is used.
 func (v *view) missing(ids []Hash) []Hash {
 	var out []Hash
+	seen := map[Hash]bool{}
 	for _, id := range ids {
-		if _, ok := v.got[id]; ok {
+		if _, ok := v.got[id]; ok || seen[id] {
 			continue
 		}
+		seen[id] = true
 		if o, ok := v.store.held(id); ok {
 			v.got[id] = o
-		} else if !slices.Contains(out, id) {
+		} else {
 			out = append(out, id)
 		}
 	}

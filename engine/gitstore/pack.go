@@ -107,9 +107,12 @@ func (u *unpacker) keep(offset int64, o object) {
 }
 
 // resolve applies the deltas. A base may itself be a delta and may come later,
-// so it goes round until a round brings nothing.
+// so it goes round until a round brings nothing. git writes bases first, which
+// takes one round; many rounds are somebody's attempt to make this slow.
 func (u *unpacker) resolve() error {
-	for waiting := u.deltas; len(waiting) > 0; {
+	const rounds = 64
+	waiting := u.deltas
+	for round := 1; len(waiting) > 0; round++ {
 		var left []delta
 		for _, d := range waiting {
 			base, ok := u.base(d)
@@ -123,7 +126,7 @@ func (u *unpacker) resolve() error {
 			}
 			u.keep(d.offset, newObject(base.kind, data))
 		}
-		if len(left) == len(waiting) {
+		if len(left) == len(waiting) || round == rounds && len(left) > 0 {
 			return fmt.Errorf("%d deltas without a base: %w", len(left), errMalformed)
 		}
 		waiting = left

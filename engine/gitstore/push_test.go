@@ -263,3 +263,33 @@ func TestUnconfirmedBranchStaysHome(t *testing.T) {
 		t.Error("it was pushed all the same")
 	}
 }
+
+// Commits that are discarded while a flush waits for its turn are not on the
+// hub, and the flush does not say that they are.
+func TestDiscardedWhileWaiting(t *testing.T) {
+	h := newHub(t, ledger(t))
+	s := h.open(t)
+	mustCreate(t, s, "incident/a", h.main, one(incident+"/incident.json", "{}"))
+	err := s.Flush(t.Context(), FlushRequest{Branch: "incident/a", Confirm: func(context.Context) error {
+		s.Discard("incident/a")
+		mustCreate(t, s, "incident/a", h.main, one(incident+"/other.json", "{}"))
+		return nil
+	}})
+	if err == nil {
+		t.Error("success was reported for commits that were discarded")
+	}
+}
+
+// Two flushes of one branch both end well: the second finds its commit there.
+func TestTwoFlushesOfOneBranch(t *testing.T) {
+	h := newHub(t, ledger(t))
+	s := h.open(t)
+	mustCreate(t, s, "incident/a", h.main, one(incident+"/incident.json", "{}"))
+	ends := make(chan error, 2)
+	for range 2 {
+		go func() { ends <- s.Flush(t.Context(), FlushRequest{Branch: "incident/a"}) }()
+	}
+	if err := errors.Join(<-ends, <-ends); err != nil || s.Stats().Pushes != 1 {
+		t.Errorf("error %v, %d pushes; want none and 1", err, s.Stats().Pushes)
+	}
+}

@@ -27,18 +27,32 @@ type FlushRequest struct {
 }
 
 // Flush blocks until the branch's pending commits are on the hub and returns
-// nil at once if there are none. Errors: ErrMoved or ErrRefused in a
-// PushError, what Confirm returned, or another one after which the commits are
-// still pending and may be flushed again. When ctx ends after the push has
-// departed, the outcome is not known and the error says so.
+// nil at once if there are none. Commits appended while it waits travel along.
+// Errors: ErrMoved or ErrRefused in a PushError, what Confirm returned, or
+// another one after which the commits are still pending and may be flushed
+// again, unless Discard dropped them meanwhile. When ctx ends after the push
+// has departed, the outcome is not known and the error says so.
 func (s *Store) Flush(ctx context.Context, r FlushRequest) error {
 	s.mu.Lock()
-	_, some := s.pending[r.Branch]
+	p := s.pending[r.Branch]
+	var target Hash
+	if p != nil {
+		target = p.tip()
+	}
 	s.mu.Unlock()
-	if !some {
+	if p == nil {
 		return nil
 	}
-	return s.sched.flush(ctx, r)
+	if err := s.sched.flush(ctx, r); err != nil {
+		return err
+	}
+	// A departure that found nothing of p to carry is no success.
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p.has(target) {
+		return fmt.Errorf("flush branch %q: commit %s was discarded before it was known to be on the hub", r.Branch, target)
+	}
+	return nil
 }
 
 // again says that a branch has to travel once more.

@@ -186,18 +186,27 @@ func (a AllowedSigners) Verify(c Commit) (Key, error) {
 	if sig.PublicKey.Type() != ssh.KeyAlgoED25519 {
 		return Key{}, fmt.Errorf("verify commit %s: key type %s: %w", c.Hash, sig.PublicKey.Type(), ErrNoSigner)
 	}
-	if err := sshsig.Verify(bytes.NewReader(c.payload), sig, sig.PublicKey, sig.HashAlgorithm, namespace); err != nil {
+	// Looking the key up first makes strangers' commits cheap to refuse.
+	l, ok := a.lookup(sig.PublicKey, c.Committer.When)
+	if !ok {
+		return Key{}, fmt.Errorf("verify commit %s: key %s: %w", c.Hash, ssh.FingerprintSHA256(sig.PublicKey), ErrNoSigner)
+	}
+	if err := sshsig.Verify(bytes.NewReader(c.payload), sig, l.key, sig.HashAlgorithm, namespace); err != nil {
 		return Key{}, fmt.Errorf("verify commit %s: %w: %w", c.Hash, errSignature, err)
 	}
-	wire := sig.PublicKey.Marshal()
+	return l.named(), nil
+}
+
+// lookup finds the first line that lets the key sign commits at that time.
+func (a AllowedSigners) lookup(key ssh.PublicKey, at time.Time) (allowed, bool) {
+	wire := key.Marshal()
 	for _, l := range a.lines {
-		at := c.Committer.When
 		early, late := !l.after.IsZero() && at.Before(l.after), !l.before.IsZero() && at.After(l.before)
 		if l.usable() && !early && !late && bytes.Equal(l.key.Marshal(), wire) {
-			return l.named(), nil
+			return l, true
 		}
 	}
-	return Key{}, fmt.Errorf("verify commit %s: key %s: %w", c.Hash, ssh.FingerprintSHA256(sig.PublicKey), ErrNoSigner)
+	return allowed{}, false
 }
 
 // unarmor takes exactly one armored ssh signature and nothing around it.
