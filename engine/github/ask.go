@@ -1,0 +1,66 @@
+package github
+
+import (
+	"context"
+	"errors"
+
+	gh "github.com/google/go-github/v60/github"
+)
+
+// maxPages bounds a list, at 100 entries a page. GitHub closes a conversation at 2,500 comments.
+const maxPages = 30
+
+var errPages = errors.New("the list has more than 3,000 entries")
+
+// read asks for something, unless the hub has asked us to be silent.
+func (c *Client) read(op string, ask func() error) error {
+	if err := c.pause.check(op, c.now()); err != nil {
+		return err
+	}
+	return c.noted(op, ask())
+}
+
+// write asks for a change when its turn has come.
+func (c *Client) write(ctx context.Context, u urgency, op string, ask func() error) error {
+	if err := c.pause.check(op, c.now()); err != nil {
+		return err
+	}
+	if err := c.gate.enter(ctx, op, u); err != nil {
+		return err
+	}
+	defer c.gate.leave()
+	return c.read(op, ask) // asks again about the silence: it may have begun during the wait
+}
+
+func (c *Client) noted(op string, err error) error {
+	err = fault(op, err, c.now())
+	if limited, ok := errors.AsType[*LimitedError](err); ok {
+		c.pause.extend(limited.Until)
+	}
+	return err
+}
+
+// pages reads a whole list.
+func pages[T any](c *Client, op string, page func(gh.ListOptions) ([]T, *gh.Response, error)) ([]T, error) {
+	var all []T
+	opts := gh.ListOptions{PerPage: 100, Page: 1}
+	for range maxPages {
+		var next int
+		err := c.read(op, func() error {
+			some, resp, err := page(opts)
+			if err != nil {
+				return err
+			}
+			all, next = append(all, some...), resp.NextPage
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		if next == 0 {
+			return all, nil
+		}
+		opts.Page = next
+	}
+	return nil, fault(op, errPages, c.now())
+}

@@ -1,0 +1,94 @@
+package github
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Call is how often one endpoint was asked.
+type Call struct {
+	Method    string
+	Pattern   string // of GitHub's description, such as /repos/{owner}/{repo}/pulls; "other" for none that is known here
+	Count     int    // requests that were sent, those without an answer included
+	Unchanged int    // those that the hub answered with 304
+}
+
+// endpoints returns everything that the client asks for.
+func endpoints() []string {
+	const repo = "/repos/{owner}/{repo}"
+	return []string{
+		"GET /app",
+		"POST /app/installations/{installation_id}/access_tokens",
+		"GET /users/{username}",
+		"GET /orgs/{org}/teams/{team_slug}/members",
+		"GET " + repo,
+		"GET " + repo + "/installation",
+		"GET " + repo + "/collaborators/{username}/permission",
+		"GET " + repo + "/pulls",
+		"POST " + repo + "/pulls",
+		"GET " + repo + "/pulls/{pull_number}",
+		"PATCH " + repo + "/pulls/{pull_number}",
+		"PUT " + repo + "/pulls/{pull_number}/merge",
+		"GET " + repo + "/pulls/{pull_number}/reviews",
+		"POST " + repo + "/pulls/{pull_number}/requested_reviewers",
+		"GET " + repo + "/issues/{issue_number}/comments",
+		"POST " + repo + "/issues/{issue_number}/comments",
+		"POST " + repo + "/issues/comments/{comment_id}/reactions",
+		"POST " + repo + "/check-runs",
+		"GET " + repo + "/commits/{ref}/check-runs",
+		"GET " + repo + "/git/ref/{ref...}",
+		"DELETE " + repo + "/git/refs/{ref...}",
+	}
+}
+
+// calls counts requests by method and pattern.
+type calls struct {
+	base     string         // path of the API's root
+	patterns *http.ServeMux // used to match only; it serves nothing
+
+	mu sync.Mutex
+	by map[string]*Call
+}
+
+func newCalls(base string) *calls {
+	c := &calls{base: strings.TrimSuffix(base, "/"), patterns: http.NewServeMux(), by: map[string]*Call{}}
+	for _, e := range endpoints() {
+		c.patterns.Handle(e, http.NotFoundHandler())
+	}
+	return c
+}
+
+func (c *calls) count(req *http.Request) { c.at(req, func(n *Call) { n.Count++ }) }
+
+func (c *calls) countUnchanged(req *http.Request) { c.at(req, func(n *Call) { n.Unchanged++ }) }
+
+func (c *calls) at(req *http.Request, change func(*Call)) {
+	path := strings.TrimPrefix(req.URL.Path, c.base)
+	_, pattern := c.patterns.Handler(&http.Request{Method: req.Method, URL: &url.URL{Path: path}})
+	_, pattern, found := strings.Cut(pattern, " ")
+	if !found {
+		pattern = "other"
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	key := pattern + " " + req.Method
+	if c.by[key] == nil {
+		c.by[key] = &Call{Method: req.Method, Pattern: pattern}
+	}
+	change(c.by[key])
+}
+
+// list returns the counts ordered by pattern and method.
+func (c *calls) list() []Call {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out []Call
+	for _, key := range slices.Sorted(maps.Keys(c.by)) {
+		out = append(out, *c.by[key])
+	}
+	return out
+}

@@ -1,0 +1,119 @@
+package github
+
+import (
+	"encoding/json"
+	"strings"
+	"unicode"
+)
+
+// payload is all that is read of a webhook's body, over all events ("Webhook events and payloads" in GitHub's
+// documentation).
+type payload struct {
+	Ref        string `json:"ref"`
+	Repository struct {
+		FullName string `json:"full_name"`
+	} `json:"repository"`
+	Installation struct {
+		ID int64 `json:"id"`
+	} `json:"installation"`
+	Sender struct {
+		Login string `json:"login"`
+	} `json:"sender"`
+	PullRequest pullRef `json:"pull_request"`
+	Issue       struct {
+		Number      int             `json:"number"`
+		PullRequest json.RawMessage `json:"pull_request"` // present when the issue is a pull request
+	} `json:"issue"`
+	CheckRun struct {
+		CheckSuite   suiteRef  `json:"check_suite"`
+		PullRequests []pullRef `json:"pull_requests"`
+	} `json:"check_run"`
+	CheckSuite suiteRef `json:"check_suite"`
+}
+
+type pullRef struct {
+	Number int `json:"number"`
+	Head   struct {
+		Ref  string `json:"ref"`
+		Repo struct {
+			FullName string `json:"full_name"`
+		} `json:"repo"`
+	} `json:"head"`
+}
+
+type suiteRef struct {
+	HeadBranch   string    `json:"head_branch"`
+	PullRequests []pullRef `json:"pull_requests"`
+}
+
+// hint reads where to look again. A delivery that is none of ours has an outcome instead.
+func (h *webhook) hint(kind string, body []byte) (hint Hint, outcome string, err error) {
+	var p payload
+	if err := json.Unmarshal(body, &p); err != nil {
+		return Hint{}, "", err
+	}
+	switch {
+	case kind == "ping":
+		return Hint{}, "pong", nil
+	case !strings.EqualFold(p.Repository.FullName, h.Repository):
+		return Hint{}, "dropped: another repository", nil
+	case h.InstallationID != 0 && p.Installation.ID != h.InstallationID:
+		return Hint{}, "dropped: another installation", nil
+	case h.OwnSender != "" && strings.EqualFold(p.Sender.Login, h.OwnSender):
+		return Hint{}, "dropped: our own doing", nil
+	}
+	hint = h.where(kind, p)
+	if !branchName(hint.Branch) {
+		hint.Branch = ""
+	}
+	hint.Pull = max(hint.Pull, 0)
+	if hint.Branch == "" && hint.Pull == 0 {
+		return Hint{}, "dropped: nothing to look at", nil
+	}
+	return hint, "", nil
+}
+
+func (h *webhook) where(kind string, p payload) Hint {
+	hint := Hint{Kind: kind}
+	switch kind {
+	case "pull_request", "pull_request_review":
+		hint.Pull = p.PullRequest.Number
+		if strings.EqualFold(p.PullRequest.Head.Repo.FullName, h.Repository) { // a fork has branches of its own
+			hint.Branch = p.PullRequest.Head.Ref
+		}
+	case "issue_comment":
+		if len(p.Issue.PullRequest) > 0 && string(p.Issue.PullRequest) != "null" {
+			hint.Pull = p.Issue.Number
+		}
+	case "check_run":
+		hint.Branch, hint.Pull = p.CheckRun.CheckSuite.HeadBranch, first(p.CheckRun.PullRequests)
+	case "check_suite":
+		hint.Branch, hint.Pull = p.CheckSuite.HeadBranch, first(p.CheckSuite.PullRequests)
+	case "push":
+		hint.Branch, _ = strings.CutPrefix(p.Ref, "refs/heads/")
+		if hint.Branch == p.Ref {
+			hint.Branch = "" // a tag, or another ref
+		}
+	}
+	return hint
+}
+
+func first(pulls []pullRef) int {
+	if len(pulls) == 0 {
+		return 0
+	}
+	return pulls[0].Number
+}
+
+// branchName reports whether s may be a branch: the rules of git-check-ref-format(1), and no longer than the hub allows.
+func branchName(s string) bool {
+	if s == "" || len(s) > 255 || strings.ContainsAny(s, " ~^:?*[\\") || strings.Contains(s, "..") || strings.Contains(s, "@{") {
+		return false
+	}
+	for part := range strings.SplitSeq(s, "/") {
+		if part == "" || part[0] == '.' || strings.HasSuffix(part, ".lock") || strings.HasSuffix(part, ".") {
+			return false
+		}
+	}
+	return s[0] != '-' && !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar })
+}

@@ -1,0 +1,116 @@
+package github
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	gh "github.com/google/go-github/v60/github"
+
+	"github.com/pullbook/pullbook/engine/approval"
+)
+
+// maxPeople bounds for how many people one look asks. Those beyond it, in the order in which they first spoke, count for
+// nothing, and the log says so.
+const maxPeople = 200
+
+// people looks up what each person may do now, by numeric id.
+func (c *Client) people(ctx context.Context, teams []string, who []*gh.User) (map[int64]approval.Person, error) {
+	known := map[int64]approval.Person{}
+	var asked []approval.Person
+	for _, u := range who {
+		p := c.person(u, nil)
+		if _, twice := known[p.ID]; twice || p.Bot || p.ID == 0 || !plain(p.Login) {
+			continue
+		}
+		if len(asked) == maxPeople {
+			c.log.Warn("too many people spoke on a pull request; the others do not count", "bound", maxPeople)
+			break
+		}
+		known[p.ID] = p
+		asked = append(asked, p)
+	}
+	if len(asked) == 0 {
+		return known, nil
+	}
+	members, err := c.members(ctx, teams)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range asked {
+		if p.Write, err = c.mayWrite(ctx, p); err != nil {
+			return nil, err
+		}
+		for _, team := range teams {
+			if members[team][p.ID] && !slices.Contains(p.Teams, team) {
+				p.Teams = append(p.Teams, team)
+			}
+		}
+		known[p.ID] = p
+	}
+	return known, nil
+}
+
+// person is who the hub says wrote something. An account that was deleted has no id, and never a say.
+func (c *Client) person(u *gh.User, known map[int64]approval.Person) approval.Person {
+	if p, ok := known[u.GetID()]; ok {
+		return p
+	}
+	return approval.Person{ID: u.GetID(), Login: u.GetLogin(), Bot: u.GetType() == "Bot" || c.isBot(u)}
+}
+
+func (c *Client) isBot(u *gh.User) bool { return u.GetID() != 0 && u.GetID() == c.bot.GetID() }
+
+// mayWrite asks for the highest permission over all grants. The answer must be about the same numeric id: a login that
+// changed hands is another person.
+func (c *Client) mayWrite(ctx context.Context, p approval.Person) (bool, error) {
+	var level *gh.RepositoryPermissionLevel
+	err := c.read("read the permission of "+p.Login, func() (err error) {
+		level, _, err = c.hub.Repositories.GetPermissionLevel(ctx, c.owner, c.repo, p.Login)
+		return err
+	})
+	if status(err) == http.StatusNotFound {
+		return false, nil // the account is gone
+	}
+	if err != nil {
+		return false, err
+	}
+	writes := slices.Contains([]string{"admin", "maintain", "write"}, level.GetPermission())
+	return writes && level.GetUser().GetID() == p.ID, nil
+}
+
+// members returns who is in each team now, child teams included, by numeric id. A team that is not there, or not the
+// repository owner's, has no members.
+func (c *Client) members(ctx context.Context, teams []string) (map[string]map[int64]bool, error) {
+	out := map[string]map[int64]bool{}
+	for _, team := range teams {
+		slug, ours := c.ownTeam(team)
+		if !ours {
+			c.log.Warn("a team is not one of the repository's owner; nobody counts as its member", "team", line(team))
+			continue
+		}
+		users, err := pages(c, "read the members of "+team, func(p gh.ListOptions) ([]*gh.User, *gh.Response, error) {
+			return c.hub.Teams.ListTeamMembersBySlug(ctx, c.owner, slug, &gh.TeamListTeamMembersOptions{ListOptions: p})
+		})
+		if status(err) == http.StatusNotFound {
+			c.log.Warn("the hub does not show a team; nobody counts as its member", "team", team)
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("look up teams: %w", err)
+		}
+		out[team] = map[int64]bool{}
+		for _, u := range users {
+			out[team][u.GetID()] = true
+		}
+	}
+	return out, nil
+}
+
+// ownTeam splits org/slug, and reports whether the org owns the repository.
+func (c *Client) ownTeam(team string) (slug string, ours bool) {
+	org, slug, _ := strings.Cut(team, "/")
+	return slug, strings.EqualFold(org, c.owner) && plain(slug)
+}
