@@ -76,7 +76,16 @@ func (d *document) stepNames() []string {
 	for it.Next() {
 		names = append(names, it.Selector().Unquoted())
 	}
+	slices.SortStableFunc(names, func(a, b string) int { return d.offset(a) - d.offset(b) }) // CUE puts computed names first
 	return names
+}
+
+// offset is where a step is declared. Steps with computed names count as declared where the first of them is.
+func (d *document) offset(step string) int {
+	if pos, ok := d.graph.at[step]; ok {
+		return pos.Offset()
+	}
+	return d.graph.computed
 }
 
 func (d *document) edgesByStep() map[string][]edge {

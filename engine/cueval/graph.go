@@ -26,6 +26,8 @@ type graph struct {
 	at       map[string]token.Pos // where each step with a written name is declared first
 	edges    []edge               // between steps
 	alert    []edge               // to the alert
+	answers  []edge               // of probes to their own answer
+	computed int                  // offset of the first declaration of a step whose name is computed
 	patterns bool                 // there is a pattern such as [_]: among the steps
 	whole    []token.Pos          // references to steps as a whole, or to steps[expression]
 	guards   []token.Pos          // for and if among the steps that look at an output or the alert
@@ -34,13 +36,7 @@ type graph struct {
 
 // readGraph walks the tree of one runbook. The parser has already tied each identifier to its declaration.
 func readGraph(f *ast.File) *graph {
-	w := &walker{
-		graph: &graph{at: map[string]token.Pos{}, partial: map[string]token.Pos{}},
-		path:  map[ast.Node][]string{},
-		vals:  map[string][]ast.Expr{},
-		lists: map[ast.Node]bool{},
-	}
-	w.index(f.Decls, nil)
+	w := newWalker(f)
 	for _, e := range w.vals["steps"] {
 		w.steps(e)
 	}
@@ -55,6 +51,18 @@ type walker struct {
 	seen  map[ast.Node]bool     // helpers that were followed for the step at hand
 	lists map[ast.Node]bool     // values that were read as lists of steps
 	from  string
+}
+
+func newWalker(f *ast.File) *walker {
+	w := &walker{
+		graph: &graph{at: map[string]token.Pos{}, partial: map[string]token.Pos{}},
+		path:  map[ast.Node][]string{},
+		vals:  map[string][]ast.Expr{},
+		lists: map[ast.Node]bool{},
+		seen:  map[ast.Node]bool{},
+	}
+	w.index(f.Decls, nil)
+	return w
 }
 
 func joined(path []string) string { return strings.Join(path, "\x00") }
@@ -140,6 +148,9 @@ func (w *walker) stepDecl(d ast.Decl) {
 			name = generated
 			_, isPattern := x.Label.(*ast.ListLit)
 			w.graph.patterns = w.graph.patterns || isPattern
+			if w.graph.computed == 0 && !isPattern {
+				w.graph.computed = x.Pos().Offset()
+			}
 		}
 		if strings.HasPrefix(name, "_") || strings.HasPrefix(name, "#") {
 			return // a helper: counted where a step refers to it
@@ -241,6 +252,8 @@ func (w *walker) reference(e ast.Expr) {
 		w.helper(p)
 	case p[1] != w.from || len(p) > 2 && p[2] == "output":
 		w.graph.edges = append(w.graph.edges, edge{w.from, p[1], p[2:], e.Pos()})
+	case len(p) > 3 && p[2] == "probe" && p[3] == "answer":
+		w.graph.answers = append(w.graph.answers, edge{w.from, p[1], p[2:], e.Pos()})
 	}
 }
 
@@ -298,11 +311,11 @@ func (w *walker) helper(p []string) {
 	found := false
 	for n := len(p); n > 0; n-- {
 		for _, e := range w.vals[joined(p[:n])] {
-			if !found && n <= len(p) {
+			if found {
+				w.mixed(e)
+			} else {
 				w.follow(e)
-				continue
 			}
-			w.mixed(e)
 		}
 		found = found || len(w.vals[joined(p[:n])]) > 0
 	}
@@ -335,15 +348,4 @@ func (w *walker) once(n ast.Node) []ast.Node {
 	}
 	w.seen[n] = true
 	return []ast.Node{n}
-}
-
-// of returns the edges that start in a step. Written says whether the step has a declaration of its own.
-func (g *graph) of(step string) (out []edge) {
-	_, written := g.at[step]
-	for _, e := range g.edges {
-		if e.from == step || e.from == generated && (g.patterns || !written) && e.to != step {
-			out = append(out, e)
-		}
-	}
-	return out
 }

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
+const nearHint = "did you mean %s?"
+
 // didYouMean returns a hint that names the candidate nearest to a misspelled name, or nothing if none is near.
 func didYouMean(name string, candidates []string) string {
-	best, least := "", 3
-	if len(name) < 4 {
-		least = 2 // in a short name two wrong letters make another name
-	}
+	// In a short name two wrong letters make another name.
+	best, least := "", min(3, (len(name)+1)/2+1, len(name))
 	for _, c := range candidates {
 		if d := distance(strings.ToLower(name), strings.ToLower(c)); d < least {
 			best, least = c, d
@@ -19,7 +19,7 @@ func didYouMean(name string, candidates []string) string {
 	if best == "" {
 		return ""
 	}
-	return fmt.Sprintf("did you mean %s?", best)
+	return fmt.Sprintf(nearHint, best)
 }
 
 // distance is the number of letters to add, drop, change or swap with their neighbour to turn a into b: the restricted

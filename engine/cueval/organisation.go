@@ -103,7 +103,7 @@ func policyNames(ctx *cue.Context, types cue.Value, f *ast.File) (ps []runbook.P
 			ps = append(ps, p)
 			return
 		}
-		one := &ast.Field{Label: named(x.Pos(), "rule"), Value: shapeValue(x.Value, []string{"steps", "rule"})}
+		one := &ast.Field{Label: named(x.Pos(), "rule"), Value: shaper{}.value(x.Value, []string{"steps", "rule"})}
 		steps := &ast.Field{Label: named(x.Pos(), "steps"), Value: &ast.StructLit{Elts: []ast.Decl{one}}}
 		err := ctx.BuildFile(&ast.File{Filename: f.Filename, Decls: []ast.Decl{steps}}).Unify(def).Validate()
 		for _, p := range (reporter{file: f, def: def}).report(err) {

@@ -18,7 +18,8 @@ import (
 const maxFile = 256 << 10
 
 // read parses a file and refuses what would reach outside of it. Names that nothing declares are reported and replaced
-// by _ in the tree, so that the rest of the file can still be checked. The tree is nil if the file cannot be parsed.
+// by _ in the tree, so that the rest of the file can still be checked. The tree is nil if the file cannot
+// be parsed or reaches outside.
 func read(name string, text []byte) (*ast.File, []runbook.Problem) {
 	if len(text) > maxFile {
 		return nil, []runbook.Problem{{File: name, Text: fmt.Sprintf("has %d bytes; at most %d are read", len(text), maxFile)}}
@@ -27,8 +28,10 @@ func read(name string, text []byte) (*ast.File, []runbook.Problem) {
 	if err != nil {
 		return nil, syntaxProblems(name, err)
 	}
-	ps := outside(f)
-	return f, append(ps, unknownNames(f)...)
+	if ps := outside(f); len(ps) > 0 {
+		return nil, ps
+	}
+	return f, unknownNames(f)
 }
 
 func syntaxProblems(name string, err error) []runbook.Problem {

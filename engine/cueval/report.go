@@ -44,6 +44,8 @@ func (r reporter) report(err error) []runbook.Problem {
 	return tidy(ps)
 }
 
+const missingText = "is missing"
+
 // The ranks of errors at one path, the most telling first.
 const (
 	rankName = iota
@@ -63,7 +65,7 @@ func (r reporter) one(e errors.Error) (runbook.Problem, int) {
 		return r.notAllowed(path, e), rankName
 	case required:
 		p := r.at(path, e, true)
-		p.Text = "is missing"
+		p.Text = missingText
 		return p, rankMissing
 	case undefined:
 		p := r.at(path, e, false)
@@ -89,15 +91,20 @@ func (r reporter) one(e errors.Error) (runbook.Problem, int) {
 		}
 	}
 	p := r.at(path, e, false)
-	p.Text = plain(e)
-	return p, rankOther - boolean(isConflict(e))
-}
-
-func boolean(b bool) int {
-	if b {
-		return rankOther - rankValue
+	switch def, ok := lookup(r.def, path); {
+	case isEmptyList(e):
+		p.Text = "must not be empty"
+	case noAlternative(e):
+		p.Text = "fits none of the alternatives"
+	case isConflict(e) && ok && def.IncompleteKind() != cue.TopKind && r.given(path) != "" && r.own(e):
+		p.Text = fmt.Sprintf("%s is no %s", r.given(path), def.IncompleteKind())
+	case isConflict(e):
+		p.Text = plain(e)
+		return p, rankValue
+	default:
+		p.Text = plain(e)
 	}
-	return 0
+	return p, rankOther
 }
 
 func (r reporter) notAllowed(path []string, e errors.Error) runbook.Problem {
@@ -113,8 +120,8 @@ func (r reporter) notAllowed(path []string, e errors.Error) runbook.Problem {
 	case ok && len(path) == 2 && path[0] == "steps":
 		p.Text = fmt.Sprintf("%q is no name for a step", name)
 		p.Hint = "small letters, digits and _, beginning with a letter"
-	case name == "[pattern]":
-		p.Text, p.Hint = "a pattern has no place inside a step", "write the fields out"
+	case name == patternName || name == computedName:
+		p.Text, p.Hint = "the names of the fields of a step are written out", ""
 	case ok:
 		p.Hint = didYouMean(name, fieldNames(parent))
 		if words := keyRule(path); words != "" {
@@ -132,11 +139,13 @@ func (r reporter) at(path []string, e errors.Error, exact bool) runbook.Problem 
 	switch {
 	case exact && f != nil && depth == len(path):
 		pos = f.Pos()
-		if kind, _ := classify(e); kind != notAllowed && kind != required {
+		if !kindIs(e, notAllowed) && !kindIs(e, required) {
 			pos = f.Value.Pos()
 		}
 	case exact && f != nil:
-		pos = f.Pos()
+		if pos = r.ownPosition(e); !pos.IsValid() || kindIs(e, required) {
+			pos = f.Pos()
+		}
 	}
 	if !pos.IsValid() {
 		pos = r.ownPosition(e)
@@ -148,10 +157,13 @@ func (r reporter) at(path []string, e errors.Error, exact bool) runbook.Problem 
 	if p.File == "" {
 		p.File = r.file.Filename
 	}
-	if rule := r.foreign(e); rule != "" {
-		p.Hint = "the rule is at " + rule
-	}
+	p.Hint = r.ruleOf(e)
 	return p
+}
+
+func kindIs(e errors.Error, want errorKind) bool {
+	kind, _ := classify(e)
+	return kind == want
 }
 
 func (r reporter) ownPosition(e errors.Error) token.Pos {
@@ -169,6 +181,16 @@ func (r reporter) foreign(e errors.Error) string {
 	for _, p := range append([]token.Pos{e.Position()}, e.InputPositions()...) {
 		if p.IsValid() && p.Filename() == organisationFile && r.file.Filename != organisationFile {
 			return fmt.Sprintf("%s:%d:%d", p.Filename(), p.Line(), p.Column())
+		}
+	}
+	return ""
+}
+
+// ruleOf names the place of the organisation's rule that an error comes from.
+func (r reporter) ruleOf(err error) string {
+	for _, e := range errors.Errors(err) {
+		if rule := r.foreign(e); rule != "" {
+			return "the rule is at " + rule
 		}
 	}
 	return ""
@@ -232,7 +254,7 @@ func fieldOf(f *ast.File, path []string) (best *ast.Field, depth int) {
 			switch x := d.(type) {
 			case *ast.Field:
 				n, ok := labelName(x.Label)
-				if _, isPattern := x.Label.(*ast.ListLit); isPattern && path[i] == "[pattern]" {
+				if _, isPattern := x.Label.(*ast.ListLit); isPattern && path[i] == patternName {
 					n, ok = path[i], true
 				}
 				if !ok || n != path[i] {

@@ -239,6 +239,9 @@ func request(v cue.Value) (*runbook.HTTP, error) {
 		x.Body = text
 		return x, nil
 	}
+	if body.IncompleteKind()&bodyKinds == 0 {
+		return nil, fmt.Errorf("a body is a text, or a struct that is sent as JSON, and no %s", body.IncompleteKind())
+	}
 	text, err := body.MarshalJSON()
 	if err != nil {
 		return nil, err

@@ -11,29 +11,67 @@ import (
 //
 // What an author names freely is left out: the type of outputs and answers, the body of a request, and the alert.
 func shape(f *ast.File) *ast.File {
-	return &ast.File{Filename: f.Filename, Decls: shapeDecls(f.Decls, nil)}
+	s := shaper{parameters: parametersOf(f), refs: newWalker(f), open: map[ast.Expr]bool{}}
+	return &ast.File{Filename: f.Filename, Decls: s.decls(f.Decls, nil)}
 }
 
-func shapeDecls(decls []ast.Decl, at []string) (out []ast.Decl) {
+// shaper makes shapes. It knows the hidden fields and definitions that the file's templates declare: those are the only
+// ones that a step may set, since CUE allows them everywhere and a misspelled one would be noticed by nobody.
+type shaper struct {
+	parameters map[string]bool
+	refs       *walker
+	open       map[ast.Expr]bool // templates that are being read, lest one that holds itself is read for ever
+}
+
+// parametersOf collects the hidden names inside of the templates: the definitions and hidden fields at the top.
+func parametersOf(f *ast.File) map[string]bool {
+	out := map[string]bool{}
+	for _, d := range f.Decls {
+		x, ok := d.(*ast.Field)
+		if !ok {
+			continue
+		}
+		if n, _ := labelName(x.Label); !hidden(n) {
+			continue
+		}
+		ast.Walk(x.Value, func(n ast.Node) bool {
+			if y, ok := n.(*ast.Field); ok {
+				if name, _ := labelName(y.Label); hidden(name) {
+					out[name] = true
+				}
+			}
+			return true
+		}, nil)
+	}
+	return out
+}
+
+func (s shaper) decls(decls []ast.Decl, at []string) (out []ast.Decl) {
 	for _, d := range decls {
 		switch x := d.(type) {
 		case *ast.Field:
-			if y := shapeField(x, at); y != nil {
+			if y := s.field(x, at); y != nil {
 				out = append(out, y)
 			}
 		case *ast.Comprehension:
-			out = append(out, shapeEmbedded(x.Value, at)...)
+			out = append(out, s.embedded(x.Value, at)...)
 			if x.Fallback != nil {
-				out = append(out, shapeEmbedded(x.Fallback.Body, at)...)
+				out = append(out, s.embedded(x.Fallback.Body, at)...)
 			}
 		case *ast.EmbedDecl:
-			out = append(out, shapeEmbedded(x.Expr, at)...)
+			out = append(out, s.embedded(x.Expr, at)...)
 		}
 	}
 	return out
 }
 
-func shapeField(x *ast.Field, at []string) *ast.Field {
+// The names that stand for fields whose names are not written out.
+const (
+	patternName  = "[pattern]"
+	computedName = "[computed]"
+)
+
+func (s shaper) field(x *ast.Field, at []string) *ast.Field {
 	name, written := labelName(x.Label)
 	label := x.Label
 	if a, ok := label.(*ast.Alias); ok {
@@ -41,20 +79,29 @@ func shapeField(x *ast.Field, at []string) *ast.Field {
 			label = l
 		}
 	}
-	if _, isPattern := label.(*ast.ListLit); isPattern && len(at) > 1 {
-		// Inside a step a pattern stands for fields that nobody wrote down: there is no use for it but to hide a name.
-		label, name, written = quoted(label.Pos(), "[pattern]"), "[pattern]", true
-	}
-	if !written { // only the value of a computed name can be checked
-		label, name = ast.Label(named(label.Pos(), "x")), "x"
-	}
-	if len(at) == 0 && name == "alert" || hidden(name) && len(at) == 0 {
+	_, isPattern := label.(*ast.ListLit)
+	switch {
+	case written && hidden(name) && (len(at) < 2 || s.parameters[name]), len(at) == 0 && name == "alert":
 		return nil
+	case written && hidden(name):
+		label = quoted(label.Pos(), name)
+	case written:
+	case len(at) < 2: // only the value of a step whose name is computed can be checked
+		name = "x"
+		label = named(label.Pos(), name)
+	case at[len(at)-1] == "env" || at[len(at)-1] == "headers":
+		return nil // the names are the author's, and evaluation checks them
+	case isPattern: // it stands for fields that nobody wrote down: there is no use for it but to hide a name
+		name = patternName
+		label = quoted(label.Pos(), name)
+	default:
+		name = computedName
+		label = quoted(label.Pos(), name)
 	}
 	path := extend(at, name)
 	value := ast.Expr(unknown(x.Value.Pos()))
 	if !free(path) {
-		value = shapeValue(x.Value, path)
+		value = s.value(x.Value, path)
 	}
 	return &ast.Field{Label: label, Value: value}
 }
@@ -78,41 +125,71 @@ func free(path []string) bool {
 	return false
 }
 
-// shapeEmbedded returns the fields that an expression puts into the struct around it. A reference puts some too: those
-// are seen where the template is written as a struct, and by the evaluation otherwise.
-func shapeEmbedded(e ast.Expr, at []string) []ast.Decl {
+// embedded returns the fields that an expression puts into the struct around it.
+func (s shaper) embedded(e ast.Expr, at []string) []ast.Decl {
 	switch x := e.(type) {
 	case *ast.StructLit:
-		return shapeDecls(x.Elts, at)
+		return s.decls(x.Elts, at)
 	case *ast.ParenExpr:
-		return shapeEmbedded(x.X, at)
+		return s.embedded(x.X, at)
 	case *ast.Alias:
-		return shapeEmbedded(x.Expr, at)
+		return s.embedded(x.Expr, at)
 	case *ast.UnaryExpr:
-		return shapeEmbedded(x.X, at)
+		return s.embedded(x.X, at)
 	case *ast.BinaryExpr:
-		return append(shapeEmbedded(x.X, at), shapeEmbedded(x.Y, at)...)
+		return append(s.embedded(x.X, at), s.embedded(x.Y, at)...)
+	case *ast.Ident, *ast.SelectorExpr, *ast.IndexExpr:
+		return s.template(e, at)
 	}
 	return nil
 }
 
-func shapeValue(e ast.Expr, path []string) ast.Expr {
+// template returns the fields of the helper or let that a reference means.
+func (s shaper) template(e ast.Expr, at []string) (out []ast.Decl) {
+	if s.open[e] || s.refs == nil {
+		return nil
+	}
+	s.open[e] = true
+	defer delete(s.open, e)
+	p, _, ok := s.refs.resolve(e)
+	if !ok {
+		if id, isName := e.(*ast.Ident); isName {
+			if l, isLet := id.Node.(*ast.LetClause); isLet {
+				return s.embedded(l.Expr, at)
+			}
+		}
+		return nil
+	}
+	if !hidden(p[0]) && (len(p) < 2 || p[0] != "steps" || !hidden(p[1])) {
+		return nil // another step, which is checked where it stands
+	}
+	for _, v := range s.refs.vals[joined(p)] {
+		out = append(out, s.embedded(v, at)...)
+	}
+	return out
+}
+
+func (s shaper) value(e ast.Expr, path []string) ast.Expr {
 	switch x := e.(type) {
 	case *ast.StructLit:
-		return &ast.StructLit{Lbrace: x.Pos(), Elts: shapeDecls(x.Elts, path)}
+		return &ast.StructLit{Lbrace: x.Pos(), Elts: s.decls(x.Elts, path)}
 	case *ast.Alias:
-		return shapeValue(x.Expr, path)
+		return s.value(x.Expr, path)
 	case *ast.ParenExpr:
-		return shapeValue(x.X, path)
+		return s.value(x.X, path)
 	case *ast.UnaryExpr:
 		if x.Op == token.MUL {
-			return shapeValue(x.X, path)
+			return s.value(x.X, path)
 		}
 	case *ast.BinaryExpr:
 		if x.Op == token.AND || x.Op == token.OR {
-			if ds := append(shapeEmbedded(x.X, path), shapeEmbedded(x.Y, path)...); len(ds) > 0 {
+			if ds := append(s.embedded(x.X, path), s.embedded(x.Y, path)...); len(ds) > 0 {
 				return &ast.StructLit{Lbrace: x.Pos(), Elts: ds}
 			}
+		}
+	case *ast.Ident, *ast.SelectorExpr, *ast.IndexExpr:
+		if ds := s.template(e, path); len(ds) > 0 {
+			return &ast.StructLit{Lbrace: e.Pos(), Elts: ds}
 		}
 	}
 	return unknown(e.Pos())

@@ -103,6 +103,10 @@ func (s *skeleton) known(f cue.Value, at ...string) bool {
 		return false
 	}
 	if err := f.Validate(cue.Concrete(true)); err != nil {
+		if rule := s.doc.reporter().ruleOf(err); rule != "" {
+			s.problem("must be written out", rule, at...)
+			return false
+		}
 		s.problem("must be known before anything runs",
 			"only when, title, doc and the values inside a kind can depend on outputs and the alert", at...)
 		return false
@@ -271,12 +275,16 @@ func (s *skeleton) files(v cue.Value, program string) {
 		}
 		at[p] = runbook.File{Path: p}
 	}
-	if rest, own := strings.CutPrefix(program, "./"); own {
-		if !local(rest) {
-			s.problem(fmt.Sprintf("%q is no clean path inside the ledger", program), "", "exec", "command")
-			return
-		}
+	rest, own := strings.CutPrefix(program, "./")
+	switch {
+	case own && !local(rest):
+		s.problem(fmt.Sprintf("%q is no clean path inside the ledger", program), "", "exec", "command")
+		return
+	case own:
 		at[rest] = runbook.File{Path: rest, Exec: true}
+	case strings.Contains(program, "/") && !path.IsAbs(program):
+		s.problem(fmt.Sprintf("%q is neither a program's name nor a path", program),
+			"a file of the ledger begins with ./", "exec", "command")
 	}
 	for _, f := range at {
 		s.step.Files = append(s.step.Files, f)
@@ -290,6 +298,9 @@ func local(p string) bool {
 		!strings.ContainsAny(p, "\x00\\") && p != ".git" && !strings.HasPrefix(p, ".git/")
 }
 
+// bodyKinds are the kinds of value that can be sent as a body.
+const bodyKinds = cue.StringKind | cue.StructKind | cue.ListKind
+
 func (s *skeleton) request(v cue.Value, at ...string) {
 	method, _ := s.text(v, "method", at...)
 	switch {
@@ -298,7 +309,12 @@ func (s *skeleton) request(v cue.Value, at ...string) {
 	case s.step.Risk == runbook.RiskRead && !asks(method):
 		s.problem(fmt.Sprintf("a request with %s is not of risk \"read\"", method), "leave risk out", "risk")
 	}
-	if body := field(v, "body"); body.Exists() && body.IncompleteKind()&(cue.StringKind|cue.StructKind|cue.ListKind) == 0 {
+	body := field(v, "body")
+	switch {
+	case !body.Exists():
+	case asks(method): // it would count as read and run without a gate, though the author surely meant to change something
+		s.problem("a request with a body needs a method such as \"POST\"", "", append(at, "body")...)
+	case body.Err() == nil && body.IncompleteKind()&bodyKinds == 0:
 		s.problem("a body is a text, or a struct that is sent as JSON", "", append(at, "body")...)
 	}
 }

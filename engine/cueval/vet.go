@@ -8,7 +8,6 @@ import (
 
 	"cuelang.org/go/cue"
 	cueerrors "cuelang.org/go/cue/errors"
-	"cuelang.org/go/cue/token"
 
 	"github.com/pullbook/pullbook/engine/runbook"
 )
@@ -27,10 +26,7 @@ func load(src runbook.Source) (*document, runbook.Plan, []runbook.Problem) {
 	if len(ps) > 0 {
 		return nil, runbook.Plan{}, tidy(ps)
 	}
-	if ps = append(d.references(plan), d.policyProblems()...); len(ps) == 0 {
-		ps = d.trial(plan)
-	}
-	if len(ps) > 0 {
+	if ps = d.trial(plan); len(ps) > 0 {
 		return nil, runbook.Plan{}, tidy(ps)
 	}
 	return d, plan, nil
@@ -43,8 +39,15 @@ func assemble(src runbook.Source) (*document, runbook.Plan, []runbook.Problem) {
 		return nil, runbook.Plan{}, ps
 	}
 	ps = append(ps, d.names()...)
-	ps = append(ps, d.reporter().report(d.value.Validate(cue.Final()))...)
+	refs := d.references(stepsWith(ps))
+	ps = append(ps, refs...)
+	for _, p := range d.evaluation() {
+		if !slices.ContainsFunc(refs, func(r runbook.Problem) bool { return within(p.Path, r.Path) }) {
+			ps = append(ps, p)
+		}
+	}
 	ps = append(ps, d.stepsKnown(len(ps) > 0)...)
+	ps = withoutEchoes(ps)
 	bad := stepsWith(ps)
 	kinds, risks := map[string]runbook.Kind{}, map[string]runbook.Risk{}
 	names := d.stepNames()
@@ -64,6 +67,8 @@ func assemble(src runbook.Source) (*document, runbook.Plan, []runbook.Problem) {
 		if err := d.applyPolicy(risks); err != nil {
 			return nil, runbook.Plan{}, []runbook.Problem{{File: src.Runbook, Text: err.Error()}}
 		}
+		ps = d.policyProblems()
+		bad = stepsWith(ps)
 	}
 	plan := runbook.Plan{Name: planName(src.Runbook), Command: d.org.command}
 	if plan.Command == nil {
@@ -83,6 +88,43 @@ func assemble(src runbook.Source) (*document, runbook.Plan, []runbook.Problem) {
 	}
 	d.words(&plan, d.static)
 	return d, plan, nil
+}
+
+// evaluation reports what CUE finds wrong, of the whole and of each step: it looks for missing fields only as long as
+// nothing else is wrong.
+func (d *document) evaluation() []runbook.Problem {
+	err := d.value.Validate(cue.Final())
+	if err == nil {
+		return nil
+	}
+	r := d.reporter()
+	ps := r.report(err)
+	for _, name := range d.stepNames() {
+		ps = append(ps, r.report(d.step(d.value, name).Validate(cue.Final()))...)
+	}
+	return tidy(ps)
+}
+
+// withoutEchoes leaves out the fields that are missing because they are misspelled: the misspelled name is the mistake.
+func withoutEchoes(ps []runbook.Problem) (out []runbook.Problem) {
+	for _, p := range ps {
+		parent, name := split(p.Path)
+		echo := p.Text == missingText && slices.ContainsFunc(ps, func(q runbook.Problem) bool {
+			above, _ := split(q.Path)
+			return above == parent && q.Hint == fmt.Sprintf(nearHint, name)
+		})
+		if !echo {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func split(path string) (parent, name string) {
+	if i := strings.LastIndexByte(path, '.'); i >= 0 {
+		return path[:i], path[i+1:]
+	}
+	return "", path
 }
 
 // stepsWith returns the steps that already have a problem: what else they have may follow from it.
@@ -127,7 +169,7 @@ func (d *document) names() (ps []runbook.Problem) {
 // reserved are the names that mean something inside a step: the fields of the schema, and what CUE predeclares.
 func reserved(def cue.Value) []string {
 	names := append(predeclared(), "true", "false", "null", "if", "for", "in", "let", "alert", "steps", "self")
-	step := def.LookupPath(cue.MakePath(cue.Str("steps").Required(), cue.AnyString))
+	step, _ := lookup(def, []string{"steps", "any"})
 	names = append(names, fieldNames(step)...)
 	for _, inner := range []string{"retry", "approval", "exec", "http", "probe", "manual"} {
 		if v, ok := lookup(step, []string{inner}); ok {
@@ -191,15 +233,6 @@ func (d *document) link(plan *runbook.Plan, names []string, sound bool) (ps []ru
 			}
 		}
 		for _, e := range d.edges[s.Name] {
-			p := problemAt(e.pos, pathAt(d.file, e.pos), "")
-			switch {
-			case e.to == s.Name:
-				p.Text = "a step cannot refer to its own output"
-				ps = append(ps, p)
-			case !exists[e.to]:
-				p.Text, p.Hint = fmt.Sprintf("there is no step %s", e.to), didYouMean(e.to, names)
-				ps = append(ps, p)
-			}
 			s.Needs = append(s.Needs, e.to)
 			if len(e.path) == 0 || e.path[0] == "output" {
 				s.Refers = append(s.Refers, e.to)
@@ -238,38 +271,58 @@ func (d *document) cycle(err error) runbook.Problem {
 	return p
 }
 
-// references checks each reference against the type of what it refers to.
-func (d *document) references(plan runbook.Plan) (ps []runbook.Problem) {
-	at := func(pos token.Pos) runbook.Problem { return problemAt(pos, pathAt(d.file, pos), "") }
-	for _, s := range plan.Steps {
-		for _, e := range d.edges[s.Name] {
-			to, _ := plan.Step(e.to)
-			v := d.step(d.static, e.to)
-			p := at(e.pos)
-			switch {
-			case len(e.path) == 0:
-			case e.path[0] == "output" && !to.HasOutput:
-				p.Text, p.Hint = fmt.Sprintf("the step %s has no output", e.to), "declare its type with output: {...}"
-				ps = append(ps, p)
-			default:
-				if name, candidates, ok := missing(v, e.path); ok {
-					p.Text = fmt.Sprintf("there is no field %q in the step %s", name, e.to)
-					p.Hint = didYouMean(name, candidates)
-					ps = append(ps, p)
-				}
+// references checks each reference against the type of what it refers to. CUE does so too, but not in every place, and
+// with the position of a whole text instead of the reference's.
+func (d *document) references(bad map[string]bool) (ps []runbook.Problem) {
+	names := d.stepNames()
+	for _, e := range d.graph.edges {
+		if bad[e.to] {
+			continue // what is missing there may be there under a misspelled name
+		}
+		v := d.step(d.value, e.to)
+		p := problemAt(e.pos, pathAt(d.file, e.pos), "")
+		switch {
+		case !v.Exists():
+			p.Text, p.Hint = fmt.Sprintf("there is no step %s", e.to), didYouMean(e.to, names)
+		case e.from == e.to:
+			p.Text = "a step cannot refer to its own output"
+		case len(e.path) == 0:
+			continue
+		case e.path[0] == "output" && !field(v, "output").Exists():
+			p.Text, p.Hint = fmt.Sprintf("the step %s has no output", e.to), "declare its type with output: {...}"
+		default:
+			name, candidates, ok := missing(v, e.path)
+			if !ok {
+				continue
 			}
+			p.Text = fmt.Sprintf("there is no field %q in the step %s", name, e.to)
+			p.Hint = didYouMean(name, candidates)
+		}
+		ps = append(ps, p)
+	}
+	for _, e := range d.graph.answers {
+		if bad[e.to] {
+			continue
+		}
+		if name, candidates, ok := missing(d.step(d.value, e.to), e.path); ok {
+			p := problemAt(e.pos, pathAt(d.file, e.pos), "")
+			p.Text, p.Hint = fmt.Sprintf("the answer has no field %q", name), didYouMean(name, candidates)
+			ps = append(ps, p)
 		}
 	}
-	alert := d.def.LookupPath(cue.ParsePath("alert"))
+	alert := field(d.def, "alert")
 	for _, e := range d.graph.alert {
 		if name, candidates, ok := missing(alert, e.path); ok {
-			p := at(e.pos)
+			p := problemAt(e.pos, pathAt(d.file, e.pos), "")
 			p.Text, p.Hint = fmt.Sprintf("an alert has no field %q", name), didYouMean(name, candidates)
 			ps = append(ps, p)
 		}
 	}
 	return ps
 }
+
+// within reports whether a path leads to another one or to what is below it.
+func within(path, above string) bool { return path == above || strings.HasPrefix(path, above+".") }
 
 // missing follows a path into a type and returns the first name that the type does not have.
 func missing(v cue.Value, path []string) (name string, candidates []string, ok bool) {
@@ -297,11 +350,16 @@ func (d *document) policyProblems() []runbook.Problem {
 	if !d.org.policy.Exists() {
 		return nil
 	}
-	ps := d.reporter().report(d.static.Validate(cue.Final()))
-	bad := stepsWith(ps)
+	var ps []runbook.Problem
 	for _, name := range d.stepNames() {
+		// Step by step: CUE looks for missing fields only as long as nothing else is wrong.
+		v := d.step(d.static, name)
+		if err := v.Validate(cue.Final()); err != nil {
+			ps = append(ps, d.reporter().report(err)...)
+			continue
+		}
 		// An undecided rule says nothing, and hides what else is wrong.
-		if err := d.step(d.static, name).Err(); err != nil && !bad[name] {
+		if err := v.Err(); err != nil {
 			p := d.place("steps", name)
 			p.Text = "the policy cannot be decided before anything runs: " + firstLine(err)
 			ps = append(ps, p)

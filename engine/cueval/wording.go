@@ -64,7 +64,24 @@ func typeMistake(e errors.Error) bool {
 	return false
 }
 
-func isConflict(e errors.Error) bool { return strings.Contains(e.Error(), "conflicting values") }
+// isConflict reports whether an error is about values of two types. Two values of one type are in conflict as well, but
+// then both of them tell more than the type would.
+func isConflict(e errors.Error) bool { return strings.Contains(e.Error(), "mismatched types") }
+
+// isEmptyList reports whether an error is about a list without elements where the schema wants one.
+func isEmptyList(e errors.Error) bool {
+	format, args := e.Msg()
+	return format == "incompatible list lengths (%d and %d)" && len(args) == 2 && fmt.Sprint(args[0]) == "0"
+}
+
+// noAlternative reports whether a value fits none of a choice of types.
+func noAlternative(e errors.Error) bool {
+	format, _ := e.Msg()
+	return format == "%d errors in empty disjunction:"
+}
+
+// longestText is how much of CUE's words is kept, in bytes: they can hold whole values.
+const longestText = 300
 
 // plain is an error in CUE's words, without its path.
 func plain(e errors.Error) string {
@@ -72,7 +89,11 @@ func plain(e errors.Error) string {
 	if path := strings.Join(e.Path(), "."); path != "" {
 		text = strings.TrimPrefix(text, path+": ")
 	}
-	return strings.TrimSuffix(strings.ReplaceAll(text, "#Runbook.", ""), ":")
+	text = strings.TrimSuffix(strings.ReplaceAll(text, "#Runbook.", ""), ":")
+	if len(text) > longestText {
+		text = strings.ToValidUTF8(text[:longestText], "") + "…"
+	}
+	return text
 }
 
 // lookup follows a path through the optional fields and the patterns of a definition.

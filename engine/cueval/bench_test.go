@@ -1,0 +1,90 @@
+package cueval
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// long is a runbook with n steps: a third of them put something out, the others refer to it, all with texts and values
+// as authors write them.
+func long(n int) (runbook.Query, string) {
+	var b strings.Builder
+	b.WriteString("title: \"t \\(alert.name)\"\nalert: _\n_base: \"http://x\"\nsteps: {\n")
+	ended := map[string]runbook.Ended{}
+	for i := range n {
+		from := i - i%3
+		switch i % 3 {
+		case 0:
+			fmt.Fprintf(&b, "\ts%d: {\n\t\ttitle: \"look %d\"\n\t\trisk: \"read\"\n\t\texec: {command: [\"./look\", \"-n\", \"%d\"], env: SERVICE: alert.labels.service}\n", i, i, i)
+			b.WriteString("\t\toutput: {errors: int, previous: string, list: [...{name: string}]}\n\t}\n")
+			ended[fmt.Sprintf("s%d", i)] = runbook.Ended{Conclusion: runbook.Succeeded,
+				Output: []byte(`{"errors": 11, "previous": "v1", "list": [{"name": "a"}]}`)}
+		case 1:
+			fmt.Fprintf(&b, "\ts%d: {\n\t\ttitle: \"roll back to \\(s%d.output.previous)\"\n\t\twhen: s%d.output.errors > 10\n", i, from, from)
+			fmt.Fprintf(&b, "\t\tapproval: {from: [\"acme/sre\"], count: 2, within: \"15m\"}\n\t\ttimeout: \"3m\"\n")
+			fmt.Fprintf(&b, "\t\thttp: {url: \"\\(_base)/roll\", method: \"POST\", body: to: s%d.output.previous}\n\t}\n", from)
+		case 2:
+			fmt.Fprintf(&b, "\ts%d: {\n\t\tneeds: [\"s%d\"]\n\t\tprobe: {http: url: \"\\(_base)/m\", answer: {status: int, body: rate: number}, until: answer.body.rate < 1}\n\t}\n", i, i-1)
+		}
+	}
+	b.WriteString("}\n")
+	src := runbook.Source{Runbook: "runbooks/long.cue", Files: map[string][]byte{"runbooks/long.cue": []byte(b.String())}}
+	return runbook.Query{Source: src, Alert: []byte(checkoutAlert), Ended: ended}, b.String()
+}
+
+// BenchmarkLoad100 loads a runbook of 100 steps, every pass, in this process. It may take 60 ms.
+func BenchmarkLoad100(b *testing.B) {
+	q, _ := long(100)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, plan, ps := load(q.Source); len(ps) > 0 || len(plan.Steps) != 100 {
+			b.Fatal(ps)
+		}
+	}
+}
+
+func benchmarkResolve(b *testing.B, n int) {
+	q, _ := long(n)
+	b.ReportAllocs()
+	for b.Loop() {
+		plan, err := resolve(q)
+		if err != nil || len(plan.Steps) != n {
+			b.Fatal(err)
+		}
+		if s, _ := plan.Step("s1"); s.Now.Status != runbook.StatusReady {
+			b.Fatalf("%+v", s.Now)
+		}
+	}
+}
+
+func BenchmarkResolve100(b *testing.B)  { benchmarkResolve(b, 100) }
+func BenchmarkResolve1000(b *testing.B) { benchmarkResolve(b, 1000) }
+
+// BenchmarkChild50 resolves a runbook of 50 steps in a child, its start included.
+func BenchmarkChild50(b *testing.B) {
+	q, _ := long(50)
+	e := inChild(b, Config{})
+	for b.Loop() {
+		if _, err := e.Resolve(b.Context(), q); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkRoute100 routes an alert among 100 runbooks of 50 steps.
+func BenchmarkRoute100(b *testing.B) {
+	_, text := long(50)
+	files := map[string][]byte{}
+	for i := range 100 {
+		files[fmt.Sprintf("runbooks/r%d.cue", i)] = fmt.Appendf(nil, "match: labels: service: \"s%d\"\n%s", i, text)
+	}
+	files["runbooks/r7.cue"] = []byte("match: labels: service: \"checkout\"\n" + text)
+	for b.Loop() {
+		if r, err := route(files, []byte(checkoutAlert)); err != nil || r.Runbook != "runbooks/r7.cue" || len(r.Problems) > 0 {
+			b.Fatalf("%+v, %v", r, err)
+		}
+	}
+}
