@@ -26,10 +26,15 @@ type Clone struct {
 
 // OpenClone opens the repository in dir: bare, or the top of a work tree.
 // A work tree made by git worktree add is not followed; open its repository.
+// A clone that borrows objects (git clone --shared) is refused: half of its
+// objects would seem to be missing.
 func OpenClone(dir string) (*Clone, error) {
 	for _, gitDir := range []string{filepath.Join(dir, ".git"), dir} {
 		if isGitDir(gitDir) {
 			fs := osfs.New(gitDir, osfs.WithBoundOS())
+			if _, err := os.Lstat(filepath.Join(gitDir, "objects", "info", "alternates")); err == nil {
+				return nil, fmt.Errorf("open clone %s: it borrows objects from another repository; make it whole with git repack -ad", dir)
+			}
 			options := filesystem.Options{KeepDescriptors: true}
 			return &Clone{storage: filesystem.NewStorageWithOptions(fs, cache.NewObjectLRU(cacheBytes), options)}, nil
 		}

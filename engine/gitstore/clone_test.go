@@ -121,6 +121,11 @@ func TestCloneErrors(t *testing.T) {
 	if _, err := OpenClone(t.TempDir()); !errors.Is(err, ErrNotFound) {
 		t.Errorf("no repository: %v", err)
 	}
+	shared := filepath.Join(t.TempDir(), "shared.git")
+	git(t, h.dir, "clone", "-q", "--bare", "--shared", h.dir, shared)
+	if _, err := OpenClone(shared); err == nil || errors.Is(err, ErrNotFound) {
+		t.Errorf("borrowed objects: %v", err)
+	}
 	empty := filepath.Join(t.TempDir(), "empty.git")
 	git(t, h.dir, "init", "-q", "--bare", "-b", "main", empty)
 	if branch, _, err := openClone(t, empty).Head(); branch != "main" || !errors.Is(err, ErrNotFound) {
