@@ -194,7 +194,7 @@ func (d *show) follow(ctx context.Context) error {
 			return fmt.Errorf("the incident has not ended: %w", ctx.Err())
 		case e := <-d.events:
 			d.log = append(d.log, e)
-			fmt.Fprintf(d.out, "  %s  %s\n", e.At.Format("15:04:05.000"), render.Progress(e))
+			fmt.Fprintf(d.out, "  %s\n", render.Progress(e))
 			done, err := d.react(ctx, e)
 			if done || err != nil {
 				return err

@@ -125,7 +125,7 @@ func (svc *service) openHub(ctx context.Context) error {
 	}
 	config := github.Config{BaseURL: s.hubAPI, AppID: s.appID, Key: key, Owner: owner, Repo: name, Logger: svc.log}
 	if s.limits == "github" {
-		config.Limits = github.Limits{MinWriteInterval: time.Second, WritesPerMinute: 80, WritesPerHour: 500}
+		config.Limits = github.GitHubLimits()
 	}
 	if svc.hub, err = github.New(ctx, config); err != nil {
 		return withHint(err, "the App must be installed on "+s.repo+"; --app-id and --app-key belong together")
@@ -246,7 +246,7 @@ func (svc *service) putAlert(ctx context.Context, a engine.Arrival) error {
 }
 
 func (svc *service) webhookConfig(secret []byte) github.WebhookConfig {
-	return github.WebhookConfig{Secret: secret, Repository: svc.settings.repo, OwnSender: svc.hub.Login(), Logger: svc.log,
+	return github.WebhookConfig{Secret: secret, Repository: svc.settings.repo, OwnSender: svc.hub.Bot(), Logger: svc.log,
 		Once: func(ctx context.Context, delivery string, h github.Hint) (bool, error) {
 			m := inbox.Message{Kind: engine.KindSweep, Key: "ledger"}
 			switch {
