@@ -1,0 +1,187 @@
+package audit
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"slices"
+
+	"github.com/pullbook/pullbook/engine/approval"
+	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/journal"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// moment is one event of a step, with all that it is judged by.
+type moment struct {
+	batch *batch
+	step  runbook.Step
+	index int                // of the step in the plan
+	was   incident.StepState // before the event
+}
+
+func (m moment) wrong(path, format string, args ...any) *Finding {
+	return wrong(m.batch.commit.Hash, path, format, args...)
+}
+
+// event verifies one event against the plan and what came before it, and moves the state on.
+func (t *trail) event(b *batch, e incident.Event) *Finding {
+	next, err := t.follow(e)
+	if err != nil {
+		return wrong(b.commit.Hash, journal.Path(t.dir, e.Seq, e.Data.Kind()), "%v", err)
+	}
+	f := t.judge(b, e)
+	if f != nil && f.Path == "" {
+		f.Path = journal.Path(t.dir, e.Seq, e.Data.Kind())
+	}
+	if d, ok := e.Data.(incident.StepStarted); ok {
+		t.begun[d.Step] = e.Seq
+	}
+	t.state = next
+	return f
+}
+
+func (t *trail) follow(e incident.Event) (incident.State, error) {
+	if t.state.Seq == 0 {
+		return incident.Fold([]incident.Event{e})
+	}
+	return t.state.With(e)
+}
+
+func (t *trail) judge(b *batch, e incident.Event) *Finding {
+	switch d := e.Data.(type) {
+	case incident.GateOpened:
+		return t.at(b, d.Step, func(m moment) *Finding { return t.gateOpened(m, d) })
+	case incident.GateApproved:
+		return t.at(b, d.Step, func(m moment) *Finding { return t.gateApproved(m, d) })
+	case incident.StepStarted:
+		return t.at(b, d.Step, func(m moment) *Finding { return t.stepStarted(m, d) })
+	case incident.StepEnded:
+		return t.at(b, d.Step, func(m moment) *Finding { return t.stepEnded(m, d) })
+	case incident.GateRejected:
+		return t.at(b, d.Step, known)
+	case incident.GateExpired:
+		return t.at(b, d.Step, known)
+	case incident.StepSkipped:
+		return t.at(b, d.Step, known)
+	case incident.StepBroken:
+		return t.at(b, d.Step, known)
+	case incident.StepUnknown:
+		return t.at(b, d.Step, known)
+	case incident.StepByHand:
+		return t.at(b, d.Step, known)
+	case incident.RetryAsked:
+		return t.at(b, d.Step, known)
+	case incident.Ended:
+		if t.claim(b, journal.ReportPath(t.dir)) == nil {
+			return wrong(b.commit.Hash, journal.ReportPath(t.dir), "the report of the end is not there")
+		}
+	}
+	return nil
+}
+
+// known is the judgement on events of which it is enough that the plan has the step.
+func known(moment) *Finding { return nil }
+
+// at looks up the step of an event.
+func (t *trail) at(b *batch, name string, judge func(moment) *Finding) *Finding {
+	i := slices.IndexFunc(t.plan.Steps, func(s runbook.Step) bool { return s.Name == name })
+	if i < 0 {
+		return wrong(b.commit.Hash, "", "the plan has no step %q", name)
+	}
+	return judge(moment{batch: b, step: t.plan.Steps[i], index: i, was: t.state.Step(name)})
+}
+
+func (t *trail) gateOpened(m moment, d incident.GateOpened) *Finding {
+	path := journal.GatePath(t.dir, d.Step, m.index)
+	if page, written := m.batch.files[path]; written {
+		t.claim(m.batch, path)
+		t.pages[path] = runbook.PageDigest(page)
+	}
+	switch {
+	case t.pages[path] != d.Page:
+		return m.wrong(path, "the gate page is not the one that the journal names")
+	case m.step.Approval == nil:
+		return m.wrong("", "the plan asks for no approval of step %s", d.Step)
+	case !reflect.DeepEqual(d.Rule, *m.step.Approval):
+		return m.wrong("", "the rule of the gate is not that of the plan for step %s", d.Step)
+	}
+	return nil
+}
+
+// gateApproved checks each vote against what was in front of the voter. How many there must be, and of whom no two may
+// come, the fold has checked.
+func (t *trail) gateApproved(m moment, d incident.GateApproved) *Finding {
+	for _, vote := range d.Votes {
+		by := vote.By
+		switch {
+		case by.ID <= 0 || by.Bot:
+			return m.wrong("", "review %d counts as an approval of step %s, and is not a person's", vote.Review, d.Step)
+		case !by.Write || !approval.Named(by, m.step.Approval.From):
+			return m.wrong("", "review %d is by %q, who may not approve step %s", vote.Review, by.Login, d.Step)
+		case slices.ContainsFunc(m.was.Asked, func(deed incident.Deed) bool { return deed.By.ID == by.ID }):
+			return m.wrong("", "review %d is by %q, who asked for this attempt of step %s", vote.Review, by.Login, d.Step)
+		}
+		seq, ours := t.commits[vote.Commit]
+		if !ours {
+			return m.wrong("", "review %d was given on %q, which is no earlier commit of this incident", vote.Review, vote.Commit)
+		}
+		shown := t.state.Shown(map[string]int{vote.Commit: seq})[vote.Commit]
+		if !slices.Contains(shown, approval.Shown{Step: d.Step, Page: d.Page}) {
+			return m.wrong("", "review %d was given on %s, where the gate of step %s was not open with this page", vote.Review, vote.Commit, d.Step)
+		}
+	}
+	t.record.Votes += len(d.Votes)
+	return nil
+}
+
+// stepStarted checks an intent: the plan's work and risk, a passed gate where the plan has one, and no more attempts than
+// the plan allows unless a person asked for a new round.
+func (t *trail) stepStarted(m moment, d incident.StepStarted) *Finding {
+	switch {
+	case d.Work != m.step.Kind || d.Risk != m.step.Risk:
+		return m.wrong("", "step %s starts as %q of risk %q, and the plan says %q of risk %q", d.Step, d.Work, d.Risk, m.step.Kind, m.step.Risk)
+	case d.Key != runbook.AttemptKey(string(t.record.ID), d.Step, d.Attempt):
+		return m.wrong("", "attempt %d of step %s has the key of another", d.Attempt, d.Step)
+	case m.was.Tried >= max(1, m.step.Retry.Attempts):
+		return m.wrong("", "step %s starts again after %d attempts, and nobody asked for that", d.Step, m.was.Tried)
+	case m.step.Approval == nil && d.Gate != "":
+		return m.wrong("", "step %s names a gate, and the plan has none for it", d.Step)
+	case m.step.Approval != nil && (d.Gate == "" || len(m.was.Gate.Votes) < m.step.Approval.Count):
+		return m.wrong("", "step %s starts without its approvals", d.Step)
+	case m.step.Approval != nil && d.Digest != m.was.Gate.Digest:
+		return m.wrong("", "step %s starts with another digest than was approved", d.Step)
+	}
+	return nil
+}
+
+// stepEnded checks an outcome: its intent, where it needs one, is in an earlier commit, and its evidence is what it says.
+func (t *trail) stepEnded(m moment, d incident.StepEnded) *Finding {
+	needsIntent := m.step.Risk != runbook.RiskRead || m.step.Kind == runbook.KindManual || m.step.Approval != nil
+	switch {
+	case needsIntent && m.was.Phase != incident.PhaseStarted:
+		return m.wrong("", "attempt %d of step %s ended, and there is no intent of it", d.Attempt, d.Step)
+	case m.was.Phase == incident.PhaseStarted && t.begun[d.Step] > m.batch.last:
+		return m.wrong("", "the intent of attempt %d of step %s is in the same commit as its outcome", d.Attempt, d.Step)
+	}
+	path := func(name string) string { return journal.EvidencePath(t.dir, d.Step, d.Attempt, name, m.index) }
+	log, output := path(journal.LogName), path(journal.OutputName)
+	_, logged := m.batch.files[log]
+	_, put := m.batch.files[output]
+	said, gave := t.claim(m.batch, log), t.claim(m.batch, output)
+	switch {
+	case logged != (d.Evidence != ""):
+		return m.wrong(log, "the journal and the evidence disagree on whether there is a log")
+	case logged && runbook.PageDigest(said) != d.Evidence:
+		return m.wrong(log, "the log is not the one that the journal names")
+	case put && !sameJSON(gave, d.Output):
+		return m.wrong(output, "the output is not the one that the journal holds")
+	}
+	return nil
+}
+
+// sameJSON compares a file with a compact value, spaces aside.
+func sameJSON(file, value []byte) bool {
+	var b bytes.Buffer
+	return json.Compact(&b, file) == nil && bytes.Equal(b.Bytes(), value)
+}
