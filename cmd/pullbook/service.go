@@ -99,7 +99,7 @@ func newServiceOn(ctx context.Context, listener net.Listener, s settings, log *s
 }
 
 func (svc *service) openInbox(ctx context.Context) (err error) {
-	svc.inbox, err = inbox.Open(ctx, inbox.Config{Path: filepath.Join(svc.settings.data, "inbox.sqlite"), Logger: svc.log,
+	svc.inbox, err = inbox.Open(ctx, inbox.Config{Path: filepath.Join(svc.settings.data, "inbox.sqlite"), Logger: slog.New(atLeastWarn{svc.log.Handler()}),
 		Hints: []string{engine.KindHub, engine.KindPull, engine.KindSweep}})
 	if errors.Is(err, inbox.ErrLocked) {
 		return withHint(err, "another engine serves this ledger from the same data directory; stop it first")
@@ -335,4 +335,19 @@ func readSecret(path string) ([]byte, error) {
 		return []byte(secret), nil
 	}
 	return nil, fmt.Errorf("the secret in %s is empty", path)
+}
+
+// atLeastWarn drops what a chatty library says of its ordinary work.
+type atLeastWarn struct{ slog.Handler }
+
+func (h atLeastWarn) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn && h.Handler.Enabled(ctx, l)
+}
+
+func (h atLeastWarn) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return atLeastWarn{h.Handler.WithAttrs(attrs)}
+}
+
+func (h atLeastWarn) WithGroup(name string) slog.Handler {
+	return atLeastWarn{h.Handler.WithGroup(name)}
 }
