@@ -13,26 +13,35 @@ import (
 
 // asks says for each open question exactly what a person has to do, and for a halted incident what there is to choose.
 func (b board) asks() string {
-	if !b.live() || b.view.Branch.Foreign != nil || b.view.Branch.Gone {
+	if !b.live() {
 		return ""
 	}
-	var items []string
-	for _, r := range b.rows {
-		switch {
-		case r.st.Phase == incident.PhaseGate:
-			items = append(items, b.askApproval(r))
-		case r.st.Phase == incident.PhaseUnknown:
-			items = append(items, askHappened(r))
-		case r.open():
-			items = append(items, askDone(r))
-		case r.halts:
-			items = append(items, askDecision(r))
+	asked := b.pick(func(r row) bool { return r.open() || r.halts })
+	if len(asked) == 0 {
+		return ""
+	}
+	var out strings.Builder
+	for i, r := range asked {
+		item := b.ask(r) // asked for one by one, since a verdict on each of a thousand gates takes long and is not shown
+		if out.Len()+len(item) > askBudget {
+			out.WriteString(plural(len(asked)-i, "more question is", "more questions are") + " open and not shown here.\n\n")
+			break
 		}
+		out.WriteString(item + "\n")
 	}
-	if len(items) == 0 {
-		return ""
+	return "### What to do now\n\n" + strings.TrimRight(out.String(), "\n") + "\n"
+}
+
+func (b board) ask(r row) string {
+	switch {
+	case r.st.Phase == incident.PhaseGate:
+		return b.askApproval(r)
+	case r.st.Phase == incident.PhaseUnknown:
+		return askHappened(r)
+	case r.open():
+		return askDone(r)
 	}
-	return "### What to do now\n\n" + bounded(items, "\n", askBudget) + "\n"
+	return askDecision(r)
 }
 
 func (b board) askApproval(r row) string {
@@ -41,8 +50,8 @@ func (b board) askApproval(r row) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "#### Approve or reject %s\n\n%s\n\n", name, lead(r))
 	fmt.Fprintf(&out, "1. Read what will run: %s (%s), SHA-256 %s.\n", code(path), b.filesLink(path), code(short(r.st.Gate.Page)))
-	fmt.Fprintf(&out, "2. In **Files changed**, submit a review: **Approve** with the line `/approve %s`, or any review with the line `/reject %s <why>`.\n\n",
-		r.step.Name, r.step.Name)
+	fmt.Fprintf(&out, "2. In **Files changed**, submit a review: **Approve** with the line %s, or any review with the line %s.\n\n",
+		code("/approve "+r.step.Name), code("/reject "+r.step.Name+" <why>"))
 	decision := b.state.Verdict(r.step.Name, b.view.Reviews, b.view.Branch.Commits)
 	fmt.Fprintf(&out, "Now: **%s**", Safe(decision.Verdict.Sentence))
 	if until := r.expires(); !until.IsZero() {
@@ -89,9 +98,9 @@ func plainAddress(address string) bool {
 
 func askHappened(r row) string {
 	return fmt.Sprintf("#### Did %s happen?\n\n%s\n\nAttempt %d was about to run, or running, when the engine stopped (intent written %s). It is not idempotent, so it is not started again by itself.\n\n"+
-		"- `/did-it-by-hand %s <what you found or did>`: it happened; go on.\n"+
-		"- `/retry %s`: it did not happen; start it again.\n"+
-		"- `/cancel <reason>`: stop here.\n", code(r.step.Name), lead(r), r.st.Attempt, stamp(r.st.Started), r.step.Name, r.step.Name)
+		"- %s: it happened; go on.\n- %s: it did not happen; start it again.\n- `/cancel <reason>`: stop here.\n",
+		code(r.step.Name), lead(r), r.st.Attempt, stamp(r.st.Started),
+		code("/did-it-by-hand "+r.step.Name+" <what you found or did>"), code("/retry "+r.step.Name))
 }
 
 func askDone(r row) string {
@@ -103,19 +112,19 @@ func askDone(r row) string {
 		}
 		out.WriteString(block("text", m.Task, 3_000) + "\n")
 	}
-	fmt.Fprintf(&out, "When it is done, comment `/done %s`.\n", r.step.Name)
+	fmt.Fprintf(&out, "When it is done, comment %s.\n", code("/done "+r.step.Name))
 	return out.String()
 }
 
 func askDecision(r row) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "#### Decide about %s\n\n%s\n\nIt is %s since %s.\n\n", code(r.step.Name), lead(r), r.word, stamp(r.st.Ended))
+	fmt.Fprintf(&out, "#### Decide about %s\n\n%s\n\nRecorded at %s: **%s**.\n\n", code(r.step.Name), lead(r), stamp(r.st.Ended), r.word)
 	if r.st.Why != "" {
 		out.WriteString(block("text", r.st.Why, 2_000) + "\n")
 	}
-	fmt.Fprintf(&out, "- `/retry %s`: try it again.\n", r.step.Name)
+	fmt.Fprintf(&out, "- %s: try it again.\n", code("/retry "+r.step.Name))
 	if r.step.Approval == nil || len(r.st.Gate.Votes) > 0 {
-		fmt.Fprintf(&out, "- `/did-it-by-hand %s <what you did>`: you did it; go on.\n", r.step.Name)
+		fmt.Fprintf(&out, "- %s: you did it; go on.\n", code("/did-it-by-hand "+r.step.Name+" <what you did>"))
 	}
 	out.WriteString("- `/cancel <reason>`: stop here.\n")
 	return out.String()

@@ -22,8 +22,8 @@ const (
 
 // Bounds of the parts of a body in bytes. Together they stay below textLimit.
 const (
-	askBudget   = 22_000
-	stepBudget  = 22_000 // at noTitles
+	askBudget   = 18_000
+	stepBudget  = 18_000 // at noTitles
 	alertBudget = 8_000
 )
 
@@ -32,15 +32,16 @@ const (
 // says who has approved and why a review does not count.
 func Body(p runbook.Plan, s incident.State, v incident.View) string {
 	b := newBoard(p, s, v)
+	top := b.headline() + "\n" + b.asks()
 	for d := everything; ; d++ {
-		if text := b.body(d); len(text) <= textLimit || d == noTitles {
+		if text := b.body(top, d); len(text) <= textLimit || d == noTitles {
 			return text
 		}
 	}
 }
 
-func (b board) body(d detail) string {
-	parts := []string{b.headline(), b.asks(), b.checklist(d)}
+func (b board) body(top string, d detail) string {
+	parts := []string{strings.TrimRight(top, "\n") + "\n", b.checklist(d)}
 	if graph := b.graph(); d < noGraph && len(b.rows) > 1 && len(graph) <= graphBudget {
 		parts = append(parts, "### Graph\n\n```mermaid\n"+graph+"```\n")
 	}
@@ -92,8 +93,12 @@ func (b board) item(r row, d detail) string {
 		word = "**" + word + "**"
 	}
 	line := fmt.Sprintf("- %s %s: %s", box, title, word)
-	if at := r.when(); !at.IsZero() {
-		line += map[bool]string{true: " since ", false: " "}[!r.st.Over()] + b.clock(r)
+	switch at := r.when(); {
+	case at.IsZero():
+	case r.st.Over():
+		line += " " + b.clock(r)
+	default:
+		line += " since " + b.clock(r)
 	}
 	if r.st.Phase == incident.PhaseEnded && r.st.Kind != runbook.KindManual {
 		line += " after " + lasted(r.st.Ended.Sub(r.st.Started))
@@ -116,12 +121,14 @@ func (b board) clock(r row) string {
 	return at.Format("2006-01-02 15:04:05")
 }
 
-// alert shows what the monitoring tool last said. All of it is foreign, and bodies travel by mail: besides the fence, what would
+func (b board) alert() string { return "### Alert\n\n" + b.lastAlert() }
+
+// lastAlert shows what the monitoring tool last said. All of it is foreign, and bodies travel by mail: besides the fence, what would
 // be a mention is parted.
-func (b board) alert() string {
+func (b board) lastAlert() string {
 	a := b.state.Alert
 	var out strings.Builder
-	fmt.Fprintf(&out, "### Alert\n\n%s, %s, from %s", Safe(a.Name), inline(string(a.Status), 20), inline(a.Source, 40))
+	fmt.Fprintf(&out, "%s, %s, from %s", Safe(a.Name), inline(string(a.Status), 20), inline(a.Source, 40))
 	if !a.StartsAt.IsZero() {
 		fmt.Fprintf(&out, ", since %s", stamp(a.StartsAt))
 	}
@@ -132,7 +139,7 @@ func (b board) alert() string {
 	lines := pairs("", a.Labels)
 	lines = append(lines, pairs("annotation ", a.Annotations)...)
 	if a.URL != "" {
-		lines = append(lines, "look at "+neutral(plain(a.URL, inlineLimit), false))
+		lines = append(lines, "look at "+neutral(plain(a.URL, inlineLimit), inBlock))
 	}
 	if len(lines) > 0 {
 		out.WriteString("\n" + runbook.Fence("text", bounded(lines, "\n", alertBudget/3)))
@@ -143,7 +150,7 @@ func (b board) alert() string {
 func pairs(prefix string, of map[string]string) []string {
 	var out []string
 	for _, k := range slices.Sorted(maps.Keys(of)) {
-		out = append(out, prefix+neutral(plain(k, 80), false)+" = "+neutral(plain(of[k], inlineLimit), false))
+		out = append(out, prefix+neutral(plain(k, 80), inBlock)+" = "+neutral(plain(of[k], inlineLimit), inBlock))
 	}
 	return out
 }
@@ -175,6 +182,12 @@ func people(who []string) string {
 }
 
 func (b board) provenance() string {
+	return "### Where this comes from\n\n" + bounded(b.sources(), "", 3_000) +
+		"\nThis text is a view of the branch; editing it changes nothing.\n"
+}
+
+// sources lists what the incident was opened from.
+func (b board) sources() []string {
 	o := b.state.Opened
 	items := []string{
 		"- Incident: " + code(string(o.ID)) + "\n",
@@ -188,6 +201,5 @@ func (b board) provenance() string {
 	for _, problem := range o.Problems {
 		items = append(items, "- A runbook could not be used: "+Safe(problem)+"\n")
 	}
-	return "### Where this comes from\n\n" + bounded(items, "", 3_000) +
-		"\nThis text is a view of the branch; editing it changes nothing.\n"
+	return items
 }

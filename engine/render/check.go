@@ -28,7 +28,7 @@ func Check(p runbook.Plan, s incident.State, step, log string) CheckText {
 	for _, r := range b.rows {
 		if r.step.Name == step {
 			c.Title, c.Conclusion = checkTitle(r), conclusion(r.st)
-			c.Summary = b.checkSummary(r)
+			c.Summary = b.checkSummary(r, log)
 		}
 	}
 	if log != "" {
@@ -85,9 +85,9 @@ func checkTitle(r row) string {
 	return r.word
 }
 
-func (b board) checkSummary(r row) string {
+func (b board) checkSummary(r row, log string) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "**%s**\n\n- Step: %s, %s, risk %s\n", Safe(r.step.Title), code(r.step.Name), r.step.Kind, r.step.Risk)
+	fmt.Fprintf(&out, "**%s**\n\n- Step: %s, %s, risk %s\n", lead(r), code(r.step.Name), r.step.Kind, r.step.Risk)
 	if !r.st.Started.IsZero() {
 		fmt.Fprintf(&out, "- Started: %s\n", stamp(r.st.Started))
 	}
@@ -96,11 +96,15 @@ func (b board) checkSummary(r row) string {
 	}
 	if r.st.Attempt > 0 {
 		fmt.Fprintf(&out, "- Attempt: %d\n", r.st.Attempt)
+	}
+	if r.st.Attempt > 0 && (len(r.st.Output) > 0 || log != "") {
 		fmt.Fprintf(&out, "- Evidence: %s\n", code(evidencePath(b.state.Opened.ID, r.index, r.step.Name, r.st.Attempt)))
 	}
+	var votes []string
 	for _, v := range r.st.Gate.Votes {
-		fmt.Fprintf(&out, "- Approved by: %s, review %d at %s\n", Safe(v.By.Login), v.Review, code(short(v.Commit)))
+		votes = append(votes, fmt.Sprintf("- Approved by: %s, review %d at %s\n", Safe(v.By.Login), v.Review, code(short(v.Commit))))
 	}
+	out.WriteString(bounded(votes, "", 8_000))
 	if r.st.Why != "" {
 		out.WriteString("\nWhy:\n\n" + block("text", r.st.Why, 8_000))
 	}

@@ -27,26 +27,37 @@ func (b board) followUps(events []incident.Event) string {
 }
 
 func followUp(r row) string {
-	name, title := code(r.step.Name), inline(r.step.Title, 120)
+	name := code(r.step.Name)
+	if r.step.Title != "" && r.step.Title != r.step.Name {
+		name += " (" + inline(r.step.Title, 120) + ")"
+	}
+	why := ""
+	if r.st.Why != "" {
+		why = ": " + Safe(r.st.Why)
+	}
 	switch r.st.Phase {
 	case incident.PhaseByHand:
-		return fmt.Sprintf("%s (%s) was done by hand: %s", name, title, Safe(r.st.Why))
+		return name + " was done by hand" + why
 	case incident.PhaseSkipped:
-		return fmt.Sprintf("%s (%s) was skipped: %s", name, title, Safe(r.st.Why))
-	case incident.PhaseBroken, incident.PhaseRefused, incident.PhaseUnknown:
-		return fmt.Sprintf("%s (%s) is %s: %s", name, title, map[bool]string{true: "of unknown outcome", false: r.word}[r.st.Phase == incident.PhaseUnknown], Safe(r.st.Why))
+		return name + " was skipped" + why
+	case incident.PhaseBroken:
+		return name + " could not be worked out" + why
+	case incident.PhaseRefused:
+		return name + " was refused" + why
+	case incident.PhaseUnknown:
+		return name + ": nobody has said whether it happened"
+	case incident.PhaseStarted:
+		return name + " had begun, and its end is not recorded"
 	case incident.PhaseEnded:
-		if r.st.Conclusion != runbook.Succeeded {
-			return fmt.Sprintf("%s (%s) %s: %s", name, title, r.word, Safe(r.st.Why))
-		}
-		if r.st.Attempt > 1 {
-			return fmt.Sprintf("%s (%s) succeeded only at attempt %d", name, title, r.st.Attempt)
+		switch {
+		case r.st.Conclusion != runbook.Succeeded:
+			return name + ": " + r.word + why
+		case r.st.Attempt > 1:
+			return fmt.Sprintf("%s succeeded only at attempt %d", name, r.st.Attempt)
 		}
 		return ""
-	case incident.PhaseStarted:
-		return fmt.Sprintf("%s (%s) had begun and its end is not recorded", name, title)
 	}
-	return fmt.Sprintf("%s (%s) never began", name, title)
+	return name + " never began"
 }
 
 // eventFollowUps finds what the final state does not show any more: gates that ran out before a later round was approved.

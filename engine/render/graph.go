@@ -18,7 +18,7 @@ const (
 )
 
 // Graph is a Mermaid flowchart: a node for each step with its class, an edge from each step to those that need it. With more
-// than 60 steps, those that are over become one node, and those far from beginning another.
+// than 60 steps, those that are over become one node, and what does not fit becomes another.
 func Graph(p runbook.Plan, s incident.State) string {
 	return newBoard(p, s, incident.View{}).graph()
 }
@@ -35,7 +35,7 @@ func (b board) graph() string {
 		fmt.Fprintf(&out, "  %s%s\n", c.node[r.step.Name], shape(r))
 	}
 	if later > 0 {
-		fmt.Fprintf(&out, "  later[\"%s later\"]\n", plural(later, "step comes", "steps come"))
+		fmt.Fprintf(&out, "  later[\"%s\"]\n", plural(later, "more step", "more steps"))
 	}
 	c.edges(&out, b.rows)
 	c.classes(&out, over > 0, later > 0)

@@ -52,16 +52,25 @@ func (b board) end() string {
 	return ""
 }
 
-// live reports whether anything is still asked or run.
-func (b board) live() bool { return b.state.End == "" && b.state.Cancelled == nil }
+// live reports whether anything is still asked of people.
+func (b board) live() bool {
+	return b.state.End == "" && b.state.Cancelled == nil && b.view.Branch.Foreign == nil && !b.view.Branch.Gone
+}
 
 func (b board) halted() string {
 	failed := b.pick(func(r row) bool { return r.halts })
 	if len(failed) == 0 || !b.live() {
 		return ""
 	}
-	first := failed[0]
-	return fmt.Sprintf("**Halted** since %s: %s %s. Nothing more starts until a person decides.", stamp(first.st.Ended), names(failed), first.word)
+	const shown = 5
+	var out []string
+	for _, r := range failed[:min(len(failed), shown)] {
+		out = append(out, code(r.step.Name)+" "+r.word+" at "+stamp(r.st.Ended))
+	}
+	if n := len(failed) - shown; n > 0 {
+		out = append(out, plural(n, "more", "more"))
+	}
+	return "**Halted:** " + strings.Join(out, ", ") + ". Nothing more starts until a person decides."
 }
 
 func (b board) waiting() string {

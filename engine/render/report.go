@@ -26,8 +26,8 @@ func Report(p runbook.Plan, s incident.State, events []incident.Event) []byte {
 		{"Steps", b.stepTable()},
 		{"Approvals", approvalTable(events)},
 		{"Evidence", b.evidenceTable(events)},
-		{"Alert", strings.TrimPrefix(b.alert(), "### Alert\n\n")},
-		{"Where this comes from", b.sources()},
+		{"Alert", b.lastAlert()},
+		{"Where this comes from", bounded(b.sources(), "", tableBudget)},
 	} {
 		if section.text != "" {
 			fmt.Fprintf(&out, "## %s\n\n%s\n", section.title, strings.TrimRight(section.text, "\n")+"\n")
@@ -53,6 +53,9 @@ func (b board) story(events []incident.Event) string {
 	}
 	if !s.MitigatedAt.IsZero() {
 		fmt.Fprintf(&out, " The problem was over at %s%s.", stamp(s.MitigatedAt), how(events))
+	}
+	if s.Pull != 0 {
+		fmt.Fprintf(&out, " It was pull request number %d.", s.Pull)
 	}
 	if c := s.Cancelled; c != nil {
 		fmt.Fprintf(&out, " %s cancelled the incident: %s.", Safe(c.Deed.By.Login), Safe(c.Why))
@@ -160,13 +163,4 @@ func table(head string, rows []string) string {
 		return ""
 	}
 	return head + bounded(rows, "", tableBudget)
-}
-
-func (b board) sources() string {
-	text := strings.TrimPrefix(b.provenance(), "### Where this comes from\n\n")
-	text, _, _ = strings.Cut(text, "\nThis text is a view")
-	if b.state.Pull != 0 {
-		text += fmt.Sprintf("- Pull request: number %d\n", b.state.Pull)
-	}
-	return text
 }

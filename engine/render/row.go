@@ -108,7 +108,8 @@ func endedAs(r row, begun bool) (class, string) {
 	case begun:
 		return classRunning, "running again"
 	case again(r.step, r.st):
-		return classFailed, ended(r.st.Conclusion) + ", will be tried again"
+		due := r.st.Ended.Add(r.step.Retry.Pause(r.st.Tried))
+		return classFailed, ended(r.st.Conclusion) + ", next attempt not before " + stamp(due)
 	}
 	return classFailed, ended(r.st.Conclusion)
 }

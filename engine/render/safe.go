@@ -20,7 +20,16 @@ const (
 // space parts what would be one (@ # GH- and the beginnings of addresses).
 func Safe(text string) string { return inline(text, inlineLimit) }
 
-func inline(text string, limit int) string { return neutral(plain(text, limit), true) }
+func inline(text string, limit int) string { return neutral(plain(text, limit), inLine) }
+
+// place is where foreign text will stand, which decides how much of it has to be taken apart.
+type place int
+
+const (
+	inBlock place = iota // within a fence: mentions and references, since mail and quoted replies lose the fence
+	inTitle              // also what becomes a link; a title is no Markdown
+	inLine               // also every mark of Markdown
+)
 
 // plain makes one line of at most limit characters that cannot steer a terminal.
 func plain(text string, limit int) string {
@@ -55,29 +64,25 @@ func visible(c rune) rune {
 	return unicode.ReplacementChar
 }
 
-// neutral parts what GitHub would link or mention in one line of plain text; with escapes, Markdown is escaped as well.
-func neutral(line string, escapes bool) string {
+// neutral takes one line of plain text apart where GitHub would make more of it than text.
+func neutral(line string, at place) string {
 	var b strings.Builder
-	start := 0 // of a marker that would begin a block at the beginning of a line
-	if escapes {
-		start = blockMark(line)
+	marker := -1 // of what would begin a block at the beginning of a line
+	if at == inLine {
+		marker = blockMark(line)
 	}
 	for i, c := range line {
 		before, after := line[:i], line[i+utf8.RuneLen(c):]
-		switch {
-		case c == '@' || c == '#':
-			b.WriteString(string(c) + zeroWidth)
-		case c == '-' && endsFold(before, "gh"), c == ':' && (strings.HasPrefix(after, "//") || beginsShortcode(after)):
-			if escapes && i == 0 {
-				b.WriteByte('\\')
-			}
-			b.WriteString(string(c) + zeroWidth)
-		case c == '.' && endsFold(before, "www"):
-			b.WriteString(zeroWidth + ".")
-		case escapes:
-			b.WriteString(escaped(c, i == start-1))
-		default:
+		if at >= inTitle && c == '.' && endsFold(before, "www") {
+			b.WriteString(zeroWidth)
+		}
+		if at == inLine {
+			b.WriteString(escaped(c, i == marker))
+		} else {
 			b.WriteRune(c)
+		}
+		if c == '@' || c == '#' || c == '-' && endsFold(before, "gh") || at >= inTitle && c == ':' && beginsAddress(after) {
+			b.WriteString(zeroWidth)
 		}
 	}
 	return b.String()
@@ -98,28 +103,25 @@ func escaped(c rune, marker bool) string {
 	return string(c)
 }
 
-// blockMark returns where the character ends that would make a list, a heading or a table of the line; 0 for none.
+// blockMark returns the index of the character that would make a list, a heading or a table of the line; -1 for none.
 func blockMark(line string) int {
-	if line == "" {
-		return 0
-	}
-	if strings.ContainsRune("+-=:", rune(line[0])) {
-		return 1
-	}
 	digits := len(line) - len(strings.TrimLeft(line, "0123456789"))
-	if digits > 0 && digits < len(line) && (line[digits] == '.' || line[digits] == ')') {
-		return digits + 1
+	rest := line[digits:]
+	switch {
+	case rest == "":
+	case digits == 0 && strings.ContainsRune("+-=:", rune(rest[0])), digits > 0 && (rest[0] == '.' || rest[0] == ')'):
+		return digits
 	}
-	return 0
+	return -1
 }
 
 func endsFold(s, suffix string) bool {
 	return len(s) >= len(suffix) && strings.EqualFold(s[len(s)-len(suffix):], suffix)
 }
 
-// beginsShortcode reports whether what follows a colon could be an emoji's name or the rest of an address.
-func beginsShortcode(s string) bool {
-	return s != "" && (s[0] >= 'a' && s[0] <= 'z' || s[0] >= 'A' && s[0] <= 'Z' || s[0] == '+' || s[0] == '-')
+// beginsAddress reports whether what follows a colon could be the rest of an address, or the name of an emoji.
+func beginsAddress(s string) bool {
+	return s != "" && (s[0] == '/' || s[0] >= 'a' && s[0] <= 'z' || s[0] >= 'A' && s[0] <= 'Z' || s[0] == '+' || s[0] == '-')
 }
 
 // code writes an identifier of ours (a step's name, a path, a digest) as a code span.
@@ -131,7 +133,7 @@ func code(text string) string {
 func block(info, text string, budget int) string {
 	const cut = "[the beginning is left out]\n"
 	out := runbook.Fence(info, text)
-	for keep := min(len(text), budget); len(out) > budget && keep > 0; keep /= 2 {
+	for keep := min(len(text), budget-100); len(out) > budget && keep > 0; keep /= 2 {
 		out = runbook.Fence(info, cut+tail(text, keep))
 	}
 	return out
@@ -152,12 +154,17 @@ func tail(text string, n int) string {
 	return text
 }
 
-// bounded joins items until budget bytes are used, and says how many are left out.
+// bounded joins items until budget bytes are used, and says how many are left out. Items that are lines of their own, with no
+// separator, are followed by a paragraph of its own, which ends a list and a table.
 func bounded(items []string, sep string, budget int) string {
 	var b strings.Builder
 	for i, item := range items {
 		if b.Len()+len(sep)+len(item) > budget {
-			b.WriteString(sep + plural(len(items)-i, "more is", "more are") + " not shown here")
+			left := plural(len(items)-i, "more is", "more are") + " not shown here"
+			if sep == "" {
+				left = "\n" + left + ".\n"
+			}
+			b.WriteString(sep + left)
 			break
 		}
 		if i > 0 {

@@ -24,7 +24,7 @@ func Title(p runbook.Plan, s incident.State) string {
 	if s.Opened.Alert.Name != "" {
 		title += ": " + plain(s.Opened.Alert.Name, 60)
 	}
-	out := []rune(strings.ReplaceAll(neutral(title, false), "`", "'"))
+	out := []rune(strings.ReplaceAll(neutral(title, inTitle), "`", "'"))
 	if len(out) > titleLimit {
 		out = append(out[:titleLimit-1], '…')
 	}
