@@ -117,6 +117,26 @@ type First struct {
 	Message     string
 }
 
+// settings is the configuration of each repository: partial clones and any commit by its id may be fetched, pull refs may
+// not be pushed, and nothing is collected behind a push's back.
+const settings = `[core]
+	repositoryformatversion = 0
+	filemode = true
+	bare = true
+	logAllRefUpdates = false
+	hooksPath = ` + os.DevNull + `
+[http]
+	receivepack = true
+[uploadpack]
+	allowFilter = true
+	allowAnySHA1InWant = true
+[receive]
+	hideRefs = refs/pull
+	autogc = false
+[gc]
+	auto = 0
+`
+
 // Create makes the bare repository and its first commit. A repository that is already there keeps its branches; only
 // the pull refs of an earlier run are dropped, and their numbers are not used again.
 func (g *Repos) Create(ctx context.Context, repo string, first First) error {
@@ -130,14 +150,8 @@ func (g *Repos) Create(ctx context.Context, repo string, first First) error {
 	if _, err := g.git(ctx, repo, "init", "--quiet", "--bare", "--initial-branch="+first.Branch, path); err != nil {
 		return fmt.Errorf("create %s: %w", repo, err)
 	}
-	for _, kv := range [][2]string{
-		{"http.receivepack", "true"}, {"uploadpack.allowFilter", "true"}, {"uploadpack.allowAnySHA1InWant", "true"},
-		{"receive.hideRefs", "refs/pull"}, {"receive.autogc", "false"}, {"gc.auto", "0"},
-		{"core.logAllRefUpdates", "false"}, {"core.hooksPath", os.DevNull},
-	} {
-		if _, err := g.git(ctx, repo, "config", kv[0], kv[1]); err != nil {
-			return fmt.Errorf("configure %s: %w", repo, err)
-		}
+	if err := os.WriteFile(filepath.Join(path, "config"), []byte(settings), 0o644); err != nil {
+		return fmt.Errorf("configure %s: %w", repo, err)
 	}
 	if first.Directory == "" && len(first.Files) == 0 {
 		return nil

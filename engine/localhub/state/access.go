@@ -328,6 +328,9 @@ func (s *Store) Check(a Actor, fullName string, need Need) (Repo, error) {
 	if a.IsInstallation() {
 		return r.Repo, s.checkApp(a, r, need)
 	}
+	if a.App != nil { // as itself, where a route lets it: it may look whether it is installed
+		return r.Repo, nil
+	}
 	if a.Anonymous() && need.Role > Read {
 		return Repo{}, &Refusal{Status: http.StatusUnauthorized, Message: "Requires authentication"}
 	}
