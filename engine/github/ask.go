@@ -14,10 +14,21 @@ var errPages = errors.New("the list has more than 3,000 entries")
 
 // read asks for something, unless the hub has asked us to be silent.
 func (c *Client) read(op string, ask func() error) error {
+	return c.ask(op, readPoints, ask)
+}
+
+func (c *Client) ask(op string, cost int, ask func() error) error {
 	if err := c.pause.check(op, c.now()); err != nil {
 		return err
 	}
-	return c.noted(op, ask())
+	if err := c.points.take(op, cost); err != nil {
+		return err
+	}
+	err := fault(op, ask(), c.now())
+	if limited, ok := errors.AsType[*LimitedError](err); ok {
+		c.pause.extend(limited.Until)
+	}
+	return err
 }
 
 // write asks for a change when its turn has come.
@@ -29,15 +40,7 @@ func (c *Client) write(ctx context.Context, u urgency, op string, ask func() err
 		return err
 	}
 	defer c.gate.leave()
-	return c.read(op, ask) // asks again about the silence: it may have begun during the wait
-}
-
-func (c *Client) noted(op string, err error) error {
-	err = fault(op, err, c.now())
-	if limited, ok := errors.AsType[*LimitedError](err); ok {
-		c.pause.extend(limited.Until)
-	}
-	return err
+	return c.ask(op, writePoints, ask) // asks again about the silence: it may have begun during the wait
 }
 
 // pages reads a whole list.

@@ -42,6 +42,7 @@ type Client struct {
 	wire   *wire
 	gate   *gate
 	pause  pause
+	points points
 	now    func() time.Time
 	log    *slog.Logger
 }
@@ -66,6 +67,7 @@ func New(ctx context.Context, cfg Config) (*Client, error) {
 	}
 	c.wire = newWire(at.api, cfg.HTTP)
 	c.gate = newGate(cfg.Limits, c.now)
+	c.points = points{limit: cfg.Limits.PointsPerMinute, now: c.now}
 	app, err := c.appClient(at, cfg.Key)
 	if err != nil {
 		return nil, err

@@ -73,6 +73,9 @@ func fault(op string, err error, now time.Time) error {
 	if until, limited := limit(resp, secondary, now); limited {
 		return &LimitedError{Op: op, Until: until, Why: "the hub limits requests"}
 	}
+	if message == "" {
+		message = http.StatusText(resp.StatusCode)
+	}
 	return &Error{Op: op, Status: resp.StatusCode, Message: line(message)}
 }
 
@@ -90,9 +93,7 @@ func answered(err error) (resp *http.Response, message string, secondary bool) {
 	if e, ok := errors.AsType[*ghinstallation.HTTPError](err); ok && e.Response != nil {
 		said := &gh.ErrorResponse{}
 		body, _ := io.ReadAll(e.Response.Body) // in memory already: see wire
-		if json.Unmarshal(body, said) != nil {
-			said.Message = "no token"
-		}
+		_ = json.Unmarshal(body, said)         // what is no JSON has no words
 		return e.Response, words(said), strings.HasSuffix(said.DocumentationURL, "secondary-rate-limits")
 	}
 	return nil, "", false

@@ -7,18 +7,19 @@ import (
 	"time"
 )
 
-// Limits is the budget for writes. What is zero is not limited; writes go one at a time in any case. GitHub asks for one
-// second between writes, and allows 80 requests a minute and 500 an hour that create content ("Rate limits for the REST
-// API", section "About secondary rate limits"); every write is counted as if it did.
+// Limits is the budget for requests. What is zero is not limited; writes go one at a time in any case. GitHub asks for one
+// second between writes, and allows 80 requests a minute and 500 an hour that create content, and 900 points a minute ("Rate
+// limits for the REST API", section "About secondary rate limits"). Every write is counted as if it created content.
 type Limits struct {
 	MinWriteInterval time.Duration // between the end of one write and the begin of the next
 	WritesPerMinute  int
 	WritesPerHour    int
+	PointsPerMinute  int // a read takes 1, a write 5
 }
 
 // GitHubLimits is what github.com asks of a client.
 func GitHubLimits() Limits {
-	return Limits{MinWriteInterval: time.Second, WritesPerMinute: 80, WritesPerHour: 500}
+	return Limits{MinWriteInterval: time.Second, WritesPerMinute: 80, WritesPerHour: 500, PointsPerMinute: 900}
 }
 
 // urgency orders the writes that wait.

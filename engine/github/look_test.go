@@ -16,7 +16,6 @@ import (
 	"github.com/pullbook/pullbook/engine/incident"
 )
 
-
 // people fills the stage with a pull request on which several people spoke.
 func (s *stage) people() {
 	s.say("GET "+repo+"/pulls/7", 200, pullJSON(""))

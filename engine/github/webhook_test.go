@@ -1,0 +1,246 @@
+package github
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const secret = "It's a Secret to Everybody"
+
+// door is a receiver with a memory for deliveries.
+type door struct {
+	handler http.Handler
+	hints   []Hint
+	seen    map[string]bool
+	err     error
+	log     bytes.Buffer
+}
+
+func newDoor(change func(*WebhookConfig)) *door {
+	d := &door{seen: map[string]bool{}}
+	cfg := WebhookConfig{Secret: []byte(secret), Repository: "acme/ops", InstallationID: 99, OwnSender: "pullbook[bot]",
+		Logger: slog.New(slog.NewTextHandler(&d.log, nil)),
+		Once: func(_ context.Context, id string, hint Hint) (bool, error) {
+			if d.err != nil || d.seen[id] {
+				return false, d.err
+			}
+			d.seen[id] = true
+			d.hints = append(d.hints, hint)
+			return true, nil
+		}}
+	if change != nil {
+		change(&cfg)
+	}
+	d.handler = NewWebhook(cfg)
+	return d
+}
+
+func sign(body string) string {
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(body))
+	return "sha256=" + hex.EncodeToString(mac.Sum(nil))
+}
+
+func delivery(event, id, body string) *http.Request {
+	r := httptest.NewRequest("POST", "/hub", strings.NewReader(body))
+	r.Header.Set("X-GitHub-Event", event)
+	r.Header.Set("X-GitHub-Delivery", id)
+	r.Header.Set("X-Hub-Signature-256", sign(body))
+	r.Header.Set("Content-Type", "application/json")
+	return r
+}
+
+func (d *door) answer(r *http.Request) (int, string) {
+	w := httptest.NewRecorder()
+	d.handler.ServeHTTP(w, r)
+	return w.Code, strings.TrimSpace(w.Body.String())
+}
+
+const from = `"repository": {"full_name": "Acme/ops"}, "installation": {"id": 99}, "sender": {"login": "alice"}`
+
+func TestHintsOfEvents(t *testing.T) {
+	const pull = `{"number": 7, "head": {"ref": "incident/a", "repo": {"full_name": "acme/ops"}}}`
+	for _, test := range []struct {
+		event, body string
+		want        Hint
+	}{
+		{"pull_request", `{"pull_request": ` + pull + `, ` + from + `}`, Hint{"pull_request", "incident/a", 7}},
+		{"pull_request", `{"pull_request": {"number": 8, "head": {"ref": "incident/a", "repo": {"full_name": "evil/ops"}}}, ` + from + `}`, Hint{"pull_request", "", 8}},
+		{"pull_request", `{"pull_request": {"number": 8, "head": {"ref": "incident/a", "repo": null}}, ` + from + `}`, Hint{"pull_request", "", 8}},
+		{"pull_request_review", `{"review": {"state": "approved"}, "pull_request": ` + pull + `, ` + from + `}`, Hint{"pull_request_review", "incident/a", 7}},
+		{"issue_comment", `{"issue": {"number": 7, "pull_request": {"url": "x"}}, ` + from + `}`, Hint{"issue_comment", "", 7}},
+		{"check_run", `{"check_run": {"check_suite": {"head_branch": "incident/a"}, "pull_requests": [` + pull + `]}, ` + from + `}`, Hint{"check_run", "incident/a", 7}},
+		{"check_suite", `{"check_suite": {"head_branch": "incident/a", "pull_requests": []}, ` + from + `}`, Hint{"check_suite", "incident/a", 0}},
+		{"push", `{"ref": "refs/heads/incident/a", ` + from + `}`, Hint{"push", "incident/a", 0}},
+	} {
+		d := newDoor(nil)
+		if code, text := d.answer(delivery(test.event, "id-1", test.body)); code != 202 || text != "noted" {
+			t.Errorf("%s: %d %s", test.event, code, text)
+		}
+		if diff := cmp.Diff([]Hint{test.want}, d.hints); diff != "" {
+			t.Errorf("%s: %s", test.body, diff)
+		}
+	}
+}
+
+func TestDeliveriesThatAreNoneOfOurs(t *testing.T) {
+	for _, test := range []struct{ event, body, want string }{
+		{"ping", `{"zen": "x"}`, "pong"},
+		{"push", `{"ref": "refs/heads/a", "repository": {"full_name": "acme/other"}, "installation": {"id": 99}}`, "dropped: another repository"},
+		{"push", `{"ref": "refs/heads/a"}`, "dropped: another repository"},
+		{"push", `{"ref": "refs/heads/a", "repository": {"full_name": "acme/ops"}, "installation": {"id": 98}}`, "dropped: another installation"},
+		{"push", `{"ref": "refs/heads/a", "repository": {"full_name": "acme/ops"}}`, "dropped: another installation"},
+		{"push", strings.Replace(`{"ref": "refs/heads/a", `+from+`}`, "alice", "Pullbook[bot]", 1), "dropped: our own doing"},
+		{"push", `{"ref": "refs/tags/v1", ` + from + `}`, "dropped: nothing to look at"},
+		{"push", `{"ref": "refs/heads/a..b", ` + from + `}`, "dropped: nothing to look at"},
+		{"push", `{"ref": "refs/heads/a\u0000b", ` + from + `}`, "dropped: nothing to look at"},
+		{"push", `{"ref": "refs/heads/-x", ` + from + `}`, "dropped: nothing to look at"},
+		{"issue_comment", `{"issue": {"number": 3}, ` + from + `}`, "dropped: nothing to look at"},
+		{"issue_comment", `{"issue": {"number": -3, "pull_request": {}}, ` + from + `}`, "dropped: nothing to look at"},
+		{"star", `{` + from + `}`, "dropped: nothing to look at"},
+		{"", `{` + from + `}`, "dropped: nothing to look at"},
+	} {
+		d := newDoor(nil)
+		if code, text := d.answer(delivery(test.event, "id-1", test.body)); code != 202 || text != test.want || d.hints != nil {
+			t.Errorf("%s %s: %d %s", test.event, test.body, code, text)
+		}
+	}
+}
+
+func TestADeliveryCountsOnce(t *testing.T) {
+	d := newDoor(nil)
+	body := `{"ref": "refs/heads/incident/a", ` + from + `}`
+	d.err = errors.New("disk full")
+	if code, text := d.answer(delivery("push", "id-1", body)); code != 503 || strings.Contains(text, "disk") {
+		t.Error(code, text)
+	}
+	d.err = nil
+	for _, want := range []string{"noted", "was here before"} {
+		if code, text := d.answer(delivery("push", "id-1", body)); code != 202 || text != want {
+			t.Error(code, text)
+		}
+	}
+	if len(d.hints) != 1 {
+		t.Errorf("%d hints", len(d.hints))
+	}
+}
+
+func TestRefusedDeliveries(t *testing.T) {
+	body := `{"ref": "refs/heads/incident/a", ` + from + `}`
+	for _, test := range []struct {
+		name   string
+		change func(*http.Request)
+		want   int
+	}{
+		{"another method", func(r *http.Request) { r.Method = "GET" }, 405},
+		{"no signature", func(r *http.Request) { r.Header.Del("X-Hub-Signature-256") }, 401},
+		{"two signatures", func(r *http.Request) { r.Header.Add("X-Hub-Signature-256", sign(body)) }, 401},
+		{"signature of another body", func(r *http.Request) { r.Header.Set("X-Hub-Signature-256", sign("{}")) }, 401},
+		{"half a signature", func(r *http.Request) { r.Header.Set("X-Hub-Signature-256", sign(body)[:39]) }, 401},
+		{"SHA-1", func(r *http.Request) { r.Header.Set("X-Hub-Signature-256", "sha1="+sign(body)[7:]) }, 401},
+		{"no name of the algorithm", func(r *http.Request) { r.Header.Set("X-Hub-Signature-256", sign(body)[7:]) }, 401},
+		{"bytes changed", func(r *http.Request) { r.Body = io.NopCloser(strings.NewReader(body + " ")) }, 401},
+		{"too long, as it says", func(r *http.Request) { r.ContentLength = maxDelivery + 1; r.Body = unread{} }, 413},
+		{"too long, as it shows", func(r *http.Request) {
+			r.ContentLength = -1
+			r.Body = io.NopCloser(io.LimitReader(zeros{}, maxDelivery+1))
+		}, 413},
+		{"breaks off", func(r *http.Request) { r.Body = unread{} }, 400},
+		{"no id", func(r *http.Request) { r.Header.Del("X-GitHub-Delivery") }, 400},
+		{"odd id", func(r *http.Request) { r.Header.Set("X-GitHub-Delivery", "a'; --") }, 400},
+	} {
+		d := newDoor(nil)
+		r := delivery("push", "id-1", body)
+		test.change(r)
+		if code, _ := d.answer(r); code != test.want || d.hints != nil {
+			t.Errorf("%s: %d, want %d", test.name, code, test.want)
+		}
+		if strings.Contains(d.log.String(), secret) {
+			t.Errorf("%s: the log holds the secret", test.name)
+		}
+	}
+	for _, bad := range []string{"", "[]", `{"ref": 7}`, "ref=refs", strings.Repeat("[", 100_000), `{"a":1}{}`} {
+		d := newDoor(nil)
+		if code, _ := d.answer(delivery("push", "id-1", bad)); code != 400 || d.hints != nil {
+			t.Errorf("%.20q: %d", bad, code)
+		}
+	}
+}
+
+// unread fails the test's request when it is read.
+type unread struct{}
+
+func (unread) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+func (unread) Close() error             { return nil }
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { return len(p), nil }
+
+func TestWithoutASecretNothingIsAccepted(t *testing.T) {
+	d := newDoor(func(c *WebhookConfig) { c.Secret = nil })
+	r := delivery("push", "id-1", "{}")
+	mac := hmac.New(sha256.New, nil)
+	mac.Write([]byte("{}"))
+	r.Header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)))
+	if code, _ := d.answer(r); code != 401 {
+		t.Error(code)
+	}
+}
+
+// The vector is from "Validating webhook deliveries" in GitHub's documentation.
+func TestGitHubsOwnVector(t *testing.T) {
+	const signature = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+	h := &webhook{WebhookConfig: WebhookConfig{Secret: []byte(secret)}}
+	if !h.signed([]string{signature}, []byte("Hello, World!")) {
+		t.Error("GitHub's own signature is refused")
+	}
+	if h.signed([]string{signature}, []byte("Hello, World.")) {
+		t.Error("a signature of other bytes is accepted")
+	}
+}
+
+func TestABugMeetsOneDeliveryOnly(t *testing.T) {
+	d := newDoor(func(c *WebhookConfig) {
+		c.Once = func(context.Context, string, Hint) (bool, error) { panic("canary " + secret) }
+	})
+	code, text := d.answer(delivery("push", "id-1", `{"ref": "refs/heads/a", `+from+`}`))
+	if code != 500 || strings.Contains(text+d.log.String(), "canary") {
+		t.Error(code, text)
+	}
+}
+
+func FuzzWebhook(f *testing.F) {
+	f.Add("push", []byte(`{"ref": "refs/heads/incident/a", `+from+`}`))
+	f.Add("issue_comment", []byte(`{"issue": {"number": 7, "pull_request": {}}, `+from+`}`))
+	f.Add("check_run", []byte(`{"check_run": {"check_suite": {"head_branch": null}, "pull_requests": [null]}, `+from+`}`))
+	f.Fuzz(func(t *testing.T, event string, body []byte) {
+		d := newDoor(nil)
+		r := delivery("x", "id-1", string(body))
+		r.Header["X-Github-Event"] = []string{event}
+		code, _ := d.answer(r)
+		if code != 202 && code != 400 {
+			t.Fatalf("answered %d", code)
+		}
+		for _, hint := range d.hints {
+			if hint.Branch != "" && !branchName(hint.Branch) || hint.Pull < 0 || hint.Branch == "" && hint.Pull == 0 {
+				t.Fatalf("let %+v in", hint)
+			}
+			if !strings.Contains(strings.ToLower(string(body)), "full_name") {
+				t.Fatalf("let a delivery in that names no repository")
+			}
+		}
+	})
+}
