@@ -173,10 +173,18 @@ func (e *Engine) start(ctx context.Context, w *worker, a incident.Start) error {
 	return nil
 }
 
+// wake sets a durable timer, unless it is the one that was set last.
 func (e *Engine) wake(ctx context.Context, w *worker, kind string, at time.Time) error {
+	if w.timers[kind].Equal(at) {
+		return nil
+	}
 	if err := e.Inbox.Put(ctx, Message{Kind: kind, Key: w.branch, Due: at}); err != nil {
 		return fmt.Errorf("set a timer for %s: %w", w.branch, err)
 	}
+	if w.timers == nil {
+		w.timers = map[string]time.Time{}
+	}
+	w.timers[kind] = at
 	return nil
 }
 

@@ -30,7 +30,8 @@ type worker struct {
 	hub    *incident.HubView
 	plan   resolved
 	bodyAt time.Time
-	body   string // last published, or read
+	body   string               // last published, or read
+	timers map[string]time.Time // by kind: the latest that was set, so that each look does not set it again
 
 	brief atomic.Pointer[brief] // for steps, which do not wait for the lock
 }
