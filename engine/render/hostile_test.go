@@ -52,8 +52,8 @@ func hostile() map[string]string {
 		"punctuation": "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~",
 		"backslash":   `ends with \`,
 		"long":        strings.Repeat("@octocat [x](http://y) <b> \u202e ", 30_000), // about 1 MB
-		"oneword":     strings.Repeat("x", 1<<20),
-		"wide":        strings.Repeat("\U0001f600", 1<<18),
+		"oneword":     strings.Repeat("x", 1<<16),
+		"wide":        strings.Repeat("\U0001f600", 1<<14),
 	}
 }
 

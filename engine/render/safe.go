@@ -132,9 +132,16 @@ func code(text string) string {
 // block is a fenced block of at most budget bytes. What is too long loses its beginning: the end of a log says most.
 func block(info, text string, budget int) string {
 	const cut = "[the beginning is left out]\n"
-	out := runbook.Fence(info, text)
-	for keep := min(len(text), budget-100); len(out) > budget && keep > 0; keep /= 2 {
-		out = runbook.Fence(info, cut+tail(text, keep))
+	if len(text) < budget {
+		if whole := runbook.Fence(info, text); len(whole) <= budget {
+			return whole
+		}
+	}
+	out := ""
+	for keep := min(len(text), budget-100); keep > 0; keep /= 2 { // fences and replaced characters may take more than they stand for
+		if out = runbook.Fence(info, cut+tail(text, keep)); len(out) <= budget {
+			break
+		}
 	}
 	return out
 }

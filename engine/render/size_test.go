@@ -54,7 +54,7 @@ func TestBodyShowsLessStepByStep(t *testing.T) {
 // TestWorstBodyFits fills every part with as many bytes as it takes.
 func TestWorstBodyFits(t *testing.T) {
 	for kind, evil := range hostile() {
-		p := largePlan(3_000)
+		p := largePlan(400)
 		p.Title, p.Command = evil, []string{evil, evil, evil}
 		for i := range p.Steps {
 			p.Steps[i].Title = evil[:min(len(evil), 5_000)]
@@ -67,7 +67,7 @@ func TestWorstBodyFits(t *testing.T) {
 			events = append(events, incident.Event{Seq: i + 2, At: sampleStart(), Data: opened})
 		}
 		view := incident.View{Branch: incident.Branch{Commits: map[string]int{"e": len(events)}}}
-		for i := range 100 {
+		for i := range 30 {
 			view.Reviews = append(view.Reviews, approval.Review{ID: int64(i), By: approval.Person{ID: int64(i), Login: evil},
 				State: approval.Approved, Commit: "e", Body: "/approve step_0000"})
 		}
