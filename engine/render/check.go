@@ -21,14 +21,15 @@ type CheckText struct {
 	Conclusion string // GitHub's word: success, failure, skipped, neutral, timed_out or cancelled
 }
 
-// Check describes the latest attempt of a step. log is its log as the evidence has it; what does not fit loses its beginning.
+// Check describes the latest attempt of a step. log is its log as the evidence has it, empty where it is not to be shown; what does
+// not fit loses its beginning.
 func Check(p runbook.Plan, s incident.State, step, log string) CheckText {
 	b := newBoard(p, s, incident.View{})
 	c := CheckText{Name: "step: " + plain(step, 100), Title: "not a step of this plan", Conclusion: "neutral"}
 	for _, r := range b.rows {
 		if r.step.Name == step {
 			c.Title, c.Conclusion = checkTitle(r), conclusion(r.st)
-			c.Summary = b.checkSummary(r, log)
+			c.Summary = b.checkSummary(r)
 		}
 	}
 	if log != "" {
@@ -85,7 +86,7 @@ func checkTitle(r row) string {
 	return r.word
 }
 
-func (b board) checkSummary(r row, log string) string {
+func (b board) checkSummary(r row) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "**%s**\n\n- Step: %s, %s, risk %s\n", lead(r), code(r.step.Name), r.step.Kind, r.step.Risk)
 	if !r.st.Started.IsZero() {
@@ -97,7 +98,7 @@ func (b board) checkSummary(r row, log string) string {
 	if r.st.Attempt > 0 {
 		fmt.Fprintf(&out, "- Attempt: %d\n", r.st.Attempt)
 	}
-	if r.st.Attempt > 0 && (len(r.st.Output) > 0 || log != "") {
+	if r.st.Phase == incident.PhaseEnded && r.step.Kind != runbook.KindManual {
 		fmt.Fprintf(&out, "- Evidence: %s\n", code(evidencePath(b.state.Opened.ID, r.index, r.step.Name, r.st.Attempt)))
 	}
 	var votes []string
