@@ -18,7 +18,10 @@
 //  3. The review means this gate: its body says `/approve <step>` or `/reject <step> <why>`, or it says neither and
 //     exactly one gate was open at its commit.
 //  4. A dismissal takes back all earlier votes of that person; an older approval never comes back to life.
-//  5. "Request changes" holds the gate until that person votes again; `/reject` ends it.
+//  5. "Request changes" holds the gate until that person votes again; `/reject` ends it. Neither needs the page: said of
+//     an earlier page or of a commit that is not the engine's, both hold; said before the gate opened, they take back
+//     what that person had said of it.
+//  6. Words of an edited review count for nothing; that it requests changes is not in its words, and counts.
 //
 // Order is the order of review ids, never a date. The package fetches nothing, has no clock and returns no errors:
 // membership and permission are looked up by the caller and are part of the input.
@@ -131,6 +134,7 @@ const (
 	approves
 	objects
 	rejects
+	retracts
 )
 
 // ballot is the latest vote of one person.
@@ -163,6 +167,13 @@ func (t *tally) count(r Review) {
 	}
 	if why := t.barred(r.By); why != "" {
 		t.note(r, why)
+		return
+	}
+	if c == retracts {
+		if _, voted := t.last[r.By.ID]; voted {
+			delete(t.last, r.By.ID)
+			t.note(r, why)
+		}
 		return
 	}
 	if !slices.Contains(t.order, r.By.ID) {
@@ -206,32 +217,63 @@ func Named(p Person, from []string) bool {
 func (t *tally) meaning(r Review) (c choice, why string) {
 	says := Commands(r.Body)
 	if r.Edited && len(says) > 0 {
-		return abstains, "does not count: its words were edited; write a new review"
+		if r.State != ChangesRequested {
+			return abstains, "does not count: its words were edited; write a new review"
+		}
+		says = nil
 	}
 	named := slices.ContainsFunc(says, func(s Said) bool { return s.Step == t.gate.Step })
-	c = stance(r, says, t.gate.Step)
-	if c == abstains {
-		if named {
-			return abstains, "names the step, but only an approving review approves"
-		}
-		return abstains, ""
+	switch c = stance(r, says, t.gate.Step); c {
+	case approves:
+		return t.approval(r, named)
+	case objects, rejects:
+		return t.objection(r, c)
 	}
+	if named {
+		return abstains, "names the step, but only an approving review approves"
+	}
+	return abstains, ""
+}
+
+// approval says whether a review that approves is about the page as it is now.
+func (t *tally) approval(r Review, named bool) (c choice, why string) {
 	shown, ours := t.shown[r.Commit]
-	at := slices.IndexFunc(shown, func(s Shown) bool { return s.Step == t.gate.Step })
+	page, open := pageOf(shown, t.gate.Step)
 	switch {
 	case !ours:
 		return abstains, "does not count: it was given on a commit that is not the engine's"
-	case at < 0:
+	case !open:
 		return abstains, t.silent(named, "does not count: the gate was not open at its commit")
-	case c != approves:
-		return c, "" // an objection needs no page: it stops rather than starts
-	case shown[at].Page != t.gate.Page:
+	case page != t.gate.Page:
 		return abstains, "does not count: what will run has changed since"
 	case !named && len(shown) > 1:
-		t.unclear = append(t.unclear, r.ID)
+		if t.barred(r.By) == "" {
+			t.unclear = append(t.unclear, r.ID)
+		}
 		return abstains, fmt.Sprintf("does not count: %d gates were open; say /approve %s", len(shown), t.gate.Step)
 	}
+	return approves, ""
+}
+
+// objection says what a review against the step does. It stops rather than starts, so in doubt it counts.
+func (t *tally) objection(r Review, c choice) (choice, string) {
+	shown, ours := t.shown[r.Commit]
+	page, open := pageOf(shown, t.gate.Step)
+	switch {
+	case ours && !open:
+		return retracts, "takes back what was said of the gate before"
+	case page != t.gate.Page:
+		return objects, "" // of another page, another round perhaps: it does not end this one
+	}
 	return c, ""
+}
+
+func pageOf(shown []Shown, step string) (page string, open bool) {
+	at := slices.IndexFunc(shown, func(s Shown) bool { return s.Step == step })
+	if at < 0 {
+		return "", false
+	}
+	return shown[at].Page, true
 }
 
 // silent keeps quiet about reviews that were plainly meant for something else.
