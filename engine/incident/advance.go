@@ -67,26 +67,51 @@ func (d *decider) running(step runbook.Step, st StepState) {
 
 func (d *decider) retry(step runbook.Step, st StepState) {
 	due := st.Ended.Add(step.Retry.Pause(st.Tried))
-	if d.now.Before(due) {
+	switch {
+	case d.now.Before(due):
 		d.wakeAt(due, "attempt "+fmt.Sprint(st.Attempt+1)+" of "+step.Name)
+	case step.Approval != nil:
+		d.retryGated(step, st)
+	default:
+		d.begin(step, st)
+	}
+}
+
+// retryGated starts the next attempt if its approvals stand for what it is now, and asks again otherwise.
+func (d *decider) retryGated(step runbook.Step, st StepState) {
+	if step.Now.Status != runbook.StatusReady {
+		d.unready(step)
 		return
 	}
-	d.begin(step, st)
+	opened, page := d.asked(step, st)
+	gate := d.approvalGate(step, st)
+	if gate.Page == opened.Page && d.answer(gate).Verdict.Status == approval.StatusApproved {
+		d.confirm = append(d.confirm, gate)
+		d.begin(step, st)
+		return
+	}
+	d.ask(step, opened, page)
 }
 
 // idle looks at a step that has not begun.
 func (d *decider) idle(step runbook.Step, st StepState) {
+	switch {
+	case step.Now.Status != runbook.StatusReady:
+		d.unready(step)
+	case step.Approval != nil:
+		d.gate(step, st)
+	default:
+		d.begin(step, st)
+	}
+}
+
+// unready records that a step will not run, where that is so: it is skipped, or its values cannot be worked out.
+func (d *decider) unready(step runbook.Step) {
 	switch step.Now.Status {
 	case runbook.StatusSkip:
 		d.stale = d.record(StepSkipped{Step: step.Name, Why: step.Now.Problem}) || d.stale
 	case runbook.StatusBroken:
 		d.stale = d.record(StepBroken{Step: step.Name, Problem: step.Now.Problem}) || d.stale
-	case runbook.StatusReady:
-		if step.Approval != nil {
-			d.gate(step, st)
-			return
-		}
-		d.begin(step, st)
 	}
 }
 
@@ -148,17 +173,15 @@ func (d *decider) question(step runbook.Step, st StepState) runbook.Gate {
 // gate asks, or looks at the answers.
 func (d *decider) gate(step runbook.Step, st StepState) {
 	if step.Now.Status != runbook.StatusReady {
+		d.unready(step) // a step it rests on was tried again, and this one is not needed any more
 		return
 	}
-	question := d.question(step, st)
-	page := question.Page()
-	digest := runbook.PageDigest(page)
-	if st.Phase == PhaseIdle || st.Gate.Page != digest {
-		d.ask(step, st, GateOpened{Step: step.Name, Round: st.Round, Page: digest, Rule: *step.Approval, Digest: question.Digest()}, page)
+	if opened, page := d.asked(step, st); st.Phase == PhaseIdle || st.Gate.Page != opened.Page {
+		d.ask(step, opened, page)
 		return
 	}
 	asked := d.approvalGate(step, st)
-	answer := approval.Evaluate(asked, d.view.Reviews, d.state.Shown(d.view.Branch.Commits))
+	answer := d.answer(asked)
 	for _, review := range answer.Unclear {
 		d.reply(fmt.Sprintf("review-%d", review), "Several gates were open, so this approval counts for none of them. Review again and write `/approve <step>` in the body.")
 	}
@@ -179,7 +202,18 @@ func (d *decider) gate(step runbook.Step, st StepState) {
 	}
 }
 
-func (d *decider) ask(step runbook.Step, st StepState, opened GateOpened, page []byte) {
+// asked is the gate of a step as it would be opened now, with its page.
+func (d *decider) asked(step runbook.Step, st StepState) (GateOpened, []byte) {
+	question := d.question(step, st)
+	page := question.Page()
+	return GateOpened{Step: step.Name, Round: st.Round, Page: runbook.PageDigest(page), Rule: *step.Approval, Digest: question.Digest()}, page
+}
+
+func (d *decider) answer(g approval.Gate) approval.Decision {
+	return approval.Evaluate(g, d.view.Reviews, d.state.Shown(d.view.Branch.Commits))
+}
+
+func (d *decider) ask(step runbook.Step, opened GateOpened, page []byte) {
 	if !d.record(opened) {
 		return
 	}

@@ -83,7 +83,7 @@ func unknownVerb(name string, known []verb) string {
 	}
 	hint := "; say /help for what there is"
 	if best != "" {
-		hint = "; did you mean " + best + "?"
+		hint = "; there is " + best
 	}
 	if strings.Trim(name, "/abcdefghijklmnopqrstuvwxyz-") != "" || len(name) > 32 {
 		return "a line begins with a slash and is no command" + hint // never echo foreign text that could mention or format

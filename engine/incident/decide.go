@@ -76,17 +76,14 @@ func (d *decider) merged() {
 		d.actions = append(d.actions, CleanUp{})
 		return
 	}
+	d.stopQueued()
 	d.reply("merged-early", "This pull request was merged before the incident had ended. Nothing more will run.")
 	d.actions = append(d.actions, d.people...)
 }
 
 // freeze stops everything that has not started: the branch is not the engine's any more.
 func (d *decider) freeze() {
-	for _, a := range d.view.Attempts {
-		if a.State == AttemptQueued {
-			d.actions = append(d.actions, Stop{a.Key})
-		}
-	}
+	d.stopQueued()
 	if d.view.Pull == nil {
 		return
 	}
@@ -99,6 +96,15 @@ func (d *decider) freeze() {
 	}
 	d.reply("frozen-"+id, "**Frozen.** "+why+" Nothing runs on this incident until a person has looked into it.")
 	d.actions = append(append(d.actions, d.people...), PublishBody{Urgent: true})
+}
+
+// stopQueued takes back the attempts that wait for a runner. What runs has its intent on the remote branch and ends.
+func (d *decider) stopQueued() {
+	for _, a := range d.view.Attempts {
+		if a.State == AttemptQueued {
+			d.actions = append(d.actions, Stop{a.Key})
+		}
+	}
 }
 
 // live decides on an incident that has not ended.
@@ -119,7 +125,9 @@ func (d *decider) live() {
 	}
 	if len(d.commit.Events) == facts {
 		d.commit, d.state = Commit{}, before // the pull request's number alone is not worth a commit: it travels with the next one
-		d.flush = d.flush || d.mustShow()
+		if d.mustShow() {
+			d.flushFor("what happened is shown")
+		}
 	}
 	d.emit()
 }
@@ -179,8 +187,14 @@ func (d *decider) wakeAt(at time.Time, why string) {
 
 // reply answers once: the key is found again in the engine's own comments.
 func (d *decider) reply(key, text string) {
-	if d.view.Pull == nil || slices.ContainsFunc(d.view.Comments, func(c Comment) bool { return c.Own && HasReplyKey(c.Body, key) }) {
+	said := func(a Action) bool { r, ok := a.(Reply); return ok && r.Key == key }
+	if d.view.Pull == nil || d.answered(key) || slices.ContainsFunc(d.people, said) {
 		return
 	}
 	d.people = append(d.people, Reply{Key: key, Text: text})
+}
+
+// answered reports whether the reply with this key is on the pull request.
+func (d *decider) answered(key string) bool {
+	return slices.ContainsFunc(d.view.Comments, func(c Comment) bool { return c.Own && HasReplyKey(c.Body, key) })
 }

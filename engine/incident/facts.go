@@ -2,6 +2,7 @@ package incident
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/pullbook/pullbook/engine/approval"
 	"github.com/pullbook/pullbook/engine/runbook"
@@ -116,6 +117,9 @@ func (d *decider) recordCommands() {
 			continue
 		}
 		key := fmt.Sprintf("comment-%d", c.ID)
+		if d.answered(key) {
+			continue // its answer said that nothing of it was done: that stays so, even where it would fit by now
+		}
 		commands, problem := ParseCommands(c.Body)
 		switch {
 		case c.Edited:
@@ -162,6 +166,9 @@ func (d *decider) obeyOne(cmd Command, deed Deed) (problem string) {
 			return "this plan has no step of that name"
 		}
 	}
+	if (cmd.Verb == "/retry" || cmd.Verb == "/did-it-by-hand") && d.restedOn(cmd.Step) {
+		return "the plan went on without `" + cmd.Step + "`, and a step that rests on it is under way"
+	}
 	ok := true
 	switch cmd.Verb {
 	case "/ack":
@@ -186,6 +193,14 @@ func (d *decider) obeyOne(cmd Command, deed Deed) (problem string) {
 		return "`" + cmd.Verb + "` does not fit what the step or the incident is at now"
 	}
 	return ""
+}
+
+// restedOn reports whether a step downstream of the named one has started and not ended. What it rests on does not change
+// under its feet.
+func (d *decider) restedOn(name string) bool {
+	return slices.ContainsFunc(d.plan.Steps, func(s runbook.Step) bool {
+		return d.state.Step(s.Name).Phase == PhaseStarted && slices.Contains(d.plan.UpstreamOf(s.Name), name)
+	})
 }
 
 // byHand accepts that a person did a step. A step whose gate is still to be passed is not overridden by a comment.

@@ -3,6 +3,7 @@ package incident
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pullbook/pullbook/engine/runbook"
@@ -14,7 +15,7 @@ var (
 	errAfterEnd = errors.New("nothing may follow the end")
 )
 
-// apply adds one event. It checks what must hold in every journal that this engine writes; a journal that breaks it is
+// apply adds one event, and changes nothing if it returns an error. It checks what must hold in every journal that this engine writes; a journal that breaks it is
 // refused, never guessed at.
 func (s *State) apply(e Event) error {
 	switch {
@@ -58,7 +59,9 @@ func (s *State) take(e Event) error {
 		if d.Deed != nil {
 			s.hear(e, *d.Deed)
 		}
-		s.MitigatedAt = e.At
+		if s.MitigatedAt.IsZero() {
+			s.MitigatedAt = e.At
+		}
 	case Ended:
 		s.End, s.EndedAt = d.End, e.At
 		if s.MitigatedAt.IsZero() && d.End == EndResolved {
@@ -78,8 +81,10 @@ func (s *State) takeStep(e Event) error {
 	case GateApproved:
 		return s.gateApproved(e, d)
 	case GateRejected:
+		if err := s.gateRefused(e, d.Step, "rejected by "+d.Vote.By.Login); err != nil {
+			return err
+		}
 		s.acknowledge(e)
-		return s.gateRefused(e, d.Step, "rejected by "+d.Vote.By.Login)
 	case GateExpired:
 		return s.gateRefused(e, d.Step, "nobody approved it in time")
 	case StepStarted:
@@ -95,14 +100,18 @@ func (s *State) takeStep(e Event) error {
 		if st.Phase != PhaseStarted || st.Attempt != d.Attempt {
 			return fmt.Errorf("step %s is not in attempt %d", d.Step, d.Attempt)
 		}
-		st.Phase = PhaseUnknown
-		s.Steps[d.Step] = st
+		st.Phase, st.since = PhaseUnknown, e.Seq
+		s.set(d.Step, st)
 	case StepByHand:
+		if err := s.end(e, d.Step, PhaseByHand, d.What); err != nil {
+			return err
+		}
 		s.hear(e, d.Deed)
-		return s.end(e, d.Step, PhaseByHand, d.What)
 	case RetryAsked:
+		if err := s.retryAsked(d); err != nil {
+			return err
+		}
 		s.hear(e, d.Deed)
-		return s.retryAsked(d)
 	default:
 		return fmt.Errorf("unknown type %T", d)
 	}
@@ -111,13 +120,13 @@ func (s *State) takeStep(e Event) error {
 
 func (s *State) gateOpened(e Event, d GateOpened) error {
 	st := s.Step(d.Step)
-	if st.Phase != PhaseIdle && st.Phase != PhaseGate || st.Round != d.Round {
+	if st.Phase != PhaseGate && !st.unasked() || st.Round != d.Round { // after a failed attempt, approvals that are gone are asked for again
 		return fmt.Errorf("step %s cannot be asked for while it is %q in round %d", d.Step, st.Phase, st.Round)
 	}
 	s.closeGate(d.Step, e.Seq)
 	s.spans = append(s.spans, span{step: d.Step, page: d.Page, from: e.Seq})
-	st.Phase, st.Gate = PhaseGate, Gate{Opened: e.At, Page: d.Page, Digest: d.Digest, Rule: d.Rule}
-	s.Steps[d.Step] = st
+	st.Phase, st.since, st.Gate = PhaseGate, e.Seq, Gate{Opened: e.At, Page: d.Page, Digest: d.Digest, Rule: d.Rule}
+	s.set(d.Step, st)
 	return nil
 }
 
@@ -139,7 +148,7 @@ func (s *State) gateApproved(e Event, d GateApproved) error {
 		voters[v.By.ID] = true
 	}
 	st.Phase, st.Gate.Votes = PhaseCleared, d.Votes
-	s.Steps[d.Step] = st
+	s.set(d.Step, st)
 	s.closeGate(d.Step, e.Seq)
 	s.acknowledge(e)
 	return nil
@@ -149,14 +158,12 @@ func (s *State) gateRefused(e Event, step, why string) error {
 	if s.Step(step).Phase != PhaseGate {
 		return fmt.Errorf("step %s has no open gate", step)
 	}
-	s.closeGate(step, e.Seq)
 	return s.end(e, step, PhaseRefused, why)
 }
 
 func (s *State) stepStarted(e Event, d StepStarted) error {
 	st := s.Step(d.Step)
-	again := st.Phase == PhaseEnded && st.Conclusion != runbook.Succeeded
-	if st.Phase != PhaseIdle && st.Phase != PhaseCleared && !again {
+	if st.Phase != PhaseCleared && !st.unasked() {
 		return fmt.Errorf("step %s cannot start while it is %q", d.Step, st.Phase)
 	}
 	if d.Attempt != st.Attempt+1 {
@@ -166,7 +173,7 @@ func (s *State) stepStarted(e Event, d StepStarted) error {
 		return fmt.Errorf("step %s starts behind a gate that was not approved", d.Step)
 	}
 	st.Phase, st.Kind, st.Attempt, st.Started, st.Deadline = PhaseStarted, d.Work, d.Attempt, e.At, d.Deadline
-	s.Steps[d.Step] = st
+	s.set(d.Step, st)
 	return nil
 }
 
@@ -175,24 +182,25 @@ func (s *State) stepEnded(e Event, d StepEnded) error {
 	switch {
 	case st.Phase == PhaseStarted && d.Attempt != st.Attempt:
 		return fmt.Errorf("outcome of attempt %d of step %s, which is in attempt %d", d.Attempt, d.Step, st.Attempt)
+	case st.Phase != PhaseStarted && !st.unasked():
+		return fmt.Errorf("step %s cannot end while it is %q", d.Step, st.Phase)
 	case st.Phase != PhaseStarted && d.Attempt != st.Attempt+1:
 		return fmt.Errorf("attempt %d of step %s does not follow attempt %d", d.Attempt, d.Step, st.Attempt)
-	case st.Phase == PhaseEnded && st.Conclusion == runbook.Succeeded, st.Phase == PhaseByHand, st.Phase == PhaseSkipped:
-		return fmt.Errorf("step %s is over", d.Step)
 	}
 	if d.Deed != nil {
 		s.hear(e, *d.Deed)
 	}
-	st.Attempt, st.Conclusion, st.Output, st.Started = d.Attempt, d.Conclusion, d.Output, d.Started
+	st.Phase, st.Attempt, st.Conclusion, st.Output, st.Why = PhaseEnded, d.Attempt, d.Conclusion, d.Output, d.Error
+	st.Started, st.Ended, st.Seq = d.Started, d.Ended, e.Seq
 	st.Tried++
-	s.Steps[d.Step] = st
-	if err := s.end(e, d.Step, PhaseEnded, d.Error); err != nil {
-		return err
-	}
-	st = s.Steps[d.Step]
-	st.Ended = d.Ended
-	s.Steps[d.Step] = st
+	s.set(d.Step, st)
 	return nil
+}
+
+// unasked reports whether an attempt of the step may begin without a gate that is open or was passed: it has not begun,
+// or its latest attempt ended badly.
+func (s StepState) unasked() bool {
+	return s.Phase == PhaseIdle || s.Phase == PhaseEnded && s.Conclusion != runbook.Succeeded
 }
 
 func (s *State) retryAsked(d RetryAsked) error {
@@ -203,7 +211,7 @@ func (s *State) retryAsked(d RetryAsked) error {
 	if st.Good() || !st.Over() && st.Phase != PhaseUnknown {
 		return fmt.Errorf("step %s has not ended badly", d.Step)
 	}
-	s.Steps[d.Step] = StepState{Round: d.Round, Attempt: st.Attempt, Asked: append(append([]Deed{}, st.Asked...), d.Deed)}
+	s.set(d.Step, StepState{Round: d.Round, Attempt: st.Attempt, Asked: append(slices.Clone(st.Asked), d.Deed)})
 	return nil
 }
 
@@ -214,7 +222,7 @@ func (s *State) end(e Event, step string, phase Phase, why string) error {
 	}
 	s.closeGate(step, e.Seq)
 	st.Phase, st.Why, st.Seq, st.Ended = phase, why, e.Seq, e.At
-	s.Steps[step] = st
+	s.set(step, st)
 	return nil
 }
 
@@ -249,7 +257,7 @@ func (s *State) acknowledge(e Event) {
 
 // countWaiting adds up the time in which the incident waited for people.
 func (s *State) countWaiting(e Event) {
-	waits := s.End == "" && s.Cancelled == nil && s.asksPeople()
+	waits := s.End == "" && s.Cancelled == nil && s.asking > 0
 	switch {
 	case waits && s.waitedFrom.IsZero():
 		s.waitedFrom = e.At
@@ -259,11 +267,17 @@ func (s *State) countWaiting(e Event) {
 	}
 }
 
-func (s *State) asksPeople() bool {
-	for _, st := range s.Steps {
-		if st.Phase == PhaseGate || st.Phase == PhaseUnknown || st.Phase == PhaseStarted && st.Kind == runbook.KindManual {
-			return true
-		}
+// set moves one step, and keeps count of those that wait for people.
+func (s *State) set(name string, st StepState) {
+	if s.Steps[name].asksPeople() {
+		s.asking--
 	}
-	return false
+	if st.asksPeople() {
+		s.asking++
+	}
+	s.Steps[name] = st
+}
+
+func (s StepState) asksPeople() bool {
+	return s.Phase == PhaseGate || s.Phase == PhaseUnknown || s.Phase == PhaseStarted && s.Kind == runbook.KindManual
 }

@@ -48,13 +48,15 @@ func CheckID(id ID, step string, st StepState) string {
 // publishRollup says on the head what the incident waits for: at opening, at gates and questions, when it halts.
 func (d *decider) publishRollup() {
 	status, since, summary := RollupRunning, 1, "The incident is open."
+	var waits []string
 	for _, step := range d.plan.Steps {
 		st := d.state.Step(step.Name)
 		switch {
-		case d.halted && st.Over() && !d.state.settled(step) && status != RollupWaiting:
-			status, since, summary = RollupFailed, max(since, st.Seq), "Halted: "+step.Name+" "+string(st.Phase)+"."
 		case st.Phase == PhaseGate || st.Phase == PhaseUnknown:
-			status, since, summary = RollupWaiting, max(since, d.state.spanOf(step.Name)), "Waits for people: "+step.Name+"."
+			waits = append(waits, step.Name)
+			status, since, summary = RollupWaiting, max(since, st.since), "Waits for people: "+strings.Join(waits, ", ")+"."
+		case d.halted && st.Over() && !d.state.settled(step) && status != RollupWaiting:
+			status, since, summary = RollupFailed, max(since, st.Seq), "Halted: "+step.Name+" "+howEnded(st)+"."
 		}
 	}
 	id := fmt.Sprintf("%s/%s/%s/%d", d.state.Opened.ID, RollupName, status, since)
@@ -63,15 +65,12 @@ func (d *decider) publishRollup() {
 	}
 }
 
-// spanOf is the sequence number at which the latest gate of a step opened, 1 if it never did.
-func (s State) spanOf(step string) int {
-	at := 1
-	for _, sp := range s.spans {
-		if sp.step == step {
-			at = max(at, sp.from)
-		}
+// howEnded is the phase of a step that is over, or how its attempt ended.
+func howEnded(st StepState) string {
+	if st.Phase == PhaseEnded {
+		return strings.ReplaceAll(string(st.Conclusion), "_", " ")
 	}
-	return at
+	return string(st.Phase)
 }
 
 // finish brings an ended incident to its merge: flush, final checks, body, merge.

@@ -44,6 +44,7 @@ type StepState struct {
 	Gate       Gate
 	Deadline   time.Time // of the attempt that started
 	Asked      []Deed    // who asked for a retry: they cannot approve it
+	since      int       // the event that asked people, of PhaseGate and PhaseUnknown
 }
 
 // Gate is the latest gate of a step.
@@ -81,6 +82,7 @@ type State struct {
 	Heard       map[int64]bool // comments that are recorded
 	Waited      time.Duration  // during which at least one gate or request waited for people
 	spans       []span
+	asking      int // steps that wait for people
 	waitedFrom  time.Time
 }
 

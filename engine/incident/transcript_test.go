@@ -29,21 +29,6 @@ func TestTranscripts(t *testing.T) {
 	})
 }
 
-// stage is the world as the scenarios move it: it does with actions what the engine would do, and nothing by itself.
-type stage struct {
-	plan      runbook.Plan
-	says      map[string]runbook.Resolution // what a step is once all it needs has ended; ready unless said otherwise
-	state     State
-	view      View
-	now       time.Time
-	withdrawn bool // the next confirmation finds the approvals gone
-}
-
-func newStage() *stage {
-	return &stage{now: time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC), says: map[string]runbook.Resolution{},
-		view: View{Checks: map[string]bool{}, Branch: Branch{Commits: map[string]int{}}}}
-}
-
 func (s *stage) command(t *testing.T, d *datadriven.TestData) string {
 	t.Helper()
 	args := argsOf(d)
@@ -56,6 +41,10 @@ func (s *stage) command(t *testing.T, d *datadriven.TestData) string {
 		return s.look(t)
 	case "outcome":
 		return s.outcome(t, args)
+	case "queue":
+		s.view.Attempts[slices.IndexFunc(s.view.Attempts, func(a Attempt) bool { return a.Step == args["step"] })].State = AttemptQueued
+	case "late":
+		s.late(t, args)
 	case "lose", "vanish":
 		return s.lose(d.Cmd, args)
 	case "says":
@@ -74,7 +63,7 @@ func (s *stage) command(t *testing.T, d *datadriven.TestData) string {
 	case "alert":
 		s.view.Alerts = []Alert{{Name: "Alert", Status: AlertStatus(args["status"]), Fingerprint: args["id"]}}
 	case "hub":
-		return s.hub(args)
+		return s.hub(t, args)
 	case "state":
 		return s.describe()
 	default:
@@ -155,128 +144,6 @@ func option(t *testing.T, step *runbook.Step, word string) {
 	}
 }
 
-func (s *stage) open(t *testing.T) string {
-	t.Helper()
-	var empty State
-	opened := Opened{ID: "20261122-aaaaaaaaaa", Group: "g", Runbook: "runbooks/test.cue", Commit: "base", Plan: "p",
-		Alert: Alert{Name: "Alert", Status: Firing, Fingerprint: "1"}}
-	state, err := Fold(empty.Next([]Data{opened}, s.now))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.state = state
-	s.view.Branch.Commits["c1"], s.view.Branch.Head, s.view.Branch.Pushed = 1, "c1", 1
-	return "ok\n"
-}
-
-// resolve says what each step is now.
-func (s *stage) resolve() runbook.Plan {
-	ended := s.state.Ended(s.plan)
-	p := s.plan
-	p.Steps = slices.Clone(p.Steps)
-	for i, step := range p.Steps {
-		p.Steps[i].Now = s.resolution(step, ended)
-	}
-	return p
-}
-
-func (s *stage) resolution(step runbook.Step, ended map[string]runbook.Ended) runbook.Resolution {
-	skipped := 0
-	for _, need := range step.Needs {
-		e, ok := ended[need]
-		if !ok {
-			return runbook.Resolution{Status: runbook.StatusWaiting}
-		}
-		if e.Skipped {
-			skipped++
-		}
-	}
-	if skipped > 0 && skipped == len(step.Needs) {
-		return runbook.Resolution{Status: runbook.StatusSkip, Problem: "it only follows skipped steps"}
-	}
-	if said, ok := s.says[step.Name]; ok {
-		return said
-	}
-	return runbook.Resolution{Status: runbook.StatusReady, Work: runbook.Work{Manual: &runbook.Manual{Task: step.Name}}}
-}
-
-// look decides and performs as the engine does: until nothing has changed.
-func (s *stage) look(t *testing.T) string {
-	t.Helper()
-	var b strings.Builder
-	for range 50 {
-		again := false
-		for _, action := range Decide(s.resolve(), s.state, s.view, s.now) {
-			fmt.Fprintln(&b, show(action))
-			changed, failed := s.perform(t, action)
-			again = again || changed
-			if failed != "" {
-				fmt.Fprintln(&b, "  failed: "+failed)
-				return b.String()
-			}
-		}
-		if !again {
-			return b.String()
-		}
-		b.WriteString("-\n")
-	}
-	t.Fatalf("the look does not end:\n%s", b.String())
-	return ""
-}
-
-func (s *stage) perform(t *testing.T, action Action) (again bool, failed string) {
-	t.Helper()
-	switch a := action.(type) {
-	case Commit:
-		next, err := s.state.With(s.state.Next(a.Events, s.now)...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.state = next
-		s.view.Branch.Head = fmt.Sprintf("c%d", next.Seq)
-		s.view.Branch.Commits[s.view.Branch.Head] = next.Seq
-		return true, ""
-	case Flush:
-		if s.withdrawn && len(a.Confirm) > 0 {
-			return false, "an approval was withdrawn"
-		}
-		s.view.Branch.Pushed = s.state.Seq
-		return true, ""
-	case Start:
-		s.view.Attempts = append(s.view.Attempts, Attempt{Key: a.Key, Step: a.Step, Number: a.Attempt, State: AttemptRunning})
-	case Stop:
-		for i := range s.view.Attempts {
-			if s.view.Attempts[i].Key == a.Key {
-				s.end(i, runbook.Cancelled, "")
-			}
-		}
-	default:
-		return s.publish(action), ""
-	}
-	return false, ""
-}
-
-func (s *stage) publish(action Action) (again bool) {
-	switch a := action.(type) {
-	case OpenPull:
-		s.view.Pull = &Pull{Number: 7, URL: "http://hub/pull/7", Open: true, Head: s.view.Branch.Head}
-		return true
-	case ReopenPull:
-		s.view.Pull.Open = true
-		return true
-	case Merge:
-		s.view.Pull.Merged, s.view.Pull.Open = true, false
-		return true
-	case PublishCheck:
-		s.view.Checks[a.ExternalID] = true
-	case PublishRollup:
-		s.view.Checks[a.ExternalID] = true
-	case Reply:
-		s.view.Comments = append(s.view.Comments, Comment{ID: -1, Own: true, Body: MarkReply(a.Key, a.Text)})
-	}
-	return false
-}
-
 func (s *stage) outcome(t *testing.T, args map[string]string) string {
 	t.Helper()
 	conclusion := runbook.Succeeded
@@ -292,13 +159,12 @@ func (s *stage) outcome(t *testing.T, args map[string]string) string {
 	return "nothing is running\n"
 }
 
-func (s *stage) end(i int, conclusion runbook.Conclusion, output string) {
-	a := &s.view.Attempts[i]
-	a.State = AttemptEnded
-	a.Outcome = &runbook.Outcome{Key: a.Key, Step: a.Step, Attempt: a.Number, Conclusion: conclusion, Started: s.now, Ended: s.now}
-	if output != "" {
-		a.Outcome.Output = []byte(output)
-	}
+// late brings the outcome of an attempt that the step queue does not list any more.
+func (s *stage) late(t *testing.T, args map[string]string) {
+	t.Helper()
+	n := int(number(t, args["attempt"]))
+	s.view.Attempts = append(s.view.Attempts, Attempt{Key: runbook.AttemptKey(string(s.state.Opened.ID), args["step"], n), Step: args["step"], Number: n})
+	s.end(len(s.view.Attempts)-1, runbook.Succeeded, "")
 }
 
 func (s *stage) lose(how string, args map[string]string) string {
@@ -327,7 +193,7 @@ func (s *stage) review(args map[string]string, body string) string {
 	if args["at"] != "" {
 		commit = args["at"]
 	}
-	r := approval.Review{ID: id, By: person(args), State: state, Commit: commit, Body: body, At: s.now}
+	r := approval.Review{ID: id, By: person(args), State: state, Commit: commit, Body: body, Edited: args["edited"] != "", At: s.now}
 	for i, old := range s.view.Reviews {
 		if old.ID == id {
 			s.view.Reviews[i].State = state
@@ -338,7 +204,7 @@ func (s *stage) review(args map[string]string, body string) string {
 	return "ok\n"
 }
 
-func (s *stage) hub(args map[string]string) string {
+func (s *stage) hub(t *testing.T, args map[string]string) string {
 	for _, what := range slices.Sorted(maps.Keys(args)) {
 		switch what {
 		case "closed":
@@ -350,8 +216,8 @@ func (s *stage) hub(args map[string]string) string {
 			s.view.Branch.Foreign = &Foreign{Commit: "f00", Why: "it is not signed"}
 		case "gone":
 			s.view.Branch.Gone = true
-		case "withdrawn":
-			s.withdrawn = true
+		case "withdraw":
+			s.withdraw = number(t, args[what])
 		}
 	}
 	return "ok\n"

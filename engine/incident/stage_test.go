@@ -1,0 +1,202 @@
+package incident
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pullbook/pullbook/engine/approval"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// stage is the world as the tests move it: it does with actions what the engine would do, and nothing by itself.
+type stage struct {
+	plan     runbook.Plan
+	says     map[string]runbook.Resolution // what a step is once all it needs has ended; ready unless said otherwise
+	state    State
+	pushed   State // as the remote branch has it
+	view     View
+	now      time.Time
+	withdraw int64                      // the review that is dismissed when the next confirmation reads the reviews again
+	started  func(Start, State)         // told of every start, when it is set
+	flushed  func(Flush, State, *stage) // told of every flush that departs, when it is set
+}
+
+func newStage() *stage {
+	return &stage{now: time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC), says: map[string]runbook.Resolution{},
+		view: View{Checks: map[string]bool{}, Branch: Branch{Commits: map[string]int{}}}}
+}
+
+func (s *stage) open(t *testing.T) string {
+	t.Helper()
+	var empty State
+	opened := Opened{ID: "20261122-aaaaaaaaaa", Group: "g", Runbook: "runbooks/test.cue", Commit: "base", Plan: "p",
+		Alert: Alert{Name: "Alert", Status: Firing, Fingerprint: "1"}}
+	state, err := Fold(empty.Next([]Data{opened}, s.now))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.state, s.pushed = state, state
+	s.view.Branch.Commits["c1"], s.view.Branch.Head, s.view.Branch.Pushed = 1, "c1", 1
+	return "ok\n"
+}
+
+// resolve says what each step is now.
+func (s *stage) resolve() runbook.Plan {
+	ended := s.state.Ended(s.plan)
+	p := s.plan
+	p.Steps = slices.Clone(p.Steps)
+	for i, step := range p.Steps {
+		p.Steps[i].Now = s.resolution(step, ended)
+	}
+	return p
+}
+
+func (s *stage) resolution(step runbook.Step, ended map[string]runbook.Ended) runbook.Resolution {
+	skipped := 0
+	for _, need := range step.Needs {
+		e, ok := ended[need]
+		if !ok {
+			return runbook.Resolution{Status: runbook.StatusWaiting}
+		}
+		if e.Skipped {
+			skipped++
+		}
+	}
+	if skipped > 0 && skipped == len(step.Needs) {
+		return runbook.Resolution{Status: runbook.StatusSkip, Problem: "it only follows skipped steps"}
+	}
+	if said, ok := s.says[step.Name]; ok {
+		return said
+	}
+	return runbook.Resolution{Status: runbook.StatusReady, Work: runbook.Work{Manual: &runbook.Manual{Task: step.Name}}}
+}
+
+// look decides and performs as the engine does: until nothing has changed.
+func (s *stage) look(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	for range 50 {
+		again := false
+		for _, action := range Decide(s.resolve(), s.state, s.view, s.now) {
+			fmt.Fprintln(&b, show(action))
+			changed, failed := s.perform(t, action)
+			again = again || changed
+			if failed != "" {
+				fmt.Fprintln(&b, "  failed: "+failed)
+				again = true
+				break
+			}
+		}
+		if !again {
+			return b.String()
+		}
+		b.WriteString("-\n")
+	}
+	t.Fatalf("the look does not end:\n%s", b.String())
+	return ""
+}
+
+func (s *stage) perform(t *testing.T, action Action) (again bool, failed string) {
+	t.Helper()
+	switch a := action.(type) {
+	case Commit:
+		next, err := s.state.With(s.state.Next(a.Events, s.now)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.state = next
+		s.view.Branch.Head = fmt.Sprintf("c%d", next.Seq)
+		s.view.Branch.Commits[s.view.Branch.Head] = next.Seq
+		return true, ""
+	case Flush:
+		return s.flush(a)
+	case Start:
+		if s.started != nil {
+			s.started(a, s.pushed)
+		}
+		s.view.Attempts = append(s.view.Attempts, Attempt{Key: a.Key, Step: a.Step, Number: a.Attempt, State: AttemptRunning})
+	case Stop:
+		for i := range s.view.Attempts {
+			if s.view.Attempts[i].Key == a.Key {
+				s.end(i, runbook.Cancelled, "")
+			}
+		}
+	default:
+		return s.publish(action), ""
+	}
+	return false, ""
+}
+
+// flush confirms and pushes. When an approval is gone, what is local is dropped, as the engine does.
+func (s *stage) flush(f Flush) (again bool, failed string) {
+	if len(f.Confirm) > 0 && s.withdraw != 0 {
+		s.dismiss(s.withdraw)
+		s.withdraw = 0
+	}
+	for _, g := range f.Confirm {
+		if v := approval.Evaluate(g, s.view.Reviews, s.state.Shown(s.view.Branch.Commits)).Verdict; v.Status != approval.StatusApproved {
+			s.drop()
+			return false, g.Step + ": " + v.Sentence
+		}
+	}
+	if s.flushed != nil {
+		s.flushed(f, s.state, s)
+	}
+	s.pushed, s.view.Branch.Pushed = s.state, s.state.Seq
+	if s.view.Pull != nil {
+		s.view.Pull.Head = s.view.Branch.Head
+	}
+	return true, ""
+}
+
+// drop forgets what is local.
+func (s *stage) drop() {
+	s.state = s.pushed
+	for sha, seq := range s.view.Branch.Commits {
+		if seq > s.state.Seq {
+			delete(s.view.Branch.Commits, sha)
+		}
+	}
+	s.view.Branch.Head = fmt.Sprintf("c%d", s.state.Seq)
+}
+
+func (s *stage) dismiss(review int64) {
+	for i := range s.view.Reviews {
+		if s.view.Reviews[i].ID == review {
+			s.view.Reviews[i].State = approval.Dismissed
+		}
+	}
+}
+
+func (s *stage) publish(action Action) (again bool) {
+	switch a := action.(type) {
+	case OpenPull:
+		s.view.Pull = &Pull{Number: 7, URL: "http://hub/pull/7", Open: true, Head: s.view.Branch.Head}
+		return true
+	case ReopenPull:
+		s.view.Pull.Open = true
+		return true
+	case Merge:
+		s.view.Pull.Merged, s.view.Pull.Open = true, false
+		return true
+	case PublishCheck:
+		s.view.Checks[a.ExternalID] = true
+	case PublishRollup:
+		s.view.Checks[a.ExternalID] = true
+	case Reply:
+		s.view.Comments = append(s.view.Comments, Comment{ID: -1, Own: true, Body: MarkReply(a.Key, a.Text)})
+	}
+	return false
+}
+
+func (s *stage) end(i int, conclusion runbook.Conclusion, output string) {
+	a := &s.view.Attempts[i]
+	a.State = AttemptEnded
+	a.Outcome = &runbook.Outcome{Key: a.Key, Step: a.Step, Attempt: a.Number, Conclusion: conclusion, Started: s.now, Ended: s.now}
+	if output != "" {
+		a.Outcome.Output = []byte(output)
+	}
+}
