@@ -24,6 +24,7 @@ import (
 type world struct {
 	t     *testing.T
 	hub   *localhub.Hub
+	dir   string
 	url   string
 	key   *rsa.PrivateKey
 	pem   []byte
@@ -94,8 +95,19 @@ func newWorld(t *testing.T, hookURL string) *world {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("git is not installed")
 	}
+	return openWorld(t, t.TempDir(), hookURL)
+}
+
+// reopen is a second hub on the same directory, as after a restart.
+func reopen(t *testing.T, w *world) *world {
+	t.Helper()
+	return openWorld(t, w.dir, "")
+}
+
+func openWorld(t *testing.T, dir, hookURL string) *world {
+	t.Helper()
 	calls := &callLog{}
-	hub, err := localhub.Open(localhub.Config{Dir: t.TempDir(), Seed: seed(hookURL), OnRequest: calls.add})
+	hub, err := localhub.Open(localhub.Config{Dir: dir, Seed: seed(hookURL), OnRequest: calls.add})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +118,7 @@ func newWorld(t *testing.T, hookURL string) *world {
 			t.Error(err)
 		}
 	})
-	return &world{t: t, hub: hub, url: srv.URL, key: theKey(), pem: keyPEM(theKey()), calls: calls}
+	return &world{t: t, hub: hub, dir: dir, url: srv.URL, key: theKey(), pem: keyPEM(theKey()), calls: calls}
 }
 
 func (w *world) client(rt http.RoundTripper) *github.Client {

@@ -149,17 +149,13 @@ type Merging struct {
 
 // Merge makes the merge commit and moves the base branch to it.
 func (g *Repos) Merge(ctx context.Context, a state.Actor, repo string, number int, in Merging) (string, error) {
+	if err := checkMethod(in.Method); err != nil {
+		return "", err
+	}
 	defer g.lock(repo)()
 	p, err := g.store.CheckMerge(repo, number, in.SHA)
 	if err != nil {
 		return "", err
-	}
-	switch in.Method {
-	case "", "merge":
-	case "squash", "rebase":
-		return "", &state.Refusal{Status: http.StatusMethodNotAllowed, Message: strings.ToUpper(in.Method[:1]) + in.Method[1:] + " merges are not allowed on this repository."}
-	default:
-		return "", state.Invalid(state.Problem{Resource: "PullRequest", Field: "merge_method", Code: "invalid"})
 	}
 	base, err := g.Branch(ctx, repo, p.Base.Ref)
 	if errors.Is(err, ErrAbsent) {
@@ -187,6 +183,20 @@ func (g *Repos) Merge(ctx context.Context, a state.Actor, repo string, number in
 		return "", err
 	}
 	return commit, g.publish(ctx, a, repo, []Move{{ref, base, commit}}, number)
+}
+
+// checkMethod allows merge commits alone: the other methods would take the commits' signatures away.
+func checkMethod(method string) error {
+	switch method {
+	case "", "merge":
+		return nil
+	case "squash", "rebase":
+		return &state.Refusal{
+			Status: http.StatusMethodNotAllowed, Message: strings.ToUpper(method[:1]) + method[1:] + " merges are not allowed on this repository.",
+		}
+	default:
+		return state.Invalid(state.Problem{Resource: "PullRequest", Field: "merge_method", Code: "invalid"})
+	}
 }
 
 func notMergeable() *state.Refusal {

@@ -57,7 +57,7 @@ func convert(raw []byte, into any) error {
 	err := json.Unmarshal(raw, into)
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
-		return state.Unprocessable(fmt.Sprintf("Invalid request.\n\nFor 'properties/%s', a %s is not of the expected type.", wrong.Field, wrong.Value))
+		return state.Unprocessable(fmt.Sprintf("Invalid request.\n\nFor 'properties/%s', a %s is not of the expected type.", strings.ToLower(wrong.Field), wrong.Value))
 	}
 	if err != nil {
 		return state.Unprocessable("Invalid request.")
