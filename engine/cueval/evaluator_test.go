@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"sync"
@@ -67,6 +68,27 @@ func TestChild(t *testing.T) {
 	r, err := e.Route(ctx, q.Source.Files, q.Alert)
 	if err != nil || r.Runbook != "runbooks/checkout.cue" || len(r.Problems) > 0 {
 		t.Errorf("route: %+v, %v", r, err)
+	}
+}
+
+// TestChildEnvironment shows that nothing of our environment reaches the child: this variable would make CUE panic.
+func TestChildEnvironment(t *testing.T) {
+	t.Setenv("CUE_EXPERIMENT", "nosuchexperiment")
+	if _, ps, err := inChild(t, Config{}).Load(t.Context(), checkoutQuery().Source); err != nil || len(ps) > 0 {
+		t.Errorf("load: %v, %v", ps, err)
+	}
+}
+
+// TestChildRequest gives the child what is no request.
+func TestChildRequest(t *testing.T) {
+	for _, in := range []string{"", "{", `{"op": 1}`} {
+		if code := Child(strings.NewReader(in), io.Discard); code != exitRequest {
+			t.Errorf("%q ends with %d", in, code)
+		}
+	}
+	var out strings.Builder
+	if code := Child(strings.NewReader(`{"op": "dance"}`), &out); code != exitDone || !strings.Contains(out.String(), "dance") {
+		t.Errorf("an unknown operation ends with %d: %s", code, out.String())
 	}
 }
 
@@ -177,8 +199,8 @@ func TestBombs(t *testing.T) {
 // TestRouteWithBomb routes although one of the runbooks cannot be evaluated.
 func TestRouteWithBomb(t *testing.T) {
 	files := runbooks.Files()
-	files["runbooks/bomb.cue"] = []byte(bombs()["laughs"] + "match: name: \"CheckoutErrors\"\n")
-	r, err := inChild(t, Config{Wall: 2 * time.Second}).Route(t.Context(), files, json.RawMessage(checkoutAlert))
+	files["runbooks/bomb.cue"] = []byte(bombs()["doubling"] + "match: name: \"CheckoutErrors\"\n")
+	r, err := inChild(t, Config{}).Route(t.Context(), files, json.RawMessage(checkoutAlert))
 	if err != nil || r.Runbook != "runbooks/checkout.cue" {
 		t.Fatalf("route: %+v, %v", r, err)
 	}

@@ -15,7 +15,7 @@ import (
 func output(q runbook.Query, name string, text json.RawMessage) (json.RawMessage, error) {
 	q.Ended = maps.Clone(q.Ended)
 	delete(q.Ended, name) // an earlier output would be a constraint on this one
-	d, plan, v, err := evaluate(q, nil)
+	d, plan, v, err := evaluate(q)
 	if err != nil {
 		return nil, err
 	}

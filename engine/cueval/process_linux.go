@@ -12,7 +12,9 @@ const beyond = 128 << 20
 // over the memory hold without them.
 func limitProcess(memory, cpu uint64) {
 	set := func(what int, to uint64) { _ = syscall.Setrlimit(what, &syscall.Rlimit{Cur: to, Max: to}) }
-	set(syscall.RLIMIT_DATA, memory+beyond)
+	if !instrumented {
+		set(syscall.RLIMIT_DATA, memory+beyond)
+	}
 	set(syscall.RLIMIT_CPU, cpu)
 	set(syscall.RLIMIT_CORE, 0)
 }

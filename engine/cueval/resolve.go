@@ -16,7 +16,7 @@ const longestTitle = 200
 
 // resolve makes the plan once more from the same text, and says what each step is now.
 func resolve(q runbook.Query) (runbook.Plan, error) {
-	d, plan, v, err := evaluate(q, nil)
+	d, plan, v, err := evaluate(q)
 	if err != nil {
 		return runbook.Plan{}, err
 	}
@@ -27,12 +27,18 @@ func resolve(q runbook.Query) (runbook.Plan, error) {
 	return plan, nil
 }
 
-// evaluate fills the alert, the outputs of the steps that have ended, and further values into a fresh evaluation.
-func evaluate(q runbook.Query, further map[string]fill) (*document, runbook.Plan, cue.Value, error) {
+// evaluate makes the plan, and fills the alert and the outputs of the steps that have ended into it.
+func evaluate(q runbook.Query) (*document, runbook.Plan, cue.Value, error) {
 	d, plan, ps := assemble(q.Source)
 	if len(ps) > 0 {
 		return nil, runbook.Plan{}, cue.Value{}, &SourceError{Problems: tidy(ps)}
 	}
+	v, err := d.filledFor(plan, q, nil)
+	return d, plan, v, err
+}
+
+// filledFor fills the alert, the outputs of the steps that have ended, and further values into the plan's evaluation.
+func (d *document) filledFor(plan runbook.Plan, q runbook.Query, further map[string]fill) (cue.Value, error) {
 	steps := map[string]fill{}
 	for _, s := range plan.Steps {
 		if end, ok := q.Ended[s.Name]; ok && s.HasOutput && succeeded(end) {
@@ -49,12 +55,12 @@ func evaluate(q runbook.Query, further map[string]fill) (*document, runbook.Plan
 	}
 	v, err := d.filled(d.static, q.Alert, steps)
 	if err != nil {
-		return nil, runbook.Plan{}, cue.Value{}, err
+		return cue.Value{}, err
 	}
 	if err := field(v, "alert").Validate(cue.Final()); err != nil {
-		return nil, runbook.Plan{}, cue.Value{}, fmt.Errorf("read the alert: %s", firstLine(err))
+		return cue.Value{}, fmt.Errorf("read the alert: %s", firstLine(err))
 	}
-	return d, plan, v, nil
+	return v, nil
 }
 
 // succeeded reports whether a step left an output that others can refer to.
@@ -282,7 +288,7 @@ func until(q runbook.Query, name string, answer json.RawMessage) (bool, error) {
 		}
 		further = map[string]fill{name: {"answer": kept}}
 	}
-	d, _, v, err := evaluate(q, further)
+	v, err := d.filledFor(plan, q, further)
 	if err != nil {
 		return false, err
 	}

@@ -126,10 +126,10 @@ func ask(name string, text []byte, alert json.RawMessage) (constraints int, hold
 	if err != nil {
 		return 0, false, []runbook.Problem{{File: name, Text: err.Error()}}
 	}
-	v := ctx.BuildFile(top).Unify(def)
-	match := field(v, "match")
-	if ps = r.report(match.Validate()); len(ps) > 0 {
-		return 0, false, ps
+	raw := ctx.BuildFile(top)
+	match := field(raw.Unify(def), "match")
+	if ps = append(r.report(raw.Validate()), r.report(match.Validate())...); len(ps) > 0 {
+		return 0, false, tidy(ps)
 	}
 	constraints, holds = matches(match, ctx.BuildExpr(given))
 	return constraints, holds && constraints > 0, nil

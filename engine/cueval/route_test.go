@@ -17,13 +17,15 @@ func matching(match string) []byte {
 	return fmt.Appendf(nil, "title: \"t\"\nalert: _\n%s\nsteps: a: manual: task: \"x\"\n", match)
 }
 
-func TestRoute(t *testing.T) {
+type routeTest struct {
+	name, want, why string
+	files           map[string][]byte
+	problems        []string // where they are
+}
+
+func rightRoutes() []routeTest {
 	triageText := runbooks.Files()[triage]
-	tests := []struct {
-		name, want, why string
-		files           map[string][]byte
-		problems        []string
-	}{
+	return []routeTest{
 		{name: "one matches", want: "runbooks/a.cue", why: "1 constraint", files: map[string][]byte{
 			"runbooks/a.cue": matching(`match: name: "Disk"`), triage: triageText}},
 		{name: "the most constrained wins", want: "runbooks/b.cue", why: "runbooks/a.cue matches with 1 constraint", files: map[string][]byte{
@@ -44,6 +46,14 @@ func TestRoute(t *testing.T) {
 		{name: "no triage", want: "", why: "no runbook matches", files: map[string][]byte{}},
 		{name: "a helper in match", want: "runbooks/a.cue", files: map[string][]byte{
 			"runbooks/a.cue": matching("_name: \"Disk\"\nmatch: name: _name")}},
+		{name: "other files are no runbooks", want: "", files: map[string][]byte{
+			"runbooks/sub/a.cue": matching(`match: name: "Disk"`), "a.cue": matching(`match: name: "Disk"`)}},
+	}
+}
+
+func wrongRoutes() []routeTest {
+	triageText := runbooks.Files()[triage]
+	return []routeTest{
 		{name: "a wrong runbook cannot match", want: "runbooks/b.cue", files: map[string][]byte{
 			"runbooks/a.cue": []byte("title: \"t\"\nmatch: {name: \"Disk\", source: \"alertmanager\"}\nsteps: a: manual: tsak: \"x\"\n"),
 			"runbooks/b.cue": matching(`match: name: "Disk"`)},
@@ -61,10 +71,11 @@ func TestRoute(t *testing.T) {
 		{name: "a wrong policy leaves nothing", want: "", files: map[string][]byte{
 			"runbooks/a.cue": matching(`match: name: "Disk"`), organisationFile: []byte("comand: []\n")},
 			problems: []string{"pullbook.cue:1:1"}},
-		{name: "other files are no runbooks", want: "", files: map[string][]byte{
-			"runbooks/sub/a.cue": matching(`match: name: "Disk"`), "a.cue": matching(`match: name: "Disk"`)}},
 	}
-	for _, tt := range tests {
+}
+
+func TestRoute(t *testing.T) {
+	for _, tt := range append(rightRoutes(), wrongRoutes()...) {
 		t.Run(tt.name, func(t *testing.T) {
 			r, err := route(tt.files, json.RawMessage(routedAlert))
 			if err != nil {

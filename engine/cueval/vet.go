@@ -15,8 +15,13 @@ import (
 // Vet checks a runbook in every way there is and returns its problems, sorted by place: one for each mistake. No
 // problem means that Load makes a plan of it. It evaluates in this process and so can be kept busy by a hostile file;
 // Evaluator.Load does the same in a child.
-func Vet(src runbook.Source) []runbook.Problem {
-	_, _, ps := load(src)
+func Vet(src runbook.Source) (ps []runbook.Problem) {
+	defer func() {
+		if x := recover(); x != nil { // CUE is a large library: a file that makes it panic is a wrong file
+			ps = []runbook.Problem{{File: src.Runbook, Text: fmt.Sprintf("makes the evaluation panic: %v", x)}}
+		}
+	}()
+	_, _, ps = load(src)
 	return ps
 }
 
@@ -327,20 +332,21 @@ func within(path, above string) bool { return path == above || strings.HasPrefix
 // missing follows a path into a type and returns the first name that the type does not have.
 func missing(v cue.Value, path []string) (name string, candidates []string, ok bool) {
 	for _, name := range path {
-		if v.IncompleteKind() == cue.TopKind || name == "*" {
+		if name == "*" {
 			return "", nil, false // only evaluation knows
 		}
-		if op, _ := v.Expr(); op == cue.OrOp {
+		next, found := lookup(v, []string{name})
+		if found {
+			v = next
+			continue
+		}
+		if op, _ := v.Expr(); op == cue.OrOp || v.IncompleteKind() == cue.TopKind {
+			return "", nil, false // it depends on the value
+		}
+		if open := field(v, name); cue.IsIncomplete(open.Err()) && !v.IsClosed() {
 			return "", nil, false
 		}
-		next, found := lookup(v, []string{name})
-		if !found {
-			if open := v.LookupPath(cue.MakePath(cue.Str(name))); cue.IsIncomplete(open.Err()) && !v.IsClosed() {
-				return "", nil, false
-			}
-			return name, fieldNames(v), true
-		}
-		v = next
+		return name, fieldNames(v), true
 	}
 	return "", nil, false
 }

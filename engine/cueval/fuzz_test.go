@@ -1,0 +1,106 @@
+package cueval
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// FuzzSyntax gives any text to what walks the syntax tree: nothing may panic, and every problem has the file's name.
+// Nothing is evaluated here, since CUE may take for ever: that is the child's matter.
+func FuzzSyntax(f *testing.F) {
+	files, err := filepath.Glob("testdata/mistakes/*.txt")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if !strings.HasPrefix(line, "\t") {
+				f.Add(fmt.Sprintf(around, line))
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		file, ps := read("x.cue", []byte(text))
+		for _, p := range ps {
+			if p.File != "x.cue" || p.Text == "" {
+				t.Errorf("problem %+v", p)
+			}
+		}
+		if file == nil {
+			if len(ps) == 0 {
+				t.Error("there is neither a tree nor a problem")
+			}
+			return
+		}
+		g := readGraph(file)
+		for _, e := range append(g.edges, g.alert...) {
+			if e.from == "" || e.to == "" || !e.pos.IsValid() {
+				t.Errorf("edge %+v", e)
+			}
+			pathAt(file, e.pos)
+		}
+		shape(file)
+		closeTypes(file)
+	})
+}
+
+// TestReadmeExamples vets what the schema's README shows.
+func TestReadmeExamples(t *testing.T) {
+	text, err := os.ReadFile("../../schema/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var blocks []string
+	for _, part := range strings.Split(string(text), "```cue\n")[1:] {
+		block, _, _ := strings.Cut(part, "```")
+		blocks = append(blocks, block)
+	}
+	if len(blocks) != 2 {
+		t.Fatalf("%d examples, not a runbook and a policy", len(blocks))
+	}
+	src := runbook.Source{Runbook: "runbooks/disk.cue", Files: map[string][]byte{
+		"runbooks/disk.cue": []byte(blocks[0]), organisationFile: []byte(blocks[1])}}
+	if ps := Vet(src); len(ps) > 0 {
+		t.Error(ps)
+	}
+}
+
+// TestReadLimit refuses a file without bounds before anything looks at it.
+func TestReadLimit(t *testing.T) {
+	big := []byte("title: \"" + strings.Repeat("x", maxFile) + "\"\nsteps: a: manual: task: \"x\"\n")
+	ps := Vet(runbook.Source{Runbook: "r.cue", Files: map[string][]byte{"r.cue": big}})
+	if len(ps) != 1 || !strings.Contains(ps[0].Text, "bytes") {
+		t.Error(ps)
+	}
+	if ps := Vet(runbook.Source{Runbook: "r.cue"}); len(ps) != 1 {
+		t.Error(ps)
+	}
+}
+
+// TestAlertStrict refuses an alert that the schema does not know: the engine and the schema are out of step.
+func TestAlertStrict(t *testing.T) {
+	q := checkoutQuery()
+	for _, alert := range []string{`{"name": "n", "new": 1}`, `{"name": 3}`, `[]`, `{`} {
+		q.Alert = []byte(alert)
+		if _, err := resolve(q); err == nil {
+			t.Errorf("the alert %s is taken", alert)
+		}
+	}
+	q.Alert = []byte("null")
+	plan, err := resolve(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, _ := plan.Step("errors"); s.Now.Status != runbook.StatusBroken {
+		t.Errorf("without an alert the address is known: %+v", s.Now)
+	}
+}
