@@ -36,23 +36,27 @@ func parseGitPath(path string) (gitPath, bool) {
 	return gitPath{owner + "/" + strings.TrimSuffix(name, ".git"), parts[2]}, true
 }
 
-// statusWriter remembers the status for OnRequest, and whether an error can still be answered.
+// statusWriter tells of the status just before the answer begins, and remembers that it has begun.
 type statusWriter struct {
 	http.ResponseWriter
-	status int
+	begun bool
+	tell  func(status int)
+}
+
+func (w *statusWriter) begin(status int) {
+	if !w.begun {
+		w.begun = true
+		w.tell(status)
+	}
 }
 
 func (w *statusWriter) WriteHeader(status int) {
-	if w.status == 0 {
-		w.status = status
-	}
+	w.begin(status)
 	w.ResponseWriter.WriteHeader(status)
 }
 
 func (w *statusWriter) Write(p []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
+	w.begin(http.StatusOK)
 	return w.ResponseWriter.Write(p)
 }
 
@@ -60,13 +64,15 @@ func (w *statusWriter) Write(p []byte) (int, error) {
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (h *Hub) serveGit(rw http.ResponseWriter, r *http.Request, g gitPath) {
-	w := &statusWriter{ResponseWriter: rw}
+	w := &statusWriter{ResponseWriter: rw, tell: func(status int) {
+		if h.config.OnRequest != nil {
+			h.config.OnRequest(r.Method, "/{owner}/{repo}.git/"+g.action, status)
+		}
+	}}
 	if err := h.git(w, r, g); err != nil {
 		h.refuseGit(w, err)
 	}
-	if h.config.OnRequest != nil {
-		h.config.OnRequest(r.Method, "/{owner}/{repo}.git/"+g.action, w.status)
-	}
+	w.begin(http.StatusOK) // an answer without a body
 }
 
 // refuseGit answers in plain text, which git shows to the person.
@@ -76,7 +82,7 @@ func (h *Hub) refuseGit(w *statusWriter, err error) {
 		h.config.Logger.Error("answer a git client", "error", err)
 		refusal = &state.Refusal{Status: http.StatusInternalServerError, Message: "Internal Server Error"}
 	}
-	if w.status != 0 {
+	if w.begun {
 		return // the answer has begun; the client sees it end early
 	}
 	if refusal.Status == http.StatusUnauthorized {

@@ -20,9 +20,9 @@ import (
 )
 
 // Config says how to open a hub. Dir is created if need be; its repositories outlive the hub, nothing else does. Logger
-// and Now may be nil: no log, and the system's clock. OnRequest may be nil; it is called after each REST and git request
-// with the route's pattern ("/repos/{owner}/{repo}/pulls", "/{owner}/{repo}.git/git-receive-pack"), possibly from
-// several goroutines at once.
+// and Now may be nil: no log, and the system's clock. OnRequest may be nil; it is called just before each REST and git
+// answer is sent (a client that has its answer has been counted), with the route's pattern ("/repos/{owner}/{repo}/pulls",
+// "/{owner}/{repo}.git/git-receive-pack"), possibly from several goroutines at once.
 type Config struct {
 	Dir       string
 	Seed      Seed

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -104,10 +105,13 @@ type flusher struct {
 
 func (f flusher) Write(p []byte) (int, error) {
 	n, err := f.w.Write(p)
-	if err == nil {
-		err = f.c.Flush()
+	if err != nil {
+		return n, err
 	}
-	return n, err
+	if err := f.c.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return n, err
+	}
+	return n, nil
 }
 
 // Receive answers POST git-receive-pack. git's report is held back until the state knows what moved, so that a client

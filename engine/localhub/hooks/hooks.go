@@ -74,6 +74,7 @@ func New(store *state.Store, logger *slog.Logger) *Sender {
 		store: store, logger: logger, events: newQueue[state.Event](), ctx: ctx, stop: stop, lines: map[int64]*queue[job]{},
 		client: &http.Client{
 			Timeout:       Timeout,
+			Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment, IdleConnTimeout: time.Minute},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}

@@ -32,8 +32,8 @@ type Deliverer interface {
 	Ping(app *state.App, base string)
 }
 
-// Config is what a Server works with. OnRequest may be nil; it is called after each answer with the route's pattern,
-// which is empty when no route matched.
+// Config is what a Server works with. OnRequest may be nil; it is called just before each answer is sent, with the
+// route's pattern, which is empty when no route matched.
 type Config struct {
 	Store     *state.Store
 	Repos     *git.Repos
@@ -74,6 +74,7 @@ type call struct {
 	host   wire.Host
 	params map[string]string
 	repo   state.Repo // set for routes below /repos/{owner}/{repo}
+	route  string     // the route's pattern
 }
 
 func (c *call) name() string { return c.repo.FullName() }
@@ -93,36 +94,33 @@ func empty() (reply, error)           { return reply{status: http.StatusNoConten
 
 // ServeHTTP answers a request whose path begins with Prefix.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	pattern, status := s.serve(w, r)
-	if s.OnRequest != nil {
-		s.OnRequest(r.Method, pattern, status)
-	}
-}
-
-func (s *Server) serve(w http.ResponseWriter, r *http.Request) (string, int) {
 	c := &call{Server: s, r: r, w: w, host: HostOf(r)}
 	c.standardHeaders()
 	route, params, found := s.find(r)
-	c.params = params
+	c.params, c.route = params, route.Path
 	var err error
 	if c.actor, err = Actor(s.Store, r); err != nil {
-		return route.Path, c.refuse(err)
+		c.refuse(err)
+		return
 	}
 	c.actor.Base = string(c.host)
-	if !found {
-		c.count(false)
-		return "", c.refuse(state.NotFound())
-	}
-	if err := c.admit(route.Access); err != nil {
-		c.count(false)
-		return route.Path, c.refuse(err)
-	}
-	answer, err := route.Do(c)
+	answer, err := c.answer(route, found)
 	if err != nil {
 		c.count(false)
-		return route.Path, c.refuse(err)
+		c.refuse(err)
+		return
 	}
-	return route.Path, c.send(answer)
+	c.send(answer)
+}
+
+func (c *call) answer(route Route, found bool) (reply, error) {
+	if !found {
+		return reply{}, state.NotFound()
+	}
+	if err := c.admit(route.Access); err != nil {
+		return reply{}, err
+	}
+	return route.Do(c)
 }
 
 // HostOf is the address under which a request reached the hub.
@@ -196,7 +194,7 @@ const documentation = "https://docs.github.com/rest"
 
 // refuse writes an error as GitHub does. Anything that is not a refusal is a fault of the hub: it is logged, and the
 // client learns nothing of it.
-func (c *call) refuse(err error) int {
+func (c *call) refuse(err error) {
 	var r *state.Refusal
 	if !errors.As(err, &r) {
 		if errors.Is(err, git.ErrAbsent) {
@@ -218,7 +216,7 @@ func (c *call) refuse(err error) int {
 		c.w.Header().Set("X-Accepted-GitHub-Permissions", r.Accepts)
 	}
 	c.w.Header().Del("Cache-Control")
-	return c.write(r.Status, "application/json; charset=utf-8", encode(body))
+	c.write(r.Status, "application/json; charset=utf-8", encode(body))
 }
 
 func problem(p state.Problem) any {
@@ -248,7 +246,7 @@ func encode(body any) []byte {
 }
 
 // send writes an answer; a GET that the client has already is a 304, which costs nothing of the rate limit.
-func (c *call) send(a reply) int {
+func (c *call) send(a reply) {
 	if a.link != "" {
 		c.w.Header().Set("Link", a.link)
 	}
@@ -263,11 +261,12 @@ func (c *call) send(a reply) int {
 		c.w.Header().Set("ETag", "W/"+tag)
 		if matches(c.r.Header.Get("If-None-Match"), tag) {
 			c.count(true)
-			return c.write(http.StatusNotModified, "", nil)
+			c.write(http.StatusNotModified, "", nil)
+			return
 		}
 	}
 	c.count(false)
-	return c.write(a.status, media, text)
+	c.write(a.status, media, text)
 }
 
 // matches compares weakly (RFC 9110, section 13.1.2).
@@ -280,7 +279,10 @@ func matches(header, tag string) bool {
 	return false
 }
 
-func (c *call) write(status int, media string, text []byte) int {
+func (c *call) write(status int, media string, text []byte) {
+	if c.OnRequest != nil {
+		c.OnRequest(c.r.Method, c.route, status)
+	}
 	if media != "" {
 		c.w.Header().Set("Content-Type", media)
 	}
@@ -290,7 +292,6 @@ func (c *call) write(status int, media string, text []byte) int {
 			c.Logger.Debug("write an answer", "error", err)
 		}
 	}
-	return status
 }
 
 // quota counts one actor's requests in the current hour.
