@@ -15,7 +15,9 @@ import (
 	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/cache"
+	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 	"github.com/go-git/go-git/v5/storage/filesystem"
+	"github.com/go-git/go-git/v5/storage/memory"
 	"github.com/hiddeco/sshsig"
 	"golang.org/x/crypto/ssh"
 
@@ -30,6 +32,8 @@ type ledger struct {
 	tb      testing.TB
 	dir     string
 	storage *filesystem.Storage
+	objects *memory.Storage          // written as one pack when the refs are set
+	loose   bool                     // written one by one
 	blobs   map[string]plumbing.Hash // by content, so that equal content is stored once
 	main    *tip
 	branch  *tip // of the incident at hand
@@ -57,13 +61,12 @@ type draft struct {
 	author  string
 	key     ssh.Signer              // nil: unsigned
 	spoil   func(raw []byte) []byte // after signing
-	tips    func() (first, last *tip)
 }
 
 func newLedger(tb testing.TB) *ledger {
 	tb.Helper()
 	dir := tb.TempDir()
-	l := &ledger{tb: tb, dir: dir, storage: filesystem.NewStorage(osfs.New(dir), cache.NewObjectLRUDefault()),
+	l := &ledger{tb: tb, dir: dir, storage: filesystem.NewStorage(osfs.New(dir), cache.NewObjectLRUDefault()), objects: memory.NewStorage(),
 		blobs: map[string]plumbing.Hash{}, main: &tip{tree: &folder{}}, ids: map[string]string{},
 		edits: map[string]func(*draft){}, says: map[string]func([]incident.Event) []any{}}
 	if err := l.storage.Init(); err != nil {
@@ -210,12 +213,34 @@ func (l *ledger) merge(name string) {
 		message: "Incident " + string(l.inc.id) + ": resolved\n", author: "Hub <hub@acme.test>"})
 }
 
-// publish sets the refs: the default branch, and the branch at hand if it is to stay.
+// publish stores the objects and sets the refs: the default branch, and the branch at hand if it is to stay.
 func (l *ledger) publish(branch string) {
+	l.store()
 	l.must(l.storage.SetReference(plumbing.NewHashReference("refs/heads/main", l.main.hash)))
 	if branch != "" {
 		l.must(l.storage.SetReference(plumbing.NewHashReference(plumbing.ReferenceName(branch), l.branch.hash)))
 	}
+}
+
+// store writes what was made so far to the disk.
+func (l *ledger) store() {
+	l.tb.Helper()
+	var ids []plumbing.Hash
+	for id, o := range l.objects.Objects {
+		ids = append(ids, id)
+		if l.loose {
+			_, err := l.storage.SetEncodedObject(o)
+			l.must(err)
+		}
+	}
+	if l.loose {
+		return
+	}
+	w, err := l.storage.PackfileWriter()
+	l.must(err)
+	_, err = packfile.NewEncoder(w, l.objects, false).Encode(ids, 0)
+	l.must(err)
+	l.must(w.Close())
 }
 
 func (l *ledger) open() *gitstore.Clone {
@@ -237,7 +262,7 @@ func (l *ledger) blob(data []byte) plumbing.Hash {
 
 func (l *ledger) object(kind plumbing.ObjectType, data []byte) plumbing.Hash {
 	l.tb.Helper()
-	o := l.storage.NewEncodedObject()
+	o := l.objects.NewEncodedObject()
 	o.SetType(kind)
 	o.SetSize(int64(len(data)))
 	w, err := o.Writer()
@@ -245,7 +270,7 @@ func (l *ledger) object(kind plumbing.ObjectType, data []byte) plumbing.Hash {
 	_, err = w.Write(data)
 	l.must(err)
 	l.must(w.Close())
-	id, err := l.storage.SetEncodedObject(o)
+	id, err := l.objects.SetEncodedObject(o)
 	l.must(err)
 	return id
 }

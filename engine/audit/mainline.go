@@ -92,17 +92,16 @@ func DefaultBranch(clone *gitstore.Clone) (branch string, tip gitstore.Hash, err
 
 // readLine reads the main line.
 func (a *auditor) readLine(tip gitstore.Hash) *Finding {
-	child := tip
 	for id := tip; ; {
 		c, err := a.clone.Commit(id)
 		if err != nil {
-			return unreadable(child, err)
+			return unreadable(id, err)
 		}
 		a.line = append(a.line, c)
 		if len(c.Parents) == 0 {
 			break
 		}
-		child, id = id, c.Parents[0]
+		id = c.Parents[0]
 	}
 	slices.Reverse(a.line)
 	a.place = make(map[gitstore.Hash]int, len(a.line))

@@ -63,9 +63,7 @@ func (l *ledger) incident(name, group string) {
 
 func (l *ledger) opened(name, group string) {
 	dir := l.inc.id.Dir()
-	skeleton, err := json.MarshalIndent(l.inc.plan, "", "  ")
-	l.must(err)
-	frozen := map[string][]byte{"plan.json": skeleton, runbookPath: []byte(runbookText), policyPath: []byte(policyText)}
+	frozen := map[string][]byte{"plan.json": l.skeleton(), runbookPath: []byte(runbookText), policyPath: []byte(policyText)}
 	alert := incident.Alert{Name: "HighErrorRate", Source: "alertmanager", Status: incident.Firing, Group: group,
 		Labels: map[string]string{"service": "checkout"}, Annotations: map[string]string{}, StartsAt: at(1)}
 	opened := incident.Opened{ID: l.inc.id, Group: group, Alert: alert, Runbook: runbookPath, Why: "it answers service=checkout",
@@ -75,6 +73,12 @@ func (l *ledger) opened(name, group string) {
 		files[journal.PlanDir(dir)+path] = data
 	}
 	l.record(name+"open", files, opened)
+}
+
+func (l *ledger) skeleton() []byte {
+	b, err := json.MarshalIndent(l.inc.plan, "", "  ")
+	l.must(err)
+	return b
 }
 
 func (l *ledger) gate(name string) {

@@ -42,20 +42,20 @@ type batch struct {
 
 // back follows first parents from the tip of a branch to the main line before place. The commits come oldest first.
 func (a *auditor) back(tip gitstore.Hash, before int) (commits []gitstore.Commit, f *Finding) {
-	for id, child := tip, tip; ; {
+	for id := tip; ; {
 		if at, ok := a.place[id]; ok && at < before {
 			slices.Reverse(commits)
 			return commits, nil
 		}
 		c, err := a.clone.Commit(id)
 		if err != nil {
-			return commits, unreadable(child, err)
+			return commits, unreadable(id, err)
 		}
 		commits = append(commits, c)
 		if len(c.Parents) != 1 {
 			return commits, wrong(id, "", "an incident's branch is linear and starts at a commit of the default branch; this commit has %d parents", len(c.Parents))
 		}
-		child, id = id, c.Parents[0]
+		id = c.Parents[0]
 	}
 }
 
@@ -138,7 +138,7 @@ func keysOf(files map[string][]byte) []string { return slices.Collect(maps.Keys(
 // firstDifference names the first line of the trailers that should be there and is not.
 func firstDifference(got, want string) string {
 	have := strings.Split(got, "\n")
-	for i, line := range strings.Split(want, "\n") {
+	for i, line := range strings.Split(strings.TrimSuffix(want, "\n"), "\n") {
 		if i >= len(have) || have[i] != line {
 			return "line " + line + " is due"
 		}
@@ -220,7 +220,26 @@ func (t *trail) open(b *batch) *Finding {
 	if f := t.sources(b, opened, plan); f != nil {
 		return f
 	}
-	return t.readPlan(b, plan[strings.TrimPrefix(journal.PlanPath(t.dir), journal.PlanDir(t.dir))])
+	if f := t.readPlan(b, plan[strings.TrimPrefix(journal.PlanPath(t.dir), journal.PlanDir(t.dir))]); f != nil {
+		return f
+	}
+	return t.pins(b)
+}
+
+// pins checks that the files that steps use are pinned to what the default branch held at the commit that was frozen.
+func (t *trail) pins(b *batch) *Finding {
+	for _, step := range t.plan.Steps {
+		for _, file := range step.Files {
+			entries, err := t.a.clone.Entries(t.base.Tree, file.Path)
+			if err != nil && !errors.Is(err, gitstore.ErrNotFound) {
+				return unreadable(b.commit.Hash, err)
+			}
+			if entries[file.Path].Blob.String() != file.Blob {
+				return wrong(b.commit.Hash, journal.PlanPath(t.dir), "step %s uses %q in a version that is not the file that the default branch held", step.Name, file.Path)
+			}
+		}
+	}
+	return nil
 }
 
 // claim takes a file out of the batch: the journal speaks of it. Nil when the commit did not write it.
