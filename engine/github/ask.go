@@ -55,6 +55,10 @@ func pages[T any](c *Client, op string, page func(gh.ListOptions) ([]T, *gh.Resp
 				return err
 			}
 			all, next = append(all, some...), resp.NextPage
+			if next == 0 && len(some) >= opts.PerPage {
+				// A full page that was the last one keeps its ETag when another follows, and with it the old Link.
+				next = opts.Page + 1
+			}
 			return nil
 		})
 		if err != nil {

@@ -177,6 +177,9 @@ func TestAWriteIsNotRedirectedAReadIs(t *testing.T) {
 	if _, err := c.Look(context.Background(), incident.HubQuery{Pull: 7}); err == nil {
 		t.Error("a redirect in a circle ended well")
 	}
+	if n := s.count("GET " + repo + "/pulls/7"); n != 6 { // the two reads before, and four in the circle
+		t.Errorf("asked %d times", n)
+	}
 }
 
 // breaks fails every request, in the way that a proxy library might: with the request in its words.

@@ -35,6 +35,7 @@ func TestLimitsOfTheHubAreObeyed(t *testing.T) {
 		{"secondary, no header", 403, nil, secondaryBody, time.Minute, time.Minute, ""},
 		{"secondary and Retry-After", 403, map[string]string{"Retry-After": "30"}, secondaryBody, 30 * time.Second, 31 * time.Second, ""},
 		{"primary", 403, map[string]string{"X-RateLimit-Reset": strconv.FormatInt(time.Now().Add(10*time.Minute).Unix(), 10)}, `{}`, 9 * time.Minute, 10 * time.Minute, "0"},
+		{"primary without end", 403, map[string]string{"X-RateLimit-Reset": strconv.FormatInt(time.Now().Add(100*time.Hour).Unix(), 10)}, `{}`, time.Hour, time.Hour, "0"},
 		{"no permission", 403, nil, `{"message": "Resource not accessible by integration"}`, 0, 0, "17"},
 	} {
 		s := newStage(t)
@@ -69,8 +70,11 @@ func TestLimitsOfTheHubAreObeyed(t *testing.T) {
 			t.Errorf("%s: to be asked again in %s", test.name, wait)
 		}
 		_, again := c.OpenPull(context.Background(), incident.NewPull{Branch: "incident/a"})
-		if _, ok := errors.AsType[*LimitedError](again); !ok || len(s.asked) != 1 {
-			t.Errorf("%s: the hub was asked again at once: %v", test.name, again)
+		_, alsoRead := c.Look(context.Background(), incident.HubQuery{Pull: 7})
+		for _, err := range []error{again, alsoRead} {
+			if _, ok := errors.AsType[*LimitedError](err); !ok || len(s.asked) != 1 {
+				t.Errorf("%s: the hub was asked again at once: %v", test.name, err)
+			}
 		}
 		now = limited.Until
 		s.people()

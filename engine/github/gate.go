@@ -114,14 +114,15 @@ func (g *gate) admit() {
 		return
 	}
 	now := g.now()
+	at := [...]time.Time{urgent: g.earliest(urgent, now), ordinary: g.earliest(ordinary, now), cosmetic: g.earliest(cosmetic, now)}
 	first, soonest := -1, time.Time{}
 	for i, t := range g.waiting {
-		at := g.earliest(t.urgency, now)
-		if !at.After(now) && (first < 0 || t.urgency < g.waiting[first].urgency) {
+		due := at[t.urgency]
+		if !due.After(now) && (first < 0 || t.urgency < g.waiting[first].urgency) {
 			first = i
 		}
-		if soonest.IsZero() || at.Before(soonest) {
-			soonest = at
+		if soonest.IsZero() || due.Before(soonest) {
+			soonest = due
 		}
 	}
 	if first < 0 {
@@ -131,7 +132,9 @@ func (g *gate) admit() {
 	t := g.waiting[first]
 	g.waiting = slices.Delete(g.waiting, first, first+1)
 	g.busy = true
-	g.sent = append(g.sent, now)
+	if g.limits.WritesPerMinute > 0 || g.limits.WritesPerHour > 0 {
+		g.sent = append(g.sent, now)
+	}
 	close(t.turn)
 }
 

@@ -156,6 +156,36 @@ func TestLookReadsEveryPageAndNoMoreThanItsBound(t *testing.T) {
 	}
 }
 
+func TestAPageThatFollowsAFullOneIsSeen(t *testing.T) {
+	s := newStage(t)
+	s.say("GET "+repo+"/pulls/7", 200, pullJSON(""))
+	s.say("GET "+repo+"/issues/7/comments", 200, `[]`)
+	s.say("GET "+repo+"/collaborators/alice/permission", 200, `{"permission": "write", "user": `+user(10, "alice")+`}`)
+	review := func(state string) string {
+		return `{"id": 1, "user": ` + user(10, "alice") + `, "state": "` + state + `"}`
+	}
+	second := `[]`
+	s.on("GET "+repo+"/pulls/7/reviews", func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Query().Get("page") == "2":
+			fmt.Fprint(w, second)
+		case r.Header.Get("If-None-Match") != "":
+			w.WriteHeader(http.StatusNotModified) // as GitHub does, although there is a next page now
+		default:
+			w.Header().Set("ETag", `"full"`)
+			fmt.Fprint(w, "["+strings.Repeat(review("APPROVED")+",", 99)+review("APPROVED")+"]")
+		}
+	})
+	c := s.client()
+	for _, want := range []int{100, 101} {
+		view, err := c.Look(context.Background(), incident.HubQuery{Pull: 7})
+		if err != nil || len(view.Reviews) != want {
+			t.Errorf("got %d reviews, want %d: %v", len(view.Reviews), want, err)
+		}
+		second = "[" + review("CHANGES_REQUESTED") + "]"
+	}
+}
+
 func TestLookKnowsItsOwnCheckRuns(t *testing.T) {
 	s := newStage(t)
 	s.say("GET "+repo+"/pulls", 200, `[]`)

@@ -165,14 +165,17 @@ func (c *Client) check(ctx context.Context, r incident.CheckRun) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
-	u := ordinary
-	if r.Conclusion == "action_required" {
-		u = urgent
-	}
-	return c.write(ctx, u, op, func() error {
+	return c.write(ctx, checkUrgency(r), op, func() error {
 		_, _, err := c.hub.Checks.CreateCheckRun(ctx, c.owner, c.repo, opts)
 		return err
 	})
+}
+
+func checkUrgency(r incident.CheckRun) urgency {
+	if r.Conclusion == "action_required" {
+		return urgent
+	}
+	return ordinary
 }
 
 // checkOptions are in the form and the bounds of "Create a check run" in GitHub's description of its REST API. Waiting,

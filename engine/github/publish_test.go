@@ -147,6 +147,14 @@ func TestCheckRunsOutsideTheHubsWordsAreNotSent(t *testing.T) {
 	}
 }
 
+func TestACheckRunThatAsksPeopleGoesFirst(t *testing.T) {
+	for conclusion, want := range map[string]urgency{"action_required": urgent, "success": ordinary, "": ordinary} {
+		if got := checkUrgency(incident.CheckRun{Conclusion: conclusion}); got != want {
+			t.Errorf("%q: got %d", conclusion, got)
+		}
+	}
+}
+
 func TestMerge(t *testing.T) {
 	const put = "PUT " + repo + "/pulls/7/merge"
 	for _, test := range []struct {
