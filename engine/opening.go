@@ -35,6 +35,9 @@ func (e *Engine) arrive(ctx context.Context, a Arrival) error {
 		if place.open != nil {
 			return e.update(ctx, place.open, a.Alert)
 		}
+		if a.Alert.Status == incident.ResolvedNow && place.mitigated != nil {
+			return e.update(ctx, place.mitigated, a.Alert)
+		}
 		if a.Alert.Status == incident.ResolvedNow {
 			e.Log.Info("alert needs nothing", "group", a.Alert.Group, "why", "it is resolved and no incident is open for it")
 			return nil
@@ -50,10 +53,11 @@ func (e *Engine) arrive(ctx context.Context, a Arrival) error {
 
 // place is where an alert group stands in the ledger.
 type place struct {
-	open     *worker     // the group's open incident
-	slot     string      // for a new one
-	previous incident.ID // the group's latest incident, empty for the first
-	tip      string      // of the default branch
+	open      *worker     // the group's open incident
+	mitigated *worker     // its latest incident, if the problem is over and the incident has not ended: it hears of the resolution
+	slot      string      // for a new one
+	previous  incident.ID // the group's latest incident, empty for the first
+	tip       string      // of the default branch
 }
 
 // locate follows the group's chain of incidents: each slot is derived from the one before, so names alone tell which
@@ -75,7 +79,7 @@ func (e *Engine) locate(ctx context.Context, group string) (place, error) {
 	for {
 		p.slot = incident.Slot(group, p.previous)
 		if id, ok := bySlot[p.slot]; ok {
-			p.previous = id
+			p.previous, p.mitigated = id, nil
 			continue
 		}
 		branch := incident.BranchPrefix + p.slot
@@ -83,27 +87,30 @@ func (e *Engine) locate(ctx context.Context, group string) (place, error) {
 			return p, nil
 		}
 		w := e.worker(branch)
-		id, over, err := e.standing(ctx, w)
+		s, err := e.standing(ctx, w)
 		if err != nil {
 			return place{}, err
 		}
-		if !over {
+		p.previous, p.mitigated = s.Opened.ID, nil
+		switch {
+		case s.End != "":
+		case s.MitigatedAt.IsZero():
 			p.open = w
 			return p, nil
+		default:
+			p.mitigated = w // its problem is over, so the group's next alert is a new incident
 		}
-		p.previous = id
 	}
 }
 
-// standing reads whose branch it is and whether its problem is over: then the group's next alert is a new incident.
-func (e *Engine) standing(ctx context.Context, w *worker) (id incident.ID, over bool, err error) {
+// standing reads what the journal on a branch says.
+func (e *Engine) standing(ctx context.Context, w *worker) (incident.State, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := e.read(ctx, w); err != nil {
-		return "", false, err
+		return incident.State{}, err
 	}
-	s := w.ledger.state
-	return s.Opened.ID, !s.MitigatedAt.IsZero() || s.End != "", nil
+	return w.ledger.state, nil
 }
 
 // update records an alert in the open incident of its group.
