@@ -117,7 +117,7 @@ func (d *show) start(ctx context.Context) (stopped chan struct{}, err error) {
 	if d.toy, err = startToy(ctx); err != nil {
 		return nil, err
 	}
-	if d.world, err = newWorld(ctx, d.flags.dir, d.flags.listen); err != nil {
+	if d.world, err = newWorld(ctx, stage{dir: d.flags.dir, listen: d.flags.listen}); err != nil {
 		return nil, err
 	}
 	level := slog.LevelError

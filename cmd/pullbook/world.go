@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -45,9 +46,17 @@ type world struct {
 	count       tally
 }
 
+// stage is what a world is set up with.
+type stage struct {
+	dir    string            // keeps everything
+	listen string            // address of the hub
+	files  map[string]string // of the ledger, beside or in place of the sample's
+	open   bool              // whoever may write may also push to incidents' branches
+}
+
 // newWorld makes the keys, the sample ledger and the hub.
-func newWorld(ctx context.Context, dir, listen string) (_ *world, err error) {
-	w := &world{dir: dir, tokens: map[string]string{}, count: newTally()}
+func newWorld(ctx context.Context, st stage) (_ *world, err error) {
+	w := &world{dir: st.dir, tokens: map[string]string{}, count: newTally()}
 	defer func() {
 		if err != nil {
 			w.close()
@@ -56,16 +65,16 @@ func newWorld(ctx context.Context, dir, listen string) (_ *world, err error) {
 	if w.hooks, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		return nil, fmt.Errorf("listen for webhooks: %w", err)
 	}
-	listener, err := net.Listen("tcp", listen)
+	listener, err := net.Listen("tcp", st.listen)
 	if err != nil {
 		return nil, withHint(fmt.Errorf("start the local hub: %w", err), "--listen takes another address")
 	}
 	w.url = "http://" + listener.Addr().String()
-	seed, err := w.seed()
+	seed, err := w.seed(st)
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	w.hub, err = localhub.Open(localhub.Config{Dir: filepath.Join(dir, "hub"), Seed: seed, Logger: slog.New(slog.DiscardHandler), OnRequest: w.count.add})
+	w.hub, err = localhub.Open(localhub.Config{Dir: filepath.Join(st.dir, "hub"), Seed: seed, Logger: slog.New(slog.DiscardHandler), OnRequest: w.count.add})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the local hub: %w", err), listener.Close())
 	}
@@ -87,7 +96,7 @@ func (w *world) close() {
 }
 
 // seed is the sample: an organisation, three people, one App, one ledger.
-func (w *world) seed() (localhub.Seed, error) {
+func (w *world) seed(st stage) (localhub.Seed, error) {
 	key, err := w.appKey()
 	if err != nil {
 		return localhub.Seed{}, err
@@ -101,6 +110,12 @@ func (w *world) seed() (localhub.Seed, error) {
 	if err := os.WriteFile(filepath.Join(w.dir, "webhook.secret"), []byte(secret), 0o600); err != nil {
 		return localhub.Seed{}, err
 	}
+	files := sampleLedger(signer)
+	maps.Copy(files, st.files)
+	restrict := "pullbook"
+	if st.open {
+		restrict = ""
+	}
 	seed := localhub.Seed{
 		Organizations: []localhub.SeedOrganization{{Login: demoOwner, Name: "Acme", Owners: []string{"carol"}}},
 		Teams:         []localhub.SeedTeam{{Org: demoOwner, Slug: "sre", Name: "SRE", Members: []string{"alice", "bob"}}},
@@ -112,8 +127,8 @@ func (w *world) seed() (localhub.Seed, error) {
 		Installations: []localhub.SeedInstallation{{App: "pullbook", Account: demoOwner}},
 		Repositories: []localhub.SeedRepository{{Name: demoOwner + "/" + demoName, Description: "Runbooks and incidents of Acme",
 			Collaborators: map[string]string{"alice": "write", "bob": "write", "carol": "admin"}, Teams: map[string]string{"sre": "write"},
-			RequiredChecks: []string{incident.RollupName}, RestrictIncidentBranches: "pullbook",
-			Files: sampleLedger(signer), Author: localhub.SeedAuthor{Name: "Carol", Email: "carol@acme.test"}}},
+			RequiredChecks: []string{incident.RollupName}, RestrictIncidentBranches: restrict,
+			Files: files, Author: localhub.SeedAuthor{Name: "Carol", Email: "carol@acme.test"}}},
 	}
 	for i, login := range []string{"alice", "bob", "carol"} {
 		w.tokens[login] = "demo_" + rand.Text()

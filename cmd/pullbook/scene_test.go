@@ -1,0 +1,286 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/pullbook/pullbook/engine/audit"
+	"github.com/pullbook/pullbook/engine/gitstore"
+)
+
+// scene is a hub and a service in this process, and an engine in another that can be killed.
+type scene struct {
+	world  *world
+	toy    *toy
+	token  string // of alert sources; empty: loopback may send without
+	hooks  hooks
+	log    bytes.Buffer // of the engine; read only when it has exited
+	effect atomic.Int32 // rollbacks of the service
+
+	mu     sync.Mutex
+	engine *exec.Cmd
+	exited chan struct{}
+}
+
+// hooks see what happens around the engine. Each may be nil. They are set before the engine starts.
+type hooks struct {
+	before func(*http.Request) bool // a request to the hub; true cuts it off: the hub never sees it
+	after  func(*http.Request)      // the hub has done it, and has not told yet that it is done
+	rolled func()                   // the service has rolled back
+}
+
+// newScene sets up a hub and a service; serve starts the engine. The directory of the stage is the test's.
+func newScene(t *testing.T, st stage) *scene {
+	t.Helper()
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("git is not installed")
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(cancel)
+	s := &scene{}
+	var err error
+	if s.toy, err = startToy(ctx); err != nil {
+		t.Fatal(err)
+	}
+	s.watchToy()
+	st.dir, st.listen = t.TempDir(), "127.0.0.1:0"
+	if s.world, err = newWorld(ctx, st); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.world.close)
+	s.world.server.Handler = s.watch(s.world.server.Handler)
+	return s
+}
+
+func (s *scene) watchToy() {
+	inner := s.toy.server.Handler
+	s.toy.server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		inner.ServeHTTP(w, r)
+		if r.URL.Path != "/rollback" {
+			return
+		}
+		s.effect.Add(1)
+		if s.hooks.rolled != nil {
+			s.hooks.rolled()
+		}
+	})
+}
+
+func (s *scene) watch(inner http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.hooks.before != nil && s.hooks.before(r) {
+			panic(http.ErrAbortHandler)
+		}
+		inner.ServeHTTP(w, r)
+		if s.hooks.after != nil {
+			s.hooks.after(r)
+		}
+	})
+}
+
+// fromEngine tells the engine's requests to the hub from those of people.
+func (s *scene) fromEngine(r *http.Request) bool {
+	for _, token := range s.world.tokens {
+		if strings.HasSuffix(r.Header.Get("Authorization"), token) {
+			return false
+		}
+		if _, password, ok := r.BasicAuth(); ok && password == token {
+			return false
+		}
+	}
+	return true
+}
+
+func isPush(r *http.Request) bool {
+	return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/git-receive-pack")
+}
+
+// address is where the engine listens.
+func (s *scene) address() string { return "http://" + s.world.hooks.Addr().String() }
+
+// serve starts the engine and waits until it answers.
+func (s *scene) serve(t *testing.T) {
+	t.Helper()
+	s.world.hooks.Close() // the address is the engine's from here on
+	s.mu.Lock()
+	s.start()
+	s.mu.Unlock()
+	t.Cleanup(func() {
+		s.end(syscall.SIGKILL)
+		if t.Failed() {
+			t.Logf("the engine's log:\n%s", s.log.String())
+		}
+	})
+	s.awaitHealth(t)
+}
+
+func (s *scene) awaitHealth(t *testing.T) {
+	t.Helper()
+	waitFor(t, "the engine answers", func() bool {
+		resp, err := http.Get(s.address() + "/healthz")
+		if err != nil {
+			return false
+		}
+		defer resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
+}
+
+// start runs this test binary as pullbook serve. The caller holds the lock.
+func (s *scene) start() {
+	dir := s.world.dir
+	cmd := exec.Command(os.Args[0], "serve", "--hub", s.world.url+"/api/v3", "--repo", demoOwner+"/"+demoName, "--app-id", fmt.Sprint(demoAppID),
+		"--app-key", filepath.Join(dir, "app.pem"), "--data", filepath.Join(dir, "engine"), "--listen", s.world.hooks.Addr().String(),
+		"--webhook-secret-file", filepath.Join(dir, "webhook.secret"), "--signing-key", filepath.Join(dir, "signing_key"),
+		"--private-networks", "--limits", "off", "--sweep", "1s")
+	if s.token != "" {
+		cmd.Args = append(cmd.Args, "--alert-token-file", filepath.Join(dir, "alert.token"))
+	}
+	cmd.Args[0] = "pullbook"
+	cmd.Stdout, cmd.Stderr = &s.log, &s.log
+	s.engine, s.exited = cmd, make(chan struct{})
+	if err := cmd.Start(); err != nil {
+		panic(err) // unreachable: the binary is this one
+	}
+	exited := s.exited
+	go func() { _ = cmd.Wait(); close(exited) }()
+}
+
+// end signals the engine and waits until it is gone. It returns the exit status, -1 if a signal ended it.
+func (s *scene) end(sig os.Signal) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.signal(sig)
+}
+
+func (s *scene) signal(sig os.Signal) int {
+	_ = s.engine.Process.Signal(sig) // it may be gone already
+	<-s.exited
+	return s.engine.ProcessState.ExitCode()
+}
+
+// restart kills the engine with SIGKILL and starts it again.
+func (s *scene) restart() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.signal(syscall.SIGKILL)
+	s.start()
+}
+
+// setToken makes alert sources show a token. It is called before serve.
+func (s *scene) setToken(t *testing.T, token string) {
+	t.Helper()
+	s.token = token
+	if err := os.WriteFile(filepath.Join(s.world.dir, "alert.token"), []byte(token+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func waitFor(t *testing.T, what string, good func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(90 * time.Second)
+	for !good() {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited too long until %s", what)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// parcel is one POST to the engine.
+type parcel struct {
+	path   string
+	body   []byte
+	header map[string]string // "" as a value takes the header away
+}
+
+// post sends a parcel, with the alert token unless the parcel says otherwise.
+func (s *scene) post(t *testing.T, p parcel) (status int, answer string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.address()+p.path, bytes.NewReader(p.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.token != "" {
+		req.Header.Set("Authorization", "Bearer "+s.token)
+	}
+	for name, value := range p.header {
+		req.Header.Set(name, value)
+		if value == "" {
+			req.Header.Del(name)
+		}
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatalf("post to %s: %v", p.path, err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatalf("post to %s: read the answer: %v", p.path, err)
+	}
+	return resp.StatusCode, string(text)
+}
+
+// alarm is an alert in the generic format.
+type alarm struct {
+	Name        string            `json:"name"`
+	Group       string            `json:"group,omitempty"`
+	Status      string            `json:"status,omitempty"`
+	Labels      map[string]string `json:"labels"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+}
+
+// raise sends an alert, which the engine has to take, and returns its group.
+func (s *scene) raise(t *testing.T, a alarm) (group string) {
+	t.Helper()
+	body, err := json.Marshal(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, answer := s.post(t, parcel{path: "/alerts/generic", body: body})
+	var receipt struct{ Groups []string }
+	if err := json.Unmarshal([]byte(answer), &receipt); err != nil || status != http.StatusAccepted || len(receipt.Groups) != 1 {
+		t.Fatalf("the alert was answered %d: %s", status, answer)
+	}
+	return receipt.Groups[0]
+}
+
+// checkout is an alert that the demonstration's runbook answers.
+func (s *scene) checkout(name string) alarm {
+	return alarm{Name: name, Labels: map[string]string{"service": "checkout"}, Annotations: map[string]string{"base_url": s.toy.url}}
+}
+
+// verify demands that the ledger's history verifies with the engine's key.
+func (s *scene) verify(t *testing.T, incidents int) {
+	t.Helper()
+	clone, err := gitstore.OpenClone(s.world.bareRepo())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer clone.Close()
+	trust, err := audit.TrustKey(s.world.fingerprint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := audit.Verify(clone, audit.Options{Trust: trust})
+	if report.OK() && report.Verdict() == "verified" && len(report.Incidents) == incidents {
+		return
+	}
+	text, err := json.MarshalIndent(report, "", "  ")
+	t.Errorf("want %d verified incidents: %s", incidents, errors.Join(fmt.Errorf("%s", text), err))
+}
