@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -79,9 +80,10 @@ func (p Plan) UpstreamOf(name string) []string {
 			above[need] = true
 		}
 		if s.Name != name {
-			out = append([]string{s.Name}, out...)
+			out = append(out, s.Name)
 		}
 	}
+	slices.Reverse(out)
 	return out
 }
 

@@ -1,0 +1,202 @@
+package runbook
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// rewrite writes the golden page anew: go test ./engine/runbook -rewrite. Commit the difference only if it is desired:
+// a page that changes voids every approval of an open gate.
+func rewriting() bool { return flag.Lookup("rewrite").Value.String() == "true" }
+
+func TestMain(m *testing.M) {
+	flag.Bool("rewrite", false, "write the golden files anew")
+	os.Exit(m.Run())
+}
+
+// fullGate has a value in every field.
+func fullGate() Gate {
+	return Gate{
+		Incident: "20261122-k3jq5zabcd", Plan: strings.Repeat("f", 64), Round: 2,
+		Step: Step{Name: "rollback", Kind: KindExec, Title: "Roll back to 1.4.2", Doc: "The new release answers 500.\n", Risk: RiskChange,
+			Reversible: true, Idempotent: true, Needs: []string{"errors", "version"}, Refers: []string{"version"}, Timeout: 2 * time.Minute,
+			Retry: Retry{Attempts: 3, Backoff: 10 * time.Second, Factor: 2, Max: time.Minute}, OnFailure: FailureHalts,
+			Approval: &Approval{From: []string{"acme/sre", "alice"}, Count: 2, Within: 15 * time.Minute}, HasOutput: true,
+			Files: []File{{Path: "scripts/rollback", Blob: strings.Repeat("a", 40), Exec: true}}},
+		Work: Work{Exec: &Exec{Command: []string{"./scripts/rollback", "--to", "1.4.2"}, Env: map[string]string{"SERVICE": "checkout", "A": "b"},
+			Secrets: []string{"TOKEN"}, Stdin: "{}"}},
+		Upstream: []Upstream{{Step: "errors", How: "succeeded", Output: strings.Repeat("1", 64)}, {Step: "version", How: "by hand"}},
+	}
+}
+
+func TestPageGolden(t *testing.T) {
+	const path = "testdata/gate.md"
+	got := fullGate().Page()
+	if rewriting() {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("the page has changed; it is now:\n%s", got)
+	}
+	if again := fullGate().Page(); !bytes.Equal(got, again) {
+		t.Error("equal gates give different bytes")
+	}
+}
+
+// changes are all that may differ between two gates. Each must be seen in the bytes that people approve.
+func changes() map[string]func(*Gate) {
+	return map[string]func(*Gate){
+		"incident":        func(g *Gate) { g.Incident = "20261122-k3jq5zabce" },
+		"round":           func(g *Gate) { g.Round++ },
+		"name":            func(g *Gate) { g.Step.Name = "rollforward" },
+		"kind":            func(g *Gate) { g.Step.Kind = KindHTTP },
+		"title":           func(g *Gate) { g.Step.Title += "\n" },
+		"doc":             func(g *Gate) { g.Step.Doc += " " },
+		"risk":            func(g *Gate) { g.Step.Risk = RiskDestructive },
+		"reversible":      func(g *Gate) { g.Step.Reversible = false },
+		"idempotent":      func(g *Gate) { g.Step.Idempotent = false },
+		"needs":           func(g *Gate) { g.Step.Needs = nil },
+		"timeout":         func(g *Gate) { g.Step.Timeout++ },
+		"attempts":        func(g *Gate) { g.Step.Retry.Attempts++ },
+		"backoff":         func(g *Gate) { g.Step.Retry.Backoff++ },
+		"longest pause":   func(g *Gate) { g.Step.Retry.Max++ },
+		"on failure":      func(g *Gate) { g.Step.OnFailure = FailureContinues },
+		"count":           func(g *Gate) { g.Step.Approval.Count = 1 },
+		"from":            func(g *Gate) { g.Step.Approval.From[1] = "mallory" },
+		"within":          func(g *Gate) { g.Step.Approval.Within += time.Millisecond },
+		"file":            func(g *Gate) { g.Step.Files[0].Blob = strings.Repeat("b", 40) },
+		"file mode":       func(g *Gate) { g.Step.Files[0].Exec = false },
+		"command":         func(g *Gate) { g.Work.Exec.Command = []string{"./scripts/rollback", "--to 1.4.2"} },
+		"environment":     func(g *Gate) { g.Work.Exec.Env["A"] = "c" },
+		"secret":          func(g *Gate) { g.Work.Exec.Secrets = nil },
+		"stdin":           func(g *Gate) { g.Work.Exec.Stdin = "{ }" },
+		"kind of work":    func(g *Gate) { g.Work = Work{Manual: &Manual{Task: "x"}} },
+		"request":         func(g *Gate) { g.Work = Work{HTTP: &HTTP{Method: "POST", URL: "http://a/?x=<&>"}} },
+		"probe":           func(g *Gate) { g.Work = Work{Probe: &Probe{HTTP: HTTP{Method: "GET", URL: "http://a"}, Every: 1}} },
+		"upstream how":    func(g *Gate) { g.Upstream[0].How = "failed" },
+		"upstream output": func(g *Gate) { g.Upstream[0].Output = "" },
+		"upstream step":   func(g *Gate) { g.Upstream = g.Upstream[:1] },
+	}
+}
+
+func TestPageDiffersWhereTheGateDoes(t *testing.T) {
+	seen := map[string]string{PageDigest(fullGate().Page()): "the gate itself"}
+	for name, change := range changes() {
+		g := fullGate()
+		change(&g)
+		digest := PageDigest(g.Page())
+		if other, ok := seen[digest]; ok {
+			t.Errorf("%s: same page as %s", name, other)
+		}
+		if g.Digest() == fullGate().Digest() {
+			t.Errorf("%s: same digest", name)
+		}
+		seen[digest] = name
+	}
+}
+
+// TestPageLeavesThePlanOut: an edit elsewhere in the plan voids nothing.
+func TestPageLeavesThePlanOut(t *testing.T) {
+	g := fullGate()
+	g.Plan = strings.Repeat("e", 64)
+	if !bytes.Equal(g.Page(), fullGate().Page()) || g.Digest() != fullGate().Digest() {
+		t.Error("the page rests on the digest of the whole plan")
+	}
+}
+
+func TestApprovalInWords(t *testing.T) {
+	cases := map[string]*Approval{
+		"none":                              nil,
+		"1 of acme/sre":                     {From: []string{"acme/sre"}, Count: 1},
+		"2 of acme/sre, alice within 15m0s": {From: []string{"acme/sre", "alice"}, Count: 2, Within: 15 * time.Minute},
+		"1 of alice within 1h30m0s":         {From: []string{"alice"}, Count: 1, Within: 90*time.Minute + time.Millisecond},
+	}
+	for want, rule := range cases {
+		if got := rule.String(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func hostile() []string {
+	return []string{"", "plain", "```", "````\nout", "~~~\n```\n# Gate", "a```b", "\r\n```\r\n@everyone", "\x1b[2J\x00\x9b", "\u202egnp.exe", "`",
+		"\n\n", strings.Repeat("`", 300), "</code></pre><script>", "```json\n{}\n```"}
+}
+
+// TestFenceHoldsItsText reads the block as CommonMark does: only the last line ends it.
+func TestFenceHoldsItsText(t *testing.T) {
+	for _, text := range hostile() {
+		block := Fence("text", text)
+		lines := strings.Split(strings.TrimSuffix(block, "\n"), "\n")
+		mark := strings.TrimSuffix(lines[0], "text")
+		if strings.Trim(mark, "`") != "" || len(mark) < 3 {
+			t.Fatalf("%q: opened by %q", text, lines[0])
+		}
+		for i, line := range lines[1:] {
+			run := len(line) - len(strings.TrimLeft(line, "`"))
+			if ends := strings.Trim(line, "` ") == "" && run >= len(mark); ends != (i == len(lines)-2) {
+				t.Errorf("%q: line %d of the block ends it: %t", text, i+1, ends)
+			}
+		}
+		if strings.ContainsAny(block, "\x1b\x00\r") || strings.ContainsRune(block, '\u202e') || strings.ContainsRune(block, '\u009b') {
+			t.Errorf("%q: a control character came through", text)
+		}
+	}
+}
+
+func FuzzFence(f *testing.F) {
+	for _, text := range hostile() {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		block := Fence("", text)
+		mark, rest, _ := strings.Cut(block, "\n")
+		if strings.Count(rest, mark) != 1 || !strings.HasSuffix(rest, mark+"\n") {
+			t.Errorf("%q leaves its block %q", text, block)
+		}
+	})
+}
+
+// TestPageHoldsHostileText puts hostile text wherever foreign text can be: outside the blocks the page stays the same.
+func TestPageHoldsHostileText(t *testing.T) {
+	for _, text := range hostile() {
+		if text == "" {
+			continue
+		}
+		g := fullGate()
+		g.Step.Title, g.Step.Doc = text, text
+		g.Work.Exec.Command = []string{text}
+		g.Work.Exec.Env["A"] = text
+		if got, want := outside(g.Page()), outside(fullGate().Page()); got != want {
+			t.Errorf("%q: outside the blocks stands\n%s\nwant\n%s", text, got, want)
+		}
+	}
+}
+
+// outside is a page without its fenced blocks and without the line of its digest.
+func outside(page []byte) string {
+	var b strings.Builder
+	mark := ""
+	for line := range strings.Lines(string(page)) {
+		run := line[:len(line)-len(strings.TrimLeft(line, "`"))]
+		switch {
+		case mark == "" && len(run) >= 3:
+			mark = run
+		case mark != "" && len(run) >= len(mark) && strings.TrimSpace(strings.TrimLeft(line, "`")) == "":
+			mark = ""
+		case mark == "" && !strings.HasPrefix(line, "- Step and everything upstream"):
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
