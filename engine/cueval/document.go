@@ -21,6 +21,9 @@ import (
 // megabytes of records.
 const maxValue = 256 << 10
 
+// maxAlert is the size of the largest alert, in bytes. Intake takes 1 MiB, which may grow a little as JSON of ours.
+const maxAlert = 4 << 20
+
 // document is one runbook in one fresh CUE context, evaluated without alert and outputs.
 type document struct {
 	ctx    *cue.Context
@@ -149,7 +152,7 @@ type fill map[string]json.RawMessage
 func (d *document) filled(v cue.Value, alert json.RawMessage, steps map[string]fill) (cue.Value, error) {
 	root := &ast.StructLit{}
 	if len(alert) > 0 && string(alert) != "null" {
-		x, err := extract("alert.json", alert)
+		x, err := extract("alert.json", alert, maxAlert)
 		if err != nil {
 			return cue.Value{}, err
 		}
@@ -159,7 +162,7 @@ func (d *document) filled(v cue.Value, alert json.RawMessage, steps map[string]f
 	for _, name := range slices.Sorted(maps.Keys(steps)) {
 		one := &ast.StructLit{}
 		for _, key := range slices.Sorted(maps.Keys(steps[name])) {
-			x, err := extract(name+"/"+key+".json", steps[name][key])
+			x, err := extract(name+"/"+key+".json", steps[name][key], maxValue)
 			if err != nil {
 				return cue.Value{}, err
 			}
@@ -176,9 +179,9 @@ func (d *document) filled(v cue.Value, alert json.RawMessage, steps map[string]f
 	return v.Unify(d.ctx.BuildExpr(root)), nil
 }
 
-func extract(name string, text []byte) (ast.Expr, error) {
-	if len(text) > maxValue {
-		return nil, fmt.Errorf("read %s: has %d bytes; at most %d are read", name, len(text), maxValue)
+func extract(name string, text []byte, most int) (ast.Expr, error) {
+	if len(text) > most {
+		return nil, fmt.Errorf("read %s: has %d bytes; at most %d are read", name, len(text), most)
 	}
 	x, err := cuejson.Extract(name, text)
 	if err != nil {

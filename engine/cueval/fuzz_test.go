@@ -104,3 +104,21 @@ func TestAlertStrict(t *testing.T) {
 		t.Errorf("without an alert the address is known: %+v", s.Now)
 	}
 }
+
+// TestLargeAlert resolves and routes with the largest alert that intake lets through.
+func TestLargeAlert(t *testing.T) {
+	member := fmt.Sprintf(`{"status": "firing", "fingerprint": "f", "labels": {"x": %q}, "annotations": {}}`, strings.Repeat("x", 4096))
+	members := strings.TrimSuffix(strings.Repeat(member+",", 250), ",")
+	q := checkoutQuery()
+	q.Alert = []byte(strings.TrimSuffix(checkoutAlert, "}") + `, "alerts": [` + members + `], "cut": 3}`)
+	plan, err := resolve(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, _ := plan.Step("errors"); s.Now.Status != runbook.StatusReady {
+		t.Errorf("%+v", s.Now)
+	}
+	if r, err := route(q.Source.Files, q.Alert); err != nil || r.Runbook != "runbooks/checkout.cue" {
+		t.Errorf("%+v, %v", r, err)
+	}
+}

@@ -46,7 +46,7 @@ func output(q runbook.Query, name string, text json.RawMessage) (json.RawMessage
 // project returns JSON without the fields that a type does not declare, so that they can be added to what a step puts
 // out without breaking the runbook. A type that ends in "..." keeps them.
 func (d *document) project(typ cue.Value, text json.RawMessage) (json.RawMessage, error) {
-	x, err := extract("json", text)
+	x, err := extract("json", text, maxValue)
 	if err != nil {
 		return nil, err
 	}

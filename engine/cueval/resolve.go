@@ -132,6 +132,11 @@ func (d *document) now(s runbook.Step, v cue.Value, ended map[string]runbook.End
 	if err != nil {
 		return broken(d.why(err, s.Name, string(s.Kind)))
 	}
+	if work.Exec != nil {
+		if p, ok := d.strange(s, work.Exec.Command); ok {
+			return broken(p)
+		}
+	}
 	return runbook.Resolution{Status: runbook.StatusReady, Work: work}
 }
 

@@ -28,7 +28,8 @@ type candidate struct {
 // route finds the runbook for an alert: the right one with the most constraints. The steps of a runbook are looked at
 // only if its match holds, so that the time grows with the number of runbooks and not with their size.
 func route(files map[string][]byte, alert json.RawMessage) (runbook.Route, error) {
-	if _, err := extract("alert.json", alert); err != nil {
+	alert, err := withoutMembers(alert)
+	if err != nil {
 		return runbook.Route{}, err
 	}
 	var r runbook.Route
@@ -65,6 +66,24 @@ func route(files map[string][]byte, alert json.RawMessage) (runbook.Route, error
 	}
 	r.Problems = tidy(r.Problems)
 	return r, nil
+}
+
+// withoutMembers checks that an alert is JSON, and leaves out the alerts of its group: no match can refer to them, and
+// they are most of a large alert, which is read once for each runbook.
+func withoutMembers(alert json.RawMessage) (json.RawMessage, error) {
+	if _, err := extract("alert.json", alert, maxAlert); err != nil {
+		return nil, err
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(alert, &fields); err != nil {
+		return nil, fmt.Errorf("read the alert: %w", err)
+	}
+	delete(fields, "alerts")
+	text, err := json.Marshal(fields)
+	if err != nil {
+		return nil, fmt.Errorf("write the alert: %w", err)
+	}
+	return text, nil
 }
 
 func why(c candidate, others []candidate) string {
@@ -122,7 +141,7 @@ func ask(name string, text []byte, alert json.RawMessage) (constraints int, hold
 	if f, _ := fieldOf(f, []string{"match"}); f == nil {
 		return 0, false, nil
 	}
-	given, err := extract("alert.json", alert)
+	given, err := extract("alert.json", alert, maxAlert)
 	if err != nil {
 		return 0, false, []runbook.Problem{{File: name, Text: err.Error()}}
 	}

@@ -234,19 +234,7 @@ func (s *skeleton) kind(v cue.Value) {
 }
 
 func (s *skeleton) exec(k cue.Value) {
-	it, err := field(k, "command").List()
-	if err != nil {
-		s.problem("must be a list whose length is known before anything runs", "", "exec", "command")
-		return
-	}
-	var command []string
-	for it.Next() {
-		word, err := it.Value().String()
-		if err != nil {
-			break
-		}
-		command = append(command, word)
-	}
+	command := s.doc.knownWords(s.step.Name)
 	if len(command) == 0 || command[0] == "" {
 		s.problem("the program must be known before anything runs", "only its arguments can depend on outputs and the alert",
 			"exec", "command")

@@ -1,0 +1,148 @@
+package cueval
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/literal"
+
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// strange reports a command whose program or options come from an output or the alert.
+func (d *document) strange(s runbook.Step, command []string) (runbook.Problem, bool) {
+	p := d.place("steps", s.Name, "exec", "command")
+	known := d.knownWords(s.Name)
+	if len(command) == 0 || len(known) == 0 || command[0] != known[0] {
+		p.Text = "the program is another one than was known before anything ran"
+		return p, true
+	}
+	if s.Risk == runbook.RiskRead && !d.org.mayRead(command) {
+		p.Text = fmt.Sprintf("%q is not among the commands that may say risk: \"read\"", command)
+		return p, true
+	}
+	option, found := d.foreignOption(s.Name, command)
+	p.Text = fmt.Sprintf("the argument %q would be an option, but comes from an output or the alert", option)
+	p.Hint = "put \"--\" before it, or write it behind a text such as \"--name=\""
+	return p, found
+}
+
+// foreignOption finds an argument that a program would take for an option although its author did not write it: an
+// alert whose label is --output=/etc/passwd must not choose what runs. An option is the author's if the command is known
+// without outputs and alert, or if the text of the runbook holds it, whole or as the beginning of an interpolation.
+// What comes after "--" is no option.
+func (d *document) foreignOption(step string, command []string) (string, bool) {
+	static := d.step(d.static, step).LookupPath(cue.ParsePath("exec.command"))
+	var written []string
+	if static.Decode(&written) == nil && slices.Equal(written, command) {
+		return "", false
+	}
+	var own *options
+	for _, argument := range command[1:] {
+		if argument == "--" {
+			return "", false
+		}
+		if !strings.HasPrefix(argument, "-") || argument == "-" {
+			continue
+		}
+		if own == nil {
+			own = optionsIn(d.file)
+		}
+		if !own.has(argument) {
+			return argument, true
+		}
+	}
+	return "", false
+}
+
+// options are the texts of a file that begin with a dash.
+type options struct {
+	whole  map[string]bool
+	starts []string // of interpolations
+}
+
+func (o *options) has(argument string) bool {
+	if o.whole[argument] {
+		return true
+	}
+	for _, s := range o.starts {
+		if strings.HasPrefix(argument, s) {
+			return true
+		}
+	}
+	return false
+}
+
+func optionsIn(f *ast.File) *options {
+	o := &options{whole: map[string]bool{}}
+	ast.Walk(f, func(n ast.Node) bool {
+		switch x := n.(type) {
+		case *ast.BasicLit:
+			if text, err := literal.Unquote(x.Value); err == nil && strings.HasPrefix(text, "-") {
+				o.whole[text] = true
+			}
+		case *ast.Interpolation:
+			if start := interpolationStart(x); strings.HasPrefix(start, "-") {
+				o.starts = append(o.starts, start)
+			}
+		}
+		return true
+	}, nil)
+	return o
+}
+
+// interpolationStart returns the written text before the first value of an interpolation.
+func interpolationStart(x *ast.Interpolation) string {
+	if len(x.Elts) == 0 {
+		return ""
+	}
+	first, ok := x.Elts[0].(*ast.BasicLit)
+	if !ok {
+		return ""
+	}
+	return strings.TrimSuffix(strings.TrimLeft(first.Value, "#\""), "\\(")
+}
+
+// knownWords returns the first words of a command, as far as they are known. A list whose length depends on an output or
+// the alert has no value yet; then they are read from the text.
+func (d *document) knownWords(step string) (words []string) {
+	path := []string{"steps", step, "exec", "command"}
+	var list *ast.ListLit
+	if f, depth := fieldOf(d.file, path); f != nil && depth == len(path) {
+		list, _ = f.Value.(*ast.ListLit)
+	}
+	if list != nil && len(list.Elts) > 0 {
+		if _, isFor := list.Elts[0].(*ast.Comprehension); isFor {
+			return nil // as long as it yields nothing the second word looks like the first
+		}
+	}
+	it, err := d.step(d.static, step).LookupPath(cue.ParsePath("exec.command")).List()
+	if err == nil {
+		for it.Next() {
+			word, err := it.Value().String()
+			if err != nil {
+				break
+			}
+			words = append(words, word)
+		}
+		return words
+	}
+	if list == nil {
+		return nil
+	}
+	for _, e := range list.Elts {
+		x, ok := e.(*ast.BasicLit)
+		if !ok {
+			break
+		}
+		word, err := literal.Unquote(x.Value)
+		if err != nil {
+			break
+		}
+		words = append(words, word)
+	}
+	return words
+}
