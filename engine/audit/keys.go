@@ -154,7 +154,8 @@ func (v version) signs(c gitstore.Commit) bool {
 }
 
 // signature checks that a key that was in force at some time between two places of the main line signed c. Keys change
-// while an incident is open, so a trail may hold commits of the old and of the new key.
+// while an incident is open, so a trail may hold commits of the old and of the new key: a key that was taken away still
+// counts for the incidents that began before.
 func (a *auditor) signature(c gitstore.Commit, from, to int) *Finding {
 	why := wrong(c.Hash, "", "it is signed, but %s named no key at that time", keysPath)
 	if len(c.Sig) == 0 {

@@ -176,6 +176,13 @@ func TestLedgerWithoutKeys(t *testing.T) {
 	}
 }
 
+func TestIncidentBeforeThereWereKeys(t *testing.T) {
+	l := newLedger(t)
+	l.edits["root"] = func(d *draft) { delete(d.files, keysPath) }
+	l.whole()
+	expect(t, l, verify(l, Options{}), "open", "named no key")
+}
+
 func TestReadTrust(t *testing.T) {
 	good := fingerprint(signerOf(1))
 	if _, err := TrustKey(good); err != nil {

@@ -129,27 +129,38 @@ func (a *auditor) commit(i int) *Finding {
 	inside := slices.IndexFunc(changes, func(f gitstore.FileChange) bool {
 		return f.Path == incidentsDir || strings.HasPrefix(f.Path, incidentsDir+"/")
 	})
-	end, isMerge := a.incidentEnd(c)
+	end, why := a.incidentEnd(i)
 	switch {
-	case isMerge:
+	case why == nil:
 		return a.merge(i, end, changes)
 	case inside >= 0:
-		return wrong(c.Hash, changes[inside].Path, "it changes %s/ and is not the merge of an incident's branch", incidentsDir)
+		if why.Commit == c.Hash.String() {
+			why.Path = changes[inside].Path
+		}
+		return why
 	}
 	return a.people(i, changes)
 }
 
-// incidentEnd is the second parent of a merge, if its message says that it belongs to an incident.
-func (a *auditor) incidentEnd(c gitstore.Commit) (gitstore.Commit, bool) {
+// incidentEnd is the second parent of a merge, if its message says that it belongs to an incident. Otherwise the finding
+// is what is wrong if line[i] changes incidents nevertheless.
+func (a *auditor) incidentEnd(i int) (gitstore.Commit, *Finding) {
+	c := a.line[i]
 	if len(c.Parents) != 2 {
-		return gitstore.Commit{}, false
+		return gitstore.Commit{}, wrong(c.Hash, "", "it changes %s/ and is not the merge of an incident's branch", incidentsDir)
 	}
 	end, err := a.clone.Commit(c.Parents[1])
 	if err != nil {
-		return gitstore.Commit{}, false // a change of incidents/ by this merge is then a finding, whatever the parent was
+		return gitstore.Commit{}, unreadable(c.Parents[1], err)
 	}
 	_, err = journal.ParseRange(end.Message)
-	return end, err == nil
+	switch {
+	case err == nil:
+		return end, nil
+	case a.signature(end, 0, i) == nil: // the engine's own, so this is where it went wrong
+		return end, wrong(end.Hash, "", "%v", err)
+	}
+	return end, wrong(c.Hash, "", "it changes %s/ and is not the merge of an incident's branch: %v", incidentsDir, err)
 }
 
 // merge verifies the trail that ends in the second parent of line[i], and that the merge brought it in unchanged and

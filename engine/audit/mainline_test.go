@@ -28,7 +28,6 @@ func TestMerges(t *testing.T) {
 		{"incident removed after the merge", edit("later", func(d *draft) { d.drop = []string{report} }), "later", "not the merge of an incident"},
 		{"incidents as a file", write("later", "incidents/README.md", "x"), "later", "not the merge of an incident"},
 		{"later merge edits an earlier incident", write("2-merge", report, "# All was well\n"), "2-merge", "not the incident's"},
-		{"merge of nothing", edit("merge", func(d *draft) { d.parents[1] = plumbing.NewHash("") }), "merge", "not the merge of an incident"},
 	})
 }
 

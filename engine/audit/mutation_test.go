@@ -300,8 +300,30 @@ func TestSignatures(t *testing.T) {
 		{"message changed after signing", edit("end", func(d *draft) { d.spoil = replace("succeeded", "failed") }), "end", "signature"},
 		{"author changed after signing", edit("end", func(d *draft) { d.spoil = replace("author Pullbook", "author Mallory") }), "end", "signature"},
 		{"broken signature", edit("end", func(d *draft) { d.spoil = func(raw []byte) []byte { return bytes.Replace(raw, begin, begin[:20], 1) } }), "end", "signature"},
-		{"second signature header", edit("end", func(d *draft) { d.spoil = replace("\ngpgsig ", "\ngpgsig x\ngpgsig ") }), "end", "gpgsig twice"},
+		{"last commit that cannot be read", edit("close", func(d *draft) { d.spoil = replace("\ngpgsig ", "\nencoding\ngpgsig ") }), "close", "header"},
+		{"second signature header", edit("end", func(d *draft) { d.spoil = replace("\ngpgsig ", "\ngpgsig x\ngpgsig ") }), "end", "gpgsig"},
 	})
+}
+
+// No change of a byte of a signed commit goes unnoticed, wherever it is.
+func TestFlippedBytesOfACommit(t *testing.T) {
+	size := 0
+	for at := 0; at == 0 || at < size; at += 11 {
+		l := newLedger(t)
+		l.edits["end"] = func(d *draft) {
+			d.spoil = func(raw []byte) []byte {
+				size = len(raw)
+				raw[at] ^= 0x01
+				return raw
+			}
+		}
+		l.begin()
+		l.incident("", "group one")
+		l.publish("")
+		if r := verify(l, Options{Trust: trusting(1)}); r.OK() {
+			t.Errorf("byte %d of %d was changed and nothing was found", at, size)
+		}
+	}
 }
 
 func TestAuthorsProveNothing(t *testing.T) {
@@ -335,6 +357,8 @@ func TestShape(t *testing.T) {
 		{"wrong trailer Risk", edit("approve", message("Risk: change", "Risk: read")), "approve", "Risk: change"},
 		{"no trailer Approved-by", edit("approve", message("Approved-by: ", "Seen-by: ")), "approve", "Approved-by"},
 		{"further trailer", edit("approve", func(d *draft) { d.message += "Approved-by: carol (13) review 103\n" }), "approve", "too many"},
+		{"last commit without trailers", edit("close", func(d *draft) { d.message = "the end\n" }), "close", "trailer"},
+		{"last commit without trailers, unsigned", edit("close", func(d *draft) { d.message, d.key = "the end\n", nil }), "merge", "not the merge of an incident"},
 		{"opening without trailers", edit("open", func(d *draft) { d.message = "incident opened\n" }), "open", "trailer"},
 		{"opening without a parent", edit("open", func(d *draft) { d.parents = nil }), "open", "0 parents"},
 		{"not linear", edit("end", func(d *draft) { d.parents = append(d.parents, d.parents[0]) }), "end", "2 parents"},

@@ -37,3 +37,10 @@ func TestGoodLedgerIsVerified(t *testing.T) {
 		t.Errorf("verdict %q", got.Verdict())
 	}
 }
+
+// A verifier that dies has not found that nothing is wrong.
+func TestPanicIsAFinding(t *testing.T) {
+	if r := Verify(nil, Options{}); r.OK() || r.Verdict() != "wrong" {
+		t.Errorf("%+v", r)
+	}
+}
