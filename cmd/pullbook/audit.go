@@ -151,6 +151,8 @@ func auditLogCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "log [repository]",
 		Short: "Print what happened, as a person would tell it",
+		Long: `Log prints one line an event, in the order of time: when (UTC), in which incident,
+who, and what. It reads; to prove what it reads, verify first.`,
 		Example: `  pullbook audit log ops.git
   pullbook audit log ops.git --incident 20261122-k3jq5zabcd --json`,
 		Args: cobra.MaximumNArgs(1),
@@ -177,10 +179,10 @@ func runLog(cmd *cobra.Command, path string, f auditFlags) error {
 	if f.json {
 		return printJSON(cmd.OutOrStdout(), lines)
 	}
+	var b strings.Builder
 	for _, l := range lines {
-		if _, err := fmt.Fprintln(cmd.OutOrStdout(), l); err != nil {
-			return err
-		}
+		fmt.Fprintf(&b, "%s  %s  %-10s  %s\n", l.At.Format("2006-01-02 15:04:05"), l.Incident, l.Who, l.What)
 	}
-	return nil
+	_, err = io.WriteString(cmd.OutOrStdout(), b.String())
+	return err
 }
