@@ -16,15 +16,17 @@ import (
 
 const secondaryBody = `{"message": "You have exceeded a secondary rate limit", "documentation_url": "https://docs.github.com/rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits"}`
 
+type limitCase struct {
+	name      string
+	status    int
+	header    map[string]string
+	body      string
+	min, max  time.Duration // from now; 0: not a limit
+	remaining string
+}
+
 func TestLimitsOfTheHubAreObeyed(t *testing.T) {
-	for _, test := range []struct {
-		name      string
-		status    int
-		header    map[string]string
-		body      string
-		min, max  time.Duration // from now; 0: not a limit
-		remaining string
-	}{
+	for _, test := range []limitCase{
 		{"429 without a word", 429, nil, `{"message": "slow down"}`, time.Minute, time.Minute, ""},
 		{"429 and Retry-After", 429, map[string]string{"Retry-After": "7"}, "", 7 * time.Second, 7 * time.Second, ""},
 		{"403 and Retry-After", 403, map[string]string{"Retry-After": "7"}, `{}`, 7 * time.Second, 7 * time.Second, ""},
@@ -38,49 +40,60 @@ func TestLimitsOfTheHubAreObeyed(t *testing.T) {
 		{"primary without end", 403, map[string]string{"X-RateLimit-Reset": strconv.FormatInt(time.Now().Add(100*time.Hour).Unix(), 10)}, `{}`, time.Hour, time.Hour, "0"},
 		{"no permission", 403, nil, `{"message": "Resource not accessible by integration"}`, 0, 0, "17"},
 	} {
-		s := newStage(t)
-		now := time.Now()
-		cfg := s.config()
-		cfg.Now = func() time.Time { return now }
-		c, err := New(context.Background(), cfg)
-		if err != nil {
-			t.Fatal(err)
+		checkLimit(t, test)
+	}
+}
+
+// stage is a hub that limits the reading of pull request 7, with a client whose clock the test sets.
+func (test limitCase) stage(t *testing.T) (*stage, *Client, *time.Time) {
+	t.Helper()
+	s := newStage(t)
+	now := time.Now()
+	cfg := s.config()
+	cfg.Now = func() time.Time { return now }
+	c, err := New(context.Background(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.on("GET "+repo+"/pulls/7", func(w http.ResponseWriter, _ *http.Request) {
+		for k, v := range test.header {
+			w.Header().Set(k, v)
 		}
-		s.on("GET "+repo+"/pulls/7", func(w http.ResponseWriter, _ *http.Request) {
-			for k, v := range test.header {
-				w.Header().Set(k, v)
-			}
-			if test.remaining != "" {
-				w.Header().Set("X-RateLimit-Remaining", test.remaining)
-			}
-			w.WriteHeader(test.status)
-			fmt.Fprint(w, test.body)
-		})
-		s.forget()
-		_, first := c.Look(context.Background(), incident.HubQuery{Pull: 7})
-		limited, ok := errors.AsType[*LimitedError](first)
-		if ok != (test.max > 0) {
-			t.Errorf("%s: %v", test.name, first)
-			continue
+		if test.remaining != "" {
+			w.Header().Set("X-RateLimit-Remaining", test.remaining)
 		}
-		if !ok {
-			continue
+		w.WriteHeader(test.status)
+		fmt.Fprint(w, test.body)
+	})
+	s.forget()
+	return s, c, &now
+}
+
+func checkLimit(t *testing.T, test limitCase) {
+	s, c, now := test.stage(t)
+	_, first := c.Look(context.Background(), incident.HubQuery{Pull: 7})
+	limited, ok := errors.AsType[*LimitedError](first)
+	if ok != (test.max > 0) {
+		t.Errorf("%s: %v", test.name, first)
+		return
+	}
+	if !ok {
+		return
+	}
+	if wait := limited.Until.Sub(*now); wait < test.min || wait > test.max {
+		t.Errorf("%s: to be asked again in %s", test.name, wait)
+	}
+	_, again := c.OpenPull(context.Background(), incident.NewPull{Branch: "incident/a"})
+	_, alsoRead := c.Look(context.Background(), incident.HubQuery{Pull: 7})
+	for _, err := range []error{again, alsoRead} {
+		if _, ok := errors.AsType[*LimitedError](err); !ok || len(s.asked) != 1 {
+			t.Errorf("%s: the hub was asked again at once: %v", test.name, err)
 		}
-		if wait := limited.Until.Sub(now); wait < test.min || wait > test.max {
-			t.Errorf("%s: to be asked again in %s", test.name, wait)
-		}
-		_, again := c.OpenPull(context.Background(), incident.NewPull{Branch: "incident/a"})
-		_, alsoRead := c.Look(context.Background(), incident.HubQuery{Pull: 7})
-		for _, err := range []error{again, alsoRead} {
-			if _, ok := errors.AsType[*LimitedError](err); !ok || len(s.asked) != 1 {
-				t.Errorf("%s: the hub was asked again at once: %v", test.name, err)
-			}
-		}
-		now = limited.Until
-		s.people()
-		if _, err := c.find(context.Background(), incident.HubQuery{Pull: 7}); err != nil && test.body != secondaryBody && test.remaining == "" {
-			t.Errorf("%s: silent for longer than asked: %v", test.name, err)
-		}
+	}
+	*now = limited.Until
+	s.people()
+	if _, err := c.find(context.Background(), incident.HubQuery{Pull: 7}); err != nil && test.body != secondaryBody && test.remaining == "" {
+		t.Errorf("%s: silent for longer than asked: %v", test.name, err)
 	}
 }
 
