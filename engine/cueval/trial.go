@@ -83,12 +83,6 @@ func sample(v cue.Value, depth int) any {
 	if !v.Exists() || depth > deepest {
 		return nil
 	}
-	if op, vs := v.Expr(); op == cue.OrOp && len(vs) > 0 {
-		v = vs[0]
-		if s, err := v.String(); err == nil {
-			return s
-		}
-	}
 	k := v.IncompleteKind()
 	switch {
 	case k == cue.StructKind:
@@ -101,7 +95,7 @@ func sample(v cue.Value, depth int) any {
 	case v.IsConcrete() || k == cue.TopKind:
 		return nil
 	case k&cue.StringKind != 0:
-		return "1"
+		return sampleText(v)
 	case k&cue.IntKind != 0:
 		return 1
 	case k&cue.NumberKind != 0:
@@ -110,6 +104,16 @@ func sample(v cue.Value, depth int) any {
 		return true
 	}
 	return nil
+}
+
+// sampleText returns the first alternative of an enumeration, or any text.
+func sampleText(v cue.Value) string {
+	if op, vs := v.Expr(); op == cue.OrOp && len(vs) > 0 {
+		if s, err := vs[0].String(); err == nil {
+			return s
+		}
+	}
+	return "1"
 }
 
 func sampleStruct(v cue.Value, depth int) any {
