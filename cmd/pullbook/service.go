@@ -246,7 +246,7 @@ func (svc *service) putAlert(ctx context.Context, a engine.Arrival) error {
 }
 
 func (svc *service) webhookConfig(secret []byte) github.WebhookConfig {
-	return github.WebhookConfig{Secret: secret, Repository: svc.settings.repo, OwnSender: svc.hub.Bot(), Logger: svc.log,
+	return github.WebhookConfig{Secret: secret, Repository: svc.settings.repo, InstallationID: svc.hub.InstallationID(), OwnSender: svc.hub.Bot(), Logger: svc.log,
 		Once: func(ctx context.Context, delivery string, h github.Hint) (bool, error) {
 			m := inbox.Message{Kind: engine.KindSweep, Key: "ledger"}
 			switch {
