@@ -210,7 +210,10 @@ func (d *decider) asked(step runbook.Step, st StepState) (GateOpened, []byte) {
 }
 
 func (d *decider) answer(g approval.Gate) approval.Decision {
-	return approval.Evaluate(g, d.view.Reviews, d.state.Shown(d.view.Branch.Commits))
+	if d.shown == nil {
+		d.shown = d.state.Shown(d.view.Branch.Commits)
+	}
+	return approval.Evaluate(g, d.view.Reviews, d.shown)
 }
 
 func (d *decider) ask(step runbook.Step, opened GateOpened, page []byte) {

@@ -14,7 +14,10 @@ import (
 // The plan must have been resolved with s.Ended(plan). When new facts change what later steps rest on, Decide only
 // records them: the caller looks again at once, with the plan resolved anew.
 func Decide(plan runbook.Plan, s State, v View, now time.Time) []Action {
-	d := decider{plan: plan, state: s, view: v, now: s.Clock(now)}
+	d := decider{plan: plan, state: s, view: v, now: s.Clock(now), attempts: make(map[attemptName]Attempt, len(v.Attempts))}
+	for _, a := range v.Attempts {
+		d.attempts[attemptName{a.Step, a.Number}] = a
+	}
 	switch {
 	case v.Pull != nil && v.Pull.Merged:
 		d.merged()
@@ -50,11 +53,14 @@ func (s State) Next(data []Data, now time.Time) []Event {
 
 // decider collects the actions of one look. state runs ahead of what was passed in: it holds the events recorded so far.
 type decider struct {
-	plan    runbook.Plan
-	state   State
-	view    View
-	now     time.Time
-	actions []Action
+	plan     runbook.Plan
+	state    State
+	owned    bool // state shares nothing with what was passed in, or with what may be gone back to
+	view     View
+	attempts map[attemptName]Attempt
+	shown    map[string][]approval.Shown // at the commits of view; what this look records does not change it
+	now      time.Time
+	actions  []Action
 
 	commit  Commit
 	flush   bool // what was recorded must reach the remote branch in this look
@@ -68,6 +74,11 @@ type decider struct {
 	wakeWhy string
 	halted  bool
 	asking  bool
+}
+
+type attemptName struct {
+	step   string
+	number int
 }
 
 // merged forgets an incident whose pull request has been merged.
@@ -124,7 +135,7 @@ func (d *decider) live() {
 		d.advance()
 	}
 	if len(d.commit.Events) == facts {
-		d.commit, d.state = Commit{}, before // the pull request's number alone is not worth a commit: it travels with the next one
+		d.commit, d.state, d.owned = Commit{}, before, false // the pull request's number alone is not worth a commit: it travels with the next one
 		if d.mustShow() {
 			d.flushFor("what happened is shown")
 		}
@@ -163,11 +174,12 @@ func (d *decider) emit() {
 
 // record adds one event to the commit of this look and moves the state on.
 func (d *decider) record(data Data) bool {
-	next, err := d.state.With(Event{Seq: d.state.Seq + 1, At: d.now, Data: data})
-	if err != nil {
+	if !d.owned {
+		d.state, d.owned = d.state.clone(), true
+	}
+	if err := d.state.apply(Event{Seq: d.state.Seq + 1, At: d.now, Data: data}); err != nil {
 		return false // the fact contradicts the journal (an old attempt's outcome, a late vote): it changes nothing
 	}
-	d.state = next
 	d.commit.Events = append(d.commit.Events, data)
 	return true
 }

@@ -52,12 +52,8 @@ func (d *decider) recordOutcomes() {
 }
 
 func (d *decider) attempt(step string, number int) (Attempt, bool) {
-	for _, a := range d.view.Attempts {
-		if a.Step == step && a.Number == number {
-			return a, true
-		}
-	}
-	return Attempt{}, false
+	a, known := d.attempts[attemptName{step, number}]
+	return a, known
 }
 
 func (d *decider) recordOutcome(o runbook.Outcome) {
@@ -143,6 +139,7 @@ func (d *decider) mayCommand(p approval.Person) bool {
 // obey turns the commands of one comment into events, all or none.
 func (d *decider) obey(commands []Command, c Comment) (problem string) {
 	before := *d
+	d.owned = false // before keeps the state as it is
 	before.commit.Events = before.commit.Events[:len(before.commit.Events):len(before.commit.Events)]
 	deed := Deed{By: c.By, Via: "comment", ID: c.ID, At: c.At, Words: c.Body}
 	heard := len(d.commit.Events)

@@ -100,14 +100,20 @@ func Fold(events []Event) (State, error) {
 
 // With returns the state after further events. The receiver does not change.
 func (s State) With(events ...Event) (State, error) {
-	s.Known, s.Steps, s.Heard = maps.Clone(s.Known), maps.Clone(s.Steps), maps.Clone(s.Heard)
-	s.spans = slices.Clone(s.spans)
+	s = s.clone()
 	for _, e := range events {
 		if err := s.apply(e); err != nil {
 			return State{}, fmt.Errorf("event %d (%s): %w", e.Seq, e.Data.Kind(), err)
 		}
 	}
 	return s, nil
+}
+
+// clone returns a state that shares nothing that apply changes.
+func (s State) clone() State {
+	s.Known, s.Steps, s.Heard = maps.Clone(s.Known), maps.Clone(s.Steps), maps.Clone(s.Heard)
+	s.spans = slices.Clone(s.spans)
+	return s
 }
 
 // Over reports whether the step will not run again unless a person says so.
@@ -152,9 +158,9 @@ func (s State) Shown(commits map[string]int) map[string][]approval.Shown {
 // Ended gives what later steps may refer to: every step that will not run again, as far as plan lets it be over.
 func (s State) Ended(plan runbook.Plan) map[string]runbook.Ended {
 	out := map[string]runbook.Ended{}
-	for name, st := range s.Steps {
-		step, ok := plan.Step(name)
-		if !ok || !s.settled(step) {
+	for _, step := range plan.Steps {
+		st, named := s.Steps[step.Name]
+		if !named || !s.settled(step) {
 			continue
 		}
 		e := runbook.Ended{Conclusion: st.Conclusion, Output: st.Output, Skipped: st.Phase == PhaseSkipped}
@@ -166,7 +172,7 @@ func (s State) Ended(plan runbook.Plan) map[string]runbook.Ended {
 		case PhaseSkipped:
 			e.Conclusion = ""
 		}
-		out[name] = e
+		out[step.Name] = e
 	}
 	return out
 }

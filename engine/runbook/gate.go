@@ -69,18 +69,23 @@ func PageDigest(page []byte) string {
 
 // UpstreamOf returns the names of all steps upstream of the named one, in plan order.
 func (p Plan) UpstreamOf(name string) []string {
-	above := map[string]bool{name: true}
+	at := slices.IndexFunc(p.Steps, func(s Step) bool { return s.Name == name })
+	if at < 0 {
+		return nil
+	}
+	wanted := map[string]bool{}
+	for _, need := range p.Steps[at].Needs {
+		wanted[need] = true
+	}
 	var out []string
-	for i := len(p.Steps) - 1; i >= 0; i-- { // a step comes after all it needs, so one pass from the end reaches everything
+	for i := at - 1; i >= 0 && len(wanted) > len(out); i-- { // a step comes after all it needs: one pass back reaches everything
 		s := p.Steps[i]
-		if !above[s.Name] {
+		if !wanted[s.Name] {
 			continue
 		}
+		out = append(out, s.Name)
 		for _, need := range s.Needs {
-			above[need] = true
-		}
-		if s.Name != name {
-			out = append(out, s.Name)
+			wanted[need] = true
 		}
 	}
 	slices.Reverse(out)

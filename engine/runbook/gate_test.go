@@ -9,14 +9,8 @@ import (
 	"time"
 )
 
-// rewrite writes the golden page anew: go test ./engine/runbook -rewrite. Commit the difference only if it is desired:
-// a page that changes voids every approval of an open gate.
-func rewriting() bool { return flag.Lookup("rewrite").Value.String() == "true" }
-
-func TestMain(m *testing.M) {
-	flag.Bool("rewrite", false, "write the golden files anew")
-	os.Exit(m.Run())
-}
+// A golden page that changes voids every approval of an open gate: commit the difference only if that is desired.
+var update = flag.Bool("update", false, "write the golden page anew")
 
 // fullGate has a value in every field.
 func fullGate() Gate {
@@ -36,7 +30,7 @@ func fullGate() Gate {
 func TestPageGolden(t *testing.T) {
 	const path = "testdata/gate.md"
 	got := fullGate().Page()
-	if rewriting() {
+	if *update {
 		if err := os.WriteFile(path, got, 0o644); err != nil {
 			t.Fatal(err)
 		}
