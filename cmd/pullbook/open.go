@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -24,7 +25,13 @@ import (
 // order is what `pullbook open` sends to a running engine.
 type order struct {
 	Runbook string          `json:"runbook"`
-	Alert   *incident.Alert `json:"alert"`
+	Alert   json.RawMessage `json:"alert,omitempty"` // in the generic format; without it the incident has one of its own making
+}
+
+// receipt is the answer to an order.
+type receipt struct {
+	Runbook string `json:"runbook"`
+	Group   string `json:"group"` // key of the incident's alert group
 }
 
 const maxOrder = 1 << 20
@@ -42,21 +49,63 @@ func (svc *service) openHandler(token []byte) http.Handler {
 			http.Error(w, "the bearer token is wrong or missing", http.StatusUnauthorized)
 			return
 		}
-		var o order
-		dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxOrder))
-		dec.DisallowUnknownFields()
-		if err := dec.Decode(&o); err != nil || o.Runbook == "" || o.Alert == nil || o.Alert.Group == "" {
-			http.Error(w, "the order must name a runbook and hold an alert", http.StatusBadRequest)
+		arrival, err := readOrder(http.MaxBytesReader(w, r.Body, maxOrder))
+		if _, over := errors.AsType[*http.MaxBytesError](err); over {
+			http.Error(w, fmt.Sprintf("the order is larger than %d bytes", maxOrder), http.StatusRequestEntityTooLarge)
 			return
 		}
-		if err := svc.putAlert(r.Context(), engine.Arrival{Alert: *o.Alert, Runbook: o.Runbook}); err != nil {
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		if err := svc.putAlert(r.Context(), arrival); err != nil {
 			svc.log.Error("cannot store an order", "error", err)
 			w.Header().Set("Retry-After", "5")
 			http.Error(w, "the order could not be stored; try again", http.StatusServiceUnavailable)
 			return
 		}
+		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusAccepted)
+		_ = json.NewEncoder(w).Encode(receipt{arrival.Runbook, arrival.Alert.Group}) // a client that is gone reads no answer
 	})
+}
+
+// readOrder reads and checks an order. What it says of an alert passes the same parser as what a source sends.
+func readOrder(body io.Reader) (engine.Arrival, error) {
+	var o order
+	dec := json.NewDecoder(body)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&o); err != nil {
+		return engine.Arrival{}, fmt.Errorf("read the order: %w", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return engine.Arrival{}, errors.New("read the order: there is more after the first JSON value")
+	}
+	if o.Runbook == "" {
+		return engine.Arrival{}, errors.New("the order must name a runbook")
+	}
+	alert, err := orderedAlert(o.Alert)
+	if err != nil {
+		return engine.Arrival{}, fmt.Errorf("the alert of the order: %w", err)
+	}
+	return engine.Arrival{Alert: alert, Runbook: o.Runbook}, nil
+}
+
+// orderedAlert is the alert of an order: the one that is given, or one whose group nothing else belongs to.
+func orderedAlert(given []byte) (incident.Alert, error) {
+	if len(given) == 0 {
+		id := rand.Text()
+		return incident.Alert{Name: "opened by hand", Source: "manual", Status: incident.Firing, Fingerprint: id, Group: "manual-" + id,
+			Labels: map[string]string{}, Annotations: map[string]string{}, StartsAt: time.Now().UTC().Truncate(time.Second)}, nil
+	}
+	alerts, err := intake.Parse(intake.Generic, given)
+	if err != nil {
+		return incident.Alert{}, err
+	}
+	if len(alerts) != 1 {
+		return incident.Alert{}, fmt.Errorf("holds %d alerts; open takes one", len(alerts))
+	}
+	return alerts[0], nil
 }
 
 func mayOrder(r *http.Request, token []byte) bool {
@@ -94,46 +143,33 @@ incident has an alert of its own making, whose group nothing else belongs to.`,
 }
 
 func runOpen(cmd *cobra.Command, name string, f openFlags) error {
-	alert, err := orderedAlert(cmd.InOrStdin(), name, f.alert)
-	if err != nil {
-		return err
+	o := order{Runbook: name}
+	if f.alert != "" {
+		var err error
+		if o.Alert, err = readFile(cmd.InOrStdin(), f.alert); err != nil {
+			return fmt.Errorf("read the alert: %w", err)
+		}
+		if _, err := orderedAlert(o.Alert); err != nil {
+			return fmt.Errorf("%s: %w", f.alert, err)
+		}
 	}
 	token, err := readSecret(f.tokenFile)
 	if err != nil {
 		return err
 	}
-	body, err := json.Marshal(order{Runbook: name, Alert: &alert})
+	body, err := json.Marshal(o)
 	if err != nil {
 		return fmt.Errorf("encode the order: %w", err)
 	}
-	if err := send(cmd.Context(), strings.TrimRight(f.server, "/")+"/open", token, body); err != nil {
+	got, err := send(cmd.Context(), strings.TrimRight(f.server, "/")+"/open", token, body)
+	if err != nil {
 		return err
 	}
 	if f.json {
-		return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]string{"runbook": name, "group": alert.Group})
+		return json.NewEncoder(cmd.OutOrStdout()).Encode(got)
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "pullbook: the engine has the order for %s\n", name)
 	return nil
-}
-
-func orderedAlert(stdin io.Reader, name, file string) (incident.Alert, error) {
-	if file == "" {
-		id := rand.Text()
-		return incident.Alert{Name: "opened by hand", Source: "manual", Status: incident.Firing, Fingerprint: id, Group: "manual-" + id,
-			Labels: map[string]string{}, Annotations: map[string]string{}, StartsAt: time.Now().UTC().Truncate(time.Second)}, nil
-	}
-	body, err := readFile(stdin, file)
-	if err != nil {
-		return incident.Alert{}, fmt.Errorf("read the alert: %w", err)
-	}
-	alerts, err := intake.Parse(intake.Generic, body)
-	if err != nil {
-		return incident.Alert{}, fmt.Errorf("%s: %w", file, err)
-	}
-	if len(alerts) != 1 {
-		return incident.Alert{}, fmt.Errorf("%s: holds %d alerts; open takes one", file, len(alerts))
-	}
-	return alerts[0], nil
 }
 
 func readFile(stdin io.Reader, path string) ([]byte, error) {
@@ -144,12 +180,12 @@ func readFile(stdin io.Reader, path string) ([]byte, error) {
 }
 
 // send posts an order and turns the answer into an error that a person can act on.
-func send(ctx context.Context, url string, token, body []byte) error {
+func send(ctx context.Context, url string, token, body []byte) (got receipt, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
-		return fmt.Errorf("address the engine: %w", err)
+		return got, fmt.Errorf("address the engine: %w", err)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	if len(token) > 0 {
@@ -157,12 +193,20 @@ func send(ctx context.Context, url string, token, body []byte) error {
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return withHint(fmt.Errorf("reach the engine: %w", err), "is `pullbook serve` running, and is --server its address?")
+		return got, withHint(fmt.Errorf("reach the engine: %w", err), "is `pullbook serve` running, and is --server its address?")
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode == http.StatusAccepted {
-		return nil
+	text, err := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
+	switch {
+	case resp.StatusCode == http.StatusUnauthorized:
+		return got, withHint(fmt.Errorf("the engine answered %s", resp.Status), "--token-file names the file with the engine's alert token")
+	case resp.StatusCode != http.StatusAccepted:
+		return got, fmt.Errorf("the engine answered %s: %s", resp.Status, strings.TrimSpace(string(text)))
+	case err != nil:
+		return got, fmt.Errorf("read the engine's answer: %w", err)
 	}
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10)) // the answer's text is a courtesy; the status decides
-	return fmt.Errorf("the engine answered %s: %s", resp.Status, strings.TrimSpace(string(text)))
+	if err := json.Unmarshal(text, &got); err != nil {
+		return got, fmt.Errorf("read the engine's answer: %w", err)
+	}
+	return got, nil
 }

@@ -120,7 +120,9 @@ func (s *scene) serve(t *testing.T) {
 	s.start()
 	s.mu.Unlock()
 	t.Cleanup(func() {
-		s.end(syscall.SIGKILL)
+		if status := s.end(syscall.SIGTERM); status != 0 { // gently: a push that is cut off goes on in the hub's git for a while
+			t.Errorf("SIGTERM ended the engine with status %d", status)
+		}
 		if t.Failed() {
 			t.Logf("the engine's log:\n%s", s.log.String())
 		}

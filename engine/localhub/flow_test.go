@@ -10,7 +10,7 @@ import (
 )
 
 // status is the HTTP status of go-github's error, with its message and the errors' messages.
-func refusal(t *testing.T, err error) (int, string) {
+func refusal(t testing.TB, err error) (int, string) {
 	t.Helper()
 	var r *github.ErrorResponse
 	if !errors.As(err, &r) {
@@ -23,7 +23,7 @@ func refusal(t *testing.T, err error) (int, string) {
 	return r.Response.StatusCode, text
 }
 
-func wantRefusal(t *testing.T, err error, status int, part string) {
+func wantRefusal(t testing.TB, err error, status int, part string) {
 	t.Helper()
 	got, text := refusal(t, err)
 	if got != status || !strings.Contains(text, part) {

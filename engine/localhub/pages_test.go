@@ -37,7 +37,7 @@ func (b *browser) get(path string) (*http.Response, string) {
 	return resp, readAll(b.w.t, resp)
 }
 
-func readAll(t *testing.T, resp *http.Response) string {
+func readAll(t testing.TB, resp *http.Response) string {
 	t.Helper()
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)

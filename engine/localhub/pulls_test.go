@@ -117,6 +117,14 @@ func TestHeadFollowsTheBranch(t *testing.T) {
 	if err := reopen(); err != nil {
 		t.Fatal(err)
 	}
+	// What was pushed while it was closed counts once it is open again.
+	if _, _, err := app.PullRequests.Edit(ctx, "acme", "ops", 1, &github.PullRequest{State: github.String("closed")}); err != nil {
+		t.Fatal(err)
+	}
+	late := w.commit(dir, "incident/1", "late.txt", "late\n")
+	if p, _, err = app.PullRequests.Edit(ctx, "acme", "ops", 1, &github.PullRequest{State: github.String("open")}); err != nil || p.GetHead().GetSHA() != late || p.GetCommits() != 2 {
+		t.Fatalf("open again: %v %v", p, err)
+	}
 	// A person merges by hand and pushes the base branch.
 	w.mustGit(dir, "switch", "-q", "main")
 	w.mustGit(dir, "merge", "-q", "--no-ff", "-m", "by hand", "incident/1")
@@ -125,7 +133,7 @@ func TestHeadFollowsTheBranch(t *testing.T) {
 	if err != nil || !p.GetMerged() || p.GetMergedBy().GetLogin() != "alice" || p.GetMergeCommitSHA() != w.mustGit(dir, "rev-parse", "HEAD") {
 		t.Fatalf("merged by hand: %v %v", p, err)
 	}
-	if commits, _, err := app.PullRequests.ListCommits(ctx, "acme", "ops", 1, nil); err != nil || len(commits) != 1 {
+	if commits, _, err := app.PullRequests.ListCommits(ctx, "acme", "ops", 1, nil); err != nil || len(commits) != 2 {
 		t.Fatalf("commits after the merge: %v %v", commits, err)
 	}
 }

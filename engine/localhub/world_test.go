@@ -22,7 +22,7 @@ import (
 
 // world is a hub with the clients that the tests use.
 type world struct {
-	t     *testing.T
+	t     testing.TB
 	hub   *localhub.Hub
 	dir   string
 	url   string
@@ -98,13 +98,24 @@ func newWorld(t *testing.T, hookURL string) *world {
 	return openWorld(t, t.TempDir(), hookURL)
 }
 
+// benchWorld has a branch "head", one commit ahead of main.
+func benchWorld(b *testing.B) *world {
+	b.Helper()
+	if _, err := exec.LookPath("git"); err != nil {
+		b.Skip("git is not installed")
+	}
+	w := openWorld(b, b.TempDir(), "")
+	w.commit(w.clone(), "head", "x.txt", "x\n")
+	return w
+}
+
 // reopen is a second hub on the same directory, as after a restart.
 func reopen(t *testing.T, w *world) *world {
 	t.Helper()
 	return openWorld(t, w.dir, "")
 }
 
-func openWorld(t *testing.T, dir, hookURL string) *world {
+func openWorld(t testing.TB, dir, hookURL string) *world {
 	t.Helper()
 	calls := &callLog{}
 	hub, err := localhub.Open(localhub.Config{Dir: dir, Seed: seed(hookURL), OnRequest: calls.add})

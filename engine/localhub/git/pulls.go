@@ -60,22 +60,41 @@ func (g *Repos) tipFor(ctx context.Context, repo, field, branch string) (string,
 	return sha, err
 }
 
-// EditPull changes a pull request; a new base branch is measured first.
-func (g *Repos) EditPull(ctx context.Context, a state.Actor, p *state.Pull, in state.PullEdit) (*state.Pull, error) {
-	repo := p.Repo.FullName()
+// EditPull changes a pull request. A new base branch is measured first, and one that is opened again takes up what was
+// pushed to its head branch meanwhile.
+func (g *Repos) EditPull(ctx context.Context, a state.Actor, repo string, number int, in state.PullEdit) (*state.Pull, error) {
 	defer g.lock(repo)()
-	if in.Base != nil {
-		sha, err := g.tipFor(ctx, repo, "base", in.Base.Ref)
-		if err != nil {
-			return nil, err
-		}
-		stats, err := g.Stats(ctx, repo, sha, p.Head.SHA)
-		if err != nil {
-			return nil, err
-		}
-		in.Base.SHA, in.Stats = sha, &stats
+	p, err := g.store.Pull(repo, number)
+	if err != nil {
+		return nil, err
 	}
-	return g.store.EditPull(a, repo, p.Number, in)
+	reopens := in.State != nil && *in.State == "open" && !p.Open() && !p.Merged && !p.HeadGone
+	if in.Base == nil && !reopens {
+		return g.store.EditPull(a, repo, number, in)
+	}
+	if in.Base == nil {
+		in.Base = &state.Tip{Ref: p.Base.Ref}
+	}
+	if in.Base.SHA, err = g.tipFor(ctx, repo, "base", in.Base.Ref); err != nil {
+		return nil, err
+	}
+	head := p.Head
+	if reopens {
+		if head.SHA, err = g.tipFor(ctx, repo, "head", head.Ref); err != nil {
+			return nil, err
+		}
+		in.Head = &head
+	}
+	stats, err := g.Stats(ctx, repo, in.Base.SHA, head.SHA)
+	if err != nil {
+		return nil, err
+	}
+	in.Stats = &stats
+	out, err := g.store.EditPull(a, repo, number, in)
+	if err != nil {
+		return nil, err
+	}
+	return out, g.setPullRef(ctx, repo, number, out.Head.SHA)
 }
 
 // BaseOf is the commit to compare a pull request's head with: the base branch's tip while it is open, and the tip that

@@ -137,12 +137,16 @@ func (g *Repos) describe(ctx context.Context, repo string, m Move) (state.Push, 
 	if p.Deleted() {
 		return p, nil
 	}
-	tip, err := g.Ref(ctx, repo, m.Ref)
-	if errors.Is(err, ErrAbsent) {
-		return p, nil // a tag of something that is not a commit
-	}
-	if err != nil {
-		return p, fmt.Errorf("read the tip of %s: %w", m.Ref, err)
+	tip := m.After
+	if _, isBranch := p.Branch(); !isBranch {
+		var err error
+		tip, err = g.Ref(ctx, repo, m.Ref)
+		if errors.Is(err, ErrAbsent) {
+			return p, nil // a tag of something that is not a commit
+		}
+		if err != nil {
+			return p, fmt.Errorf("read the tip of %s: %w", m.Ref, err)
+		}
 	}
 	r := Range{Tip: tip, Not: m.Before, Limit: maxPushed}
 	if p.Created() {

@@ -130,7 +130,7 @@ func updatePull(c *call) (reply, error) {
 	if in.Base != nil && *in.Base != p.Base.Ref {
 		edit.Base = &state.Tip{Ref: *in.Base}
 	}
-	if p, err = c.Repos.EditPull(c.r.Context(), c.actor, p, edit); err != nil {
+	if p, err = c.Repos.EditPull(c.r.Context(), c.actor, c.name(), p.Number, edit); err != nil {
 		return reply{}, err
 	}
 	o, err := c.full(p)

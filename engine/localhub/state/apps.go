@@ -36,17 +36,6 @@ func (s *Store) AppBySlug(slug string) (*App, error) {
 	return nil, NotFound()
 }
 
-// Apps lists all Apps by id.
-func (s *Store) Apps() []App {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var out []App
-	for _, id := range slices.Sorted(maps.Keys(s.apps)) {
-		out = append(out, *s.apps[id])
-	}
-	return out
-}
-
 // Installations lists an App's installations by id.
 func (s *Store) Installations(app int64) []Installation {
 	s.mu.Lock()

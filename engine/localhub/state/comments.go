@@ -23,7 +23,7 @@ func (s *Store) AddComment(a Actor, fullName string, number int, body string) (*
 	r.comments[number] = append(r.comments[number], c)
 	p.Comments++
 	s.touch(p)
-	s.emitComment(a, r, p, c, "created", nil)
+	s.emit(a, r, commentEvent(r, p, c, "created"))
 	out := *c
 	return &out, nil
 }
@@ -35,9 +35,9 @@ func checkComment(body string) error {
 	return checkText("IssueComment", "body", body)
 }
 
-func (s *Store) emitComment(a Actor, r *repo, p *Pull, c *Comment, action string, changes map[string]string) {
+func commentEvent(r *repo, p *Pull, c *Comment, action string) Event {
 	out := *c
-	s.emit(a, r, Event{Name: "issue_comment", Action: action, Pull: copyOf(r, p), Comment: &out, Changes: changes})
+	return Event{Name: "issue_comment", Action: action, Pull: copyOf(r, p), Comment: &out}
 }
 
 // Comments lists a pull request's conversation, oldest first.
@@ -99,7 +99,9 @@ func (s *Store) EditComment(a Actor, fullName string, id int64, body string) (*C
 	old := c.Body
 	c.Body, c.Updated, c.Edited = body, s.Now(), true
 	s.touch(p)
-	s.emitComment(a, r, p, c, "edited", map[string]string{"body": old})
+	e := commentEvent(r, p, c, "edited")
+	e.Changes = map[string]string{"body": old}
+	s.emit(a, r, e)
 	out := *c
 	return &out, nil
 }
@@ -118,7 +120,7 @@ func (s *Store) DeleteComment(a Actor, fullName string, id int64) error {
 	r.comments[p.Number] = slices.DeleteFunc(slices.Clone(r.comments[p.Number]), func(x *Comment) bool { return x.ID == id })
 	p.Comments--
 	s.touch(p)
-	s.emitComment(a, r, p, c, "deleted", nil)
+	s.emit(a, r, commentEvent(r, p, c, "deleted"))
 	return nil
 }
 

@@ -141,10 +141,11 @@ func (s *Store) Pulls(fullName string, f PullFilter) ([]*Pull, error) {
 	return out, nil
 }
 
-// A PullEdit changes what is not nil. Base and Stats belong together.
+// A PullEdit changes what is not nil. Stats comes with Base. Head is where the head branch is when a closed pull request
+// is opened again.
 type PullEdit struct {
 	Title, Body, State *string
-	Base               *Tip
+	Base, Head         *Tip
 	Stats              *Stats
 }
 
@@ -178,6 +179,9 @@ func (s *Store) EditPull(a Actor, fullName string, number int, in PullEdit) (*Pu
 		s.emit(a, r, Event{Name: "pull_request", Action: "edited", Pull: copyOf(r, p), Changes: changes})
 	}
 	if in.State != nil && *in.State != p.State {
+		if in.Head != nil {
+			p.Head, p.Base.SHA, p.Stats = *in.Head, in.Base.SHA, *in.Stats
+		}
 		s.setState(a, r, p, *in.State)
 	}
 	return copyOf(r, p), nil
@@ -194,7 +198,7 @@ func (r *repo) checkEdit(p *Pull, in PullEdit) error {
 			return err
 		}
 	}
-	if in.Base != nil {
+	if in.Base != nil && in.Base.Ref != p.Base.Ref {
 		if !p.Open() {
 			return Invalid(Problem{Resource: "PullRequest", Field: "base", Code: "custom", Message: "Cannot change the base branch of a closed pull request."})
 		}

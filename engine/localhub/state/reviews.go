@@ -48,7 +48,7 @@ func (s *Store) CreateReview(a Actor, fullName string, number int, in NewReview)
 	r.reviews[number] = append(r.reviews[number], v)
 	p.Reviewers = slices.DeleteFunc(slices.Clone(p.Reviewers), func(u User) bool { return u.ID == a.User.ID })
 	s.touch(p)
-	s.emitReview(a, r, p, v, "submitted", nil)
+	s.emit(a, r, reviewEvent(r, p, v, "submitted"))
 	c := *v
 	return &c, nil
 }
@@ -60,9 +60,9 @@ func unprocessableList(message string) *Refusal {
 	return r
 }
 
-func (s *Store) emitReview(a Actor, r *repo, p *Pull, v *Review, action string, changes map[string]string) {
+func reviewEvent(r *repo, p *Pull, v *Review, action string) Event {
 	c := *v
-	s.emit(a, r, Event{Name: "pull_request_review", Action: action, Pull: copyOf(r, p), Review: &c, Changes: changes})
+	return Event{Name: "pull_request_review", Action: action, Pull: copyOf(r, p), Review: &c}
 }
 
 // Reviews lists a pull request's reviews, oldest first.
@@ -122,7 +122,9 @@ func (s *Store) EditReview(a Actor, fullName string, number int, id int64, body 
 	old := v.Body
 	v.Body, v.Edited = body, s.Now()
 	s.touch(p)
-	s.emitReview(a, r, p, v, "edited", map[string]string{"body": old})
+	e := reviewEvent(r, p, v, "edited")
+	e.Changes = map[string]string{"body": old}
+	s.emit(a, r, e)
 	c := *v
 	return &c, nil
 }
@@ -143,7 +145,7 @@ func (s *Store) DismissReview(a Actor, fullName string, number int, id int64, me
 	}
 	v.State = ReviewDismissed
 	s.touch(p)
-	s.emitReview(a, r, p, v, "dismissed", nil)
+	s.emit(a, r, reviewEvent(r, p, v, "dismissed"))
 	c := *v
 	return &c, nil
 }

@@ -1,0 +1,101 @@
+package incident
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestParseCommands(t *testing.T) {
+	cases := map[string][]Command{
+		"":                                   nil,
+		"no command":                         nil,
+		"/ack":                               {{Verb: "/ack"}},
+		"/ack seen it":                       {{Verb: "/ack", Rest: "seen it"}},
+		"/done confirm":                      {{Verb: "/done", Step: "confirm"}},
+		"/done  confirm all ok":              {{Verb: "/done", Step: "confirm", Rest: "all ok"}},
+		"/cancel false alarm":                {{Verb: "/cancel", Rest: "false alarm"}},
+		"/retry a\nand\n/retry b":            {{Verb: "/retry", Step: "a"}, {Verb: "/retry", Step: "b"}},
+		"/did-it-by-hand a from the console": {{Verb: "/did-it-by-hand", Step: "a", Rest: "from the console"}},
+		"/help":                              {{Verb: "/help"}},
+		"/resolve":                           {{Verb: "/resolve"}},
+		"`/ack`":                             nil,
+		"> /cancel x":                        nil,
+	}
+	for body, want := range cases {
+		got, problem := ParseCommands(body)
+		if d := cmp.Diff(want, got); d != "" || problem != "" {
+			t.Errorf("%q: %s%s", body, problem, d)
+		}
+	}
+}
+
+func TestParseCommandsRefuses(t *testing.T) {
+	cases := map[string]string{
+		"/done":                        "/done needs the name of a step",
+		"/cancel":                      "/cancel needs a few words",
+		"/did-it-by-hand a":            "/did-it-by-hand needs a few words",
+		"/ack\n/nonsense":              `"/nonsense" is not a command; say /help for what there is`,
+		"/cancle x":                    `"/cancle" is not a command; there is /cancel`,
+		"/retyr a":                     "there is /retry",
+		"/approve a":                   "said in a review",
+		"/reject a":                    "said in a review",
+		"/":                            "is not a command",
+		"/ACK":                         "a line begins with a slash and is no command",
+		"/@everyone":                   "a line begins with a slash and is no command",
+		"/[x](http://evil)":            "a line begins with a slash and is no command",
+		"/" + strings.Repeat("a", 100): "a line begins with a slash and is no command",
+	}
+	for body, want := range cases {
+		got, problem := ParseCommands(body)
+		if got != nil || !strings.Contains(problem, want) {
+			t.Errorf("%q: %v, %q; want %q", body, got, problem, want)
+		}
+		if strings.ContainsAny(problem, "@[]\n") {
+			t.Errorf("%q: foreign text in the answer %q", body, problem)
+		}
+	}
+}
+
+func TestHelpNamesEveryCommand(t *testing.T) {
+	for _, v := range verbs() {
+		if !strings.Contains(HelpText(), "- `"+v.name) {
+			t.Errorf("%s is not in the help", v.name)
+		}
+	}
+}
+
+func TestEditDistance(t *testing.T) {
+	cases := []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"", "ab", 2}, {"ab", "", 2}, {"/ack", "/ack", 0}, {"/cancle", "/cancel", 2}, {"/rety", "/retry", 1}, {"abc", "xyz", 3}}
+	for _, c := range cases {
+		if got := editDistance(c.a, c.b); got != c.want || editDistance(c.b, c.a) != got {
+			t.Errorf("%q, %q: %d, want %d", c.a, c.b, got, c.want)
+		}
+	}
+}
+
+func TestReplyKeys(t *testing.T) {
+	marked := MarkReply("comment-1", "text\n")
+	if !HasReplyKey(marked, "comment-1") || HasReplyKey(marked, "comment-11") || HasReplyKey(marked, "comment-") {
+		t.Errorf("%q has another key", marked)
+	}
+}
+
+// FuzzParseCommands: either commands or a problem, and nothing foreign in the answer.
+func FuzzParseCommands(f *testing.F) {
+	f.Add("/ack\n/cancel it")
+	f.Add("/@x")
+	f.Fuzz(func(t *testing.T, body string) {
+		commands, problem := ParseCommands(body)
+		if problem != "" && commands != nil {
+			t.Errorf("%q: both %v and %q", body, commands, problem)
+		}
+		if strings.ContainsAny(problem, "@[]<>\n\x00\x1b") {
+			t.Errorf("%q: foreign text in %q", body, problem)
+		}
+	})
+}
