@@ -107,7 +107,8 @@ func (s *scene) delivery(t *testing.T, id string, body []byte) parcel {
 // replay sends one delivery twice: the second time it is no news.
 func (s *scene) replay(t *testing.T) {
 	t.Helper()
-	p := s.delivery(t, "7d2e4c1a-0000-4000-8000-000000000001", []byte(`{"repository": {"full_name": "acme/ops"}, "ref": "refs/heads/incident/none"}`))
+	body := fmt.Sprintf(`{"repository": {"full_name": "acme/ops"}, "installation": {"id": %d}, "ref": "refs/heads/incident/none"}`, demoInstallation)
+	p := s.delivery(t, "7d2e4c1a-0000-4000-8000-000000000001", []byte(body))
 	for _, want := range []string{"noted\n", "was here before\n"} {
 		if status, answer := s.post(t, p); status != http.StatusAccepted || answer != want {
 			t.Errorf("the delivery was answered %d %q, want 202 %q", status, answer, want)

@@ -32,6 +32,7 @@ import (
 const (
 	demoOwner, demoName = "acme", "ops"
 	demoAppID           = 1
+	demoInstallation    = 2
 )
 
 // world is the demonstration's hub with its people, and the engine's place in it.
@@ -124,7 +125,7 @@ func (w *world) seed(st stage) (localhub.Seed, error) {
 			Permissions: map[string]string{"contents": "write", "pull_requests": "write", "checks": "write", "statuses": "write",
 				"issues": "write", "members": "read", "metadata": "read"},
 			Events: []string{"pull_request", "pull_request_review", "issue_comment", "push", "check_run"}}},
-		Installations: []localhub.SeedInstallation{{App: "pullbook", Account: demoOwner}},
+		Installations: []localhub.SeedInstallation{{ID: demoInstallation, App: "pullbook", Account: demoOwner}},
 		Repositories: []localhub.SeedRepository{{Name: demoOwner + "/" + demoName, Description: "Runbooks and incidents of Acme",
 			Collaborators: map[string]string{"alice": "write", "bob": "write", "carol": "admin"}, Teams: map[string]string{"sre": "write"},
 			RequiredChecks: []string{incident.RollupName}, RestrictIncidentBranches: restrict,
