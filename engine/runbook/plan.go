@@ -32,6 +32,8 @@ const (
 	KindHTTP   Kind = "http"
 	KindProbe  Kind = "probe"
 	KindManual Kind = "manual"
+	KindWait   Kind = "wait"
+	KindChoose Kind = "choose"
 )
 
 // Risk says what a step may do to the world.
@@ -47,10 +49,21 @@ const (
 // OnFailure says what follows when a step has failed and no attempt is left.
 type OnFailure string
 
-// What may follow a failure: the incident halts until a person decides, or goes on without the step.
+// What may follow a failure: the incident halts until a person decides, goes on without the step, or undoes itself.
 const (
 	FailureHalts     OnFailure = "halt"
 	FailureContinues OnFailure = "continue"
+	FailureUndoes    OnFailure = "undo" // what had succeeded is undone, last in first out
+)
+
+// Stage says in which part of an incident a step runs.
+type Stage string
+
+// The stages. An undo step runs when the incident undoes what its step did; a finally step runs however it ends.
+const (
+	StageMain    Stage = ""
+	StageUndo    Stage = "undo"
+	StageFinally Stage = "finally"
 )
 
 // Plan is a runbook that has been checked and ordered.
@@ -60,6 +73,9 @@ type Plan struct {
 	Doc      string `json:"doc,omitempty"`
 	Severity string `json:"severity,omitempty"` // sev1 to sev4, empty when the runbook does not say
 	Steps    []Step `json:"steps"`              // every step after all steps it needs; ties in the author's order
+	// Concurrency is how many steps may run at once; 0 means no bound. Steps that wait for people or for time do not count.
+	Concurrency int    `json:"concurrency,omitempty"`
+	Service     string `json:"service,omitempty"` // that the runbook is about
 	// Command are the users (login) and teams (org/slug) that may command incidents of this plan by comments.
 	Command []string `json:"command"`
 }
@@ -75,7 +91,10 @@ type Step struct {
 	Idempotent bool          `json:"idempotent,omitempty"` // may be started again with the same key
 	Needs      []string      `json:"needs,omitempty"`      // steps that must have ended first: `needs` and references, sorted
 	Refers     []string      `json:"refers,omitempty"`     // the part of Needs whose outputs this step refers to, sorted
-	Timeout    time.Duration `json:"timeout"`              // of one attempt, nanoseconds; never zero
+	JoinAny    bool          `json:"join_any,omitempty"`   // runs although all it needs was skipped
+	Stage      Stage         `json:"stage,omitempty"`
+	Undoes     string        `json:"undoes,omitempty"` // the step that an undo step takes back; its name is that with _undo
+	Timeout    time.Duration `json:"timeout"`          // of one attempt, nanoseconds; never zero
 	Retry      Retry         `json:"retry,omitzero"`
 	OnFailure  OnFailure     `json:"on_failure"`
 	Approval   *Approval     `json:"approval,omitempty"` // nil: no gate
@@ -97,6 +116,7 @@ type Retry struct {
 	Backoff  time.Duration `json:"backoff,omitempty"`  // before the second attempt
 	Factor   float64       `json:"factor,omitempty"`   // each further pause is this much longer; 0 means 2
 	Max      time.Duration `json:"max,omitempty"`      // longest pause; 0 means no bound
+	Jitter   float64       `json:"jitter,omitempty"`   // from 0 to 1: this part of a pause is taken off by the attempt key
 }
 
 // Pause returns how long to wait after the failed attempt with the given number, counted from 1.
@@ -154,6 +174,8 @@ type Work struct {
 	HTTP   *HTTP   `json:"http,omitempty"`
 	Probe  *Probe  `json:"probe,omitempty"`
 	Manual *Manual `json:"manual,omitempty"`
+	Wait   *Wait   `json:"wait,omitempty"`
+	Choose *Choose `json:"choose,omitempty"`
 }
 
 // Exec runs a program without a shell.
@@ -183,6 +205,33 @@ type Probe struct {
 type Manual struct {
 	Task  string `json:"task"`
 	Owner string `json:"owner,omitempty"` // login or org/slug
+}
+
+// Wait lets time pass: for a length of time, until a moment, or until a window opens. Exactly one member is set.
+type Wait struct {
+	For    time.Duration `json:"for,omitempty"`
+	Until  time.Time     `json:"until,omitzero"`
+	Window *Window       `json:"window,omitempty"`
+}
+
+// Window is a part of the week. It is open from From to To on each of Days, in UTC; To before From reaches into the next day.
+type Window struct {
+	Days []time.Weekday `json:"days"` // sorted; never empty
+	From time.Duration  `json:"from"` // since midnight
+	To   time.Duration  `json:"to"`
+}
+
+// Choose lets a person pick one of several options by /choose <step> <option>. Its output is {choice: <name>}.
+type Choose struct {
+	Question string   `json:"question"`
+	Options  []Option `json:"options"`         // at least two, in the author's order; names are unique
+	Owner    string   `json:"owner,omitempty"` // login or org/slug
+}
+
+// Option is one thing to choose.
+type Option struct {
+	Name  string `json:"name"` // ^[a-z0-9][a-z0-9_.-]*$
+	Title string `json:"title,omitempty"`
 }
 
 // Conclusion is how an attempt ended.
