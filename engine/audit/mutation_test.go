@@ -239,7 +239,7 @@ func TestOpening(t *testing.T) {
 		{"policy that is not on the default branch", replan(map[string]string{policyPath: "policy: free: true\n"}), "open", "not what the default branch held"},
 		{"plan without its runbook", replan(map[string]string{runbookPath: ""}), "open", "not in the frozen plan"},
 		{"step with a file that is not on the default branch", pinned("scripts/evil", digest[:40]), "open", "scripts/evil"},
-		{"step with other bytes of a file", pinned(runbookPath, digest[:40]), "open", "not the file that"},
+		{"step with other bytes of a file", pinned(runbookPath, digest[:40]), "open", "is not the file that"},
 		{"plan with an unknown field", replan(map[string]string{"plan.json": `{"name":"x","title":"x","steps":[],"command":[],"gates":"off"}`}), "open", "unknown field"},
 		{"plan with a step twice", replan(map[string]string{"plan.json": `{"name":"x","steps":[{"name":"a"},{"name":"a"}]}`}), "open", "there twice"},
 		{"plan with more behind it", replan(map[string]string{"plan.json": "{} {}"}), "open", "something follows"},

@@ -110,3 +110,13 @@ func TestFindingsArePlainLines(t *testing.T) {
 		t.Errorf("got %q", f)
 	}
 }
+
+func TestFindingNamesTheFileOfTheEvent(t *testing.T) {
+	l := newLedger(t)
+	votes(func(_ *ledger, v []approval.Vote) []approval.Vote { v[1].By.Bot = true; return v })(l)
+	l.whole()
+	r := verify(l, Options{})
+	if want := journal.Path(first, 5, "gate-approved"); len(r.Findings) != 1 || r.Findings[0].Path != want {
+		t.Errorf("%+v, want %s", r.Findings, want)
+	}
+}

@@ -53,7 +53,8 @@ func (a *auditor) back(tip gitstore.Hash, before int) (commits []gitstore.Commit
 		}
 		commits = append(commits, c)
 		if len(c.Parents) != 1 {
-			return commits, wrong(id, "", "an incident's branch is linear and starts at a commit of the default branch; this commit has %d parents", len(c.Parents))
+			return commits, wrong(id, "",
+				"an incident's branch is linear and starts at a commit of the default branch; this commit has %d parents", len(c.Parents))
 		}
 		id = c.Parents[0]
 	}
@@ -235,7 +236,8 @@ func (t *trail) pins(b *batch) *Finding {
 				return unreadable(b.commit.Hash, err)
 			}
 			if entries[file.Path].Blob.String() != file.Blob {
-				return wrong(b.commit.Hash, journal.PlanPath(t.dir), "step %s uses %q in a version that is not the file that the default branch held", step.Name, file.Path)
+				return wrong(b.commit.Hash, journal.PlanPath(t.dir),
+					"step %s uses %q, and pins what is not the file that the default branch held", step.Name, file.Path)
 			}
 		}
 	}
