@@ -2,6 +2,7 @@ package incident
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -19,9 +20,12 @@ type stage struct {
 	pushed   State // as the remote branch has it
 	view     View
 	now      time.Time
-	withdraw int64                      // the review that is dismissed when the next confirmation reads the reviews again
-	started  func(Start, State)         // told of every start, when it is set
-	flushed  func(Flush, State, *stage) // told of every flush that departs, when it is set
+	journal  []Event       // all events of state
+	due      time.Time     // of the last WakeAt of a look, zero if it asked for none
+	withdraw int64         // the review that is dismissed when the next confirmation reads the reviews again
+	confirm  func()        // called before each confirmation, when it is set
+	flushed  func([]Event) // told of the events of every flush that departs, when it is set
+	started  func(Start)   // told of every start, when it is set
 }
 
 func newStage() *stage {
@@ -38,7 +42,7 @@ func (s *stage) open(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.state, s.pushed = state, state
+	s.state, s.pushed, s.journal = state, state, []Event{{Seq: 1, At: state.At, Data: opened}}
 	s.view.Branch.Commits["c1"], s.view.Branch.Head, s.view.Branch.Pushed = 1, "c1", 1
 	return "ok\n"
 }
@@ -80,7 +84,12 @@ func (s *stage) look(t *testing.T) string {
 	var b strings.Builder
 	for range 50 {
 		again := false
-		for _, action := range Decide(s.resolve(), s.state, s.view, s.now) {
+		s.due = time.Time{}
+		actions := Decide(s.resolve(), s.state, s.view, s.now)
+		if twice := Decide(s.resolve(), s.state, s.view, s.now); !reflect.DeepEqual(actions, twice) {
+			t.Fatalf("two decisions on the same facts differ:\n%v\n%v", actions, twice)
+		}
+		for _, action := range actions {
 			fmt.Fprintln(&b, show(action))
 			changed, failed := s.perform(t, action)
 			again = again || changed
@@ -103,11 +112,12 @@ func (s *stage) perform(t *testing.T, action Action) (again bool, failed string)
 	t.Helper()
 	switch a := action.(type) {
 	case Commit:
-		next, err := s.state.With(s.state.Next(a.Events, s.now)...)
+		events := s.state.Next(a.Events, s.now)
+		next, err := s.state.With(events...)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.state = next
+		s.state, s.journal = next, append(s.journal[:len(s.journal):len(s.journal)], events...)
 		s.view.Branch.Head = fmt.Sprintf("c%d", next.Seq)
 		s.view.Branch.Commits[s.view.Branch.Head] = next.Seq
 		return true, ""
@@ -115,9 +125,11 @@ func (s *stage) perform(t *testing.T, action Action) (again bool, failed string)
 		return s.flush(a)
 	case Start:
 		if s.started != nil {
-			s.started(a, s.pushed)
+			s.started(a)
 		}
 		s.view.Attempts = append(s.view.Attempts, Attempt{Key: a.Key, Step: a.Step, Number: a.Attempt, State: AttemptRunning})
+	case WakeAt:
+		s.due = a.At
 	case Stop:
 		for i := range s.view.Attempts {
 			if s.view.Attempts[i].Key == a.Key {
@@ -136,6 +148,9 @@ func (s *stage) flush(f Flush) (again bool, failed string) {
 		s.dismiss(s.withdraw)
 		s.withdraw = 0
 	}
+	if len(f.Confirm) > 0 && s.confirm != nil {
+		s.confirm()
+	}
 	for _, g := range f.Confirm {
 		if v := approval.Evaluate(g, s.view.Reviews, s.state.Shown(s.view.Branch.Commits)).Verdict; v.Status != approval.StatusApproved {
 			s.drop()
@@ -143,7 +158,7 @@ func (s *stage) flush(f Flush) (again bool, failed string) {
 		}
 	}
 	if s.flushed != nil {
-		s.flushed(f, s.state, s)
+		s.flushed(s.journal[s.pushed.Seq:])
 	}
 	s.pushed, s.view.Branch.Pushed = s.state, s.state.Seq
 	if s.view.Pull != nil {
@@ -154,7 +169,7 @@ func (s *stage) flush(f Flush) (again bool, failed string) {
 
 // drop forgets what is local.
 func (s *stage) drop() {
-	s.state = s.pushed
+	s.state, s.journal = s.pushed, s.journal[:s.pushed.Seq]
 	for sha, seq := range s.view.Branch.Commits {
 		if seq > s.state.Seq {
 			delete(s.view.Branch.Commits, sha)
