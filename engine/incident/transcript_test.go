@@ -94,7 +94,7 @@ func number(t *testing.T, s string) int64 {
 
 // person is alice, bob, carol or mallory; the first three belong to acme/sre.
 func person(args map[string]string) approval.Person {
-	ids := map[string]int64{"alice": 101, "bob": 102, "carol": 103, "mallory": 666, "robot": 900}
+	ids := map[string]int64{"alice": 101, "bob": 102, "carol": 103, "dora": 104, "mallory": 666, "robot": 900}
 	p := approval.Person{ID: ids[args["by"]], Login: args["by"], Write: args["readonly"] == "", Bot: args["by"] == "robot"}
 	if p.ID >= 101 && p.ID <= 103 {
 		p.Teams = []string{"acme/sre"}

@@ -1,0 +1,251 @@
+package incident
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pullbook/pullbook/engine/approval"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// walk is one random incident: a random plan, random outcomes, faults and people.
+type walk struct {
+	*stage
+	random *rand.Rand
+	starts map[string]int // by attempt key
+	ids    int64
+}
+
+func newWalk(t *testing.T, seed uint64) *walk {
+	t.Helper()
+	w := &walk{stage: newStage(), random: rand.New(rand.NewPCG(seed, 11)), starts: map[string]int{}, ids: 1}
+	if got := w.makePlan(t, w.randomPlan()); got != "ok\n" {
+		t.Fatal(got)
+	}
+	w.open(t)
+	w.started = func(a Start) { w.checkStart(t, a) }
+	return w
+}
+
+func (w *walk) oneIn(n int) bool { return w.random.IntN(n) == 0 }
+
+// randomPlan is up to six steps in the form that makePlan reads.
+func (w *walk) randomPlan() string {
+	var b strings.Builder
+	kinds, risks := []string{"exec", "http", "probe", "manual"}, []string{"read", "change", "destructive"}
+	for i := range 1 + w.random.IntN(6) {
+		fmt.Fprintf(&b, "s%d %s %s", i, kinds[w.random.IntN(4)], risks[w.random.IntN(3)])
+		var needs []string
+		for j := range i {
+			if w.oneIn(3) {
+				needs = append(needs, fmt.Sprintf("s%d", j))
+			}
+		}
+		if len(needs) > 0 {
+			b.WriteString(" needs=" + strings.Join(needs, ","))
+		}
+		for _, option := range []string{"approve=1 within=15m", "approve=2", "attempts=3", "idempotent", "continues"} {
+			if w.oneIn(4) {
+				b.WriteString(" " + option)
+			}
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// checkStart holds a start against the journal as the remote branch has it.
+func (w *walk) checkStart(t *testing.T, a Start) {
+	t.Helper()
+	step, _ := w.plan.Step(a.Step)
+	w.starts[a.Key]++
+	if step.Kind == runbook.KindManual {
+		t.Fatalf("%s: a manual step was started", a.Key)
+	}
+	if w.starts[a.Key] > 1 && !step.Repeatable() {
+		t.Fatalf("%s starts twice", a.Key)
+	}
+	if step.Risk == runbook.RiskRead && step.Approval == nil {
+		return
+	}
+	st := w.pushed.Step(a.Step)
+	if st.Phase != PhaseStarted || st.Attempt != a.Attempt {
+		t.Fatalf("%s starts without its intent on the remote branch", a.Key)
+	}
+	if step.Approval != nil && len(st.Gate.Votes) < step.Approval.Count {
+		t.Fatalf("%s starts with %d of %d approvals", a.Key, len(st.Gate.Votes), step.Approval.Count)
+	}
+	if !step.Repeatable() && !endedBefore(w.journal, a) {
+		t.Fatalf("%s starts although nobody knows how the attempt before it ended", a.Key)
+	}
+}
+
+// endedBefore reports whether every earlier attempt of a step has an outcome, or a person's word after it.
+func endedBefore(journal []Event, a Start) bool {
+	open := false
+	for _, e := range journal {
+		switch d := e.Data.(type) {
+		case StepStarted:
+			if d.Step == a.Step && d.Attempt < a.Attempt {
+				if open {
+					return false
+				}
+				open = true
+			}
+		case StepEnded:
+			open = open && d.Step != a.Step
+		case RetryAsked:
+			open = open && d.Step != a.Step
+		}
+	}
+	return !open
+}
+
+// stir lets one random thing happen.
+func (w *walk) stir(t *testing.T) {
+	t.Helper()
+	step := w.plan.Steps[w.random.IntN(len(w.plan.Steps))].Name
+	args := map[string]string{"step": step}
+	people := []string{"alice", "bob", "carol", "mallory", "robot"}
+	by := people[w.random.IntN(len(people))]
+	switch w.random.IntN(14) {
+	case 0, 1, 2:
+		args["conclusion"] = []string{"succeeded", "failed", "timed_out", "unknown"}[w.random.IntN(4)]
+		w.outcome(t, args)
+	case 3:
+		w.lose([]string{"lose", "vanish"}[w.random.IntN(2)], args)
+	case 4:
+		w.now = w.now.Add(time.Duration(w.random.IntN(1200)-120) * time.Second)
+	case 5, 6, 7:
+		states := []string{"approved", "approved", "changes_requested", "commented"}
+		bodies := []string{"", "/approve " + step, "/reject " + step + " no"}
+		w.ids++
+		w.review(map[string]string{"id": fmt.Sprint(w.ids), "by": by, "state": states[w.random.IntN(4)]}, bodies[w.random.IntN(3)])
+	case 8:
+		w.withdraw = 1 + w.random.Int64N(w.ids)
+	case 9:
+		w.dismiss(1 + w.random.Int64N(w.ids))
+	case 10, 11:
+		verbs := []string{"/ack", "/resolve", "/retry " + step, "/did-it-by-hand " + step + " so", "/done " + step, "/nonsense"}
+		w.comment(by, verbs[w.random.IntN(len(verbs))])
+	case 12:
+		status := []runbook.Status{runbook.StatusSkip, runbook.StatusBroken, runbook.StatusReady}[w.random.IntN(3)]
+		w.says[step] = runbook.Resolution{Status: status, Problem: "so it is"}
+	case 13:
+		w.view.Alerts = []Alert{{Name: "Alert", Fingerprint: fmt.Sprint(w.random.IntN(3))}}
+	}
+}
+
+func (w *walk) comment(by, body string) {
+	w.ids++
+	w.view.Comments = append(w.view.Comments, Comment{ID: w.ids, By: person(map[string]string{"by": by}), Body: body, At: w.now})
+}
+
+// calm ends the faults: what runs succeeds, and values can be worked out.
+func (w *walk) calm(t *testing.T) {
+	t.Helper()
+	w.withdraw = 0
+	clear(w.says)
+	for range 100 {
+		w.look(t)
+		moved := false
+		for i, a := range w.view.Attempts {
+			if a.State == AttemptRunning {
+				w.end(i, runbook.Succeeded, "")
+				moved = true
+			}
+		}
+		if !moved {
+			return
+		}
+	}
+	t.Fatalf("it does not come to rest:\n%s", w.describe())
+}
+
+// waits reports whether the incident waits for a person or for a timer.
+func (w *walk) waits() bool {
+	for _, step := range w.plan.Steps {
+		st := w.state.Step(step.Name)
+		if st.asksPeople() || st.Over() && !w.state.settled(step) && !retriesLeft(step, st) {
+			return true
+		}
+	}
+	return w.due.After(w.now)
+}
+
+// help is what people do who want the incident to end well.
+func (w *walk) help() {
+	said := w.ids
+	for _, step := range w.plan.Steps {
+		switch st := w.state.Step(step.Name); {
+		case st.Phase == PhaseGate:
+			for _, by := range []string{"alice", "bob", "carol"} {
+				w.ids++
+				w.review(map[string]string{"id": fmt.Sprint(w.ids), "by": by}, "/approve "+step.Name)
+			}
+		case st.Phase == PhaseStarted && st.Kind == runbook.KindManual:
+			w.comment("alice", "/done "+step.Name)
+		case st.Phase == PhaseUnknown, st.Over() && !w.state.settled(step):
+			w.comment("dora", "/retry "+step.Name)
+		}
+	}
+	if said == w.ids && w.due.After(w.now) {
+		w.now = w.due
+	}
+}
+
+// finish shows that the incident ends once faults have stopped and people help.
+func (w *walk) finish(t *testing.T) {
+	t.Helper()
+	w.plan.Command = append(w.plan.Command, "dora") // may command, and approves nothing: who asks for a retry cannot approve it
+	for range 60 {
+		w.calm(t)
+		if w.view.Pull.Merged {
+			return
+		}
+		if !w.waits() {
+			t.Fatalf("neither merged, nor does it wait for a person or a timer:\n%s", w.describe())
+		}
+		w.help()
+	}
+	t.Fatalf("people help and it does not end:\n%s\n%+v", w.describe(), explainAll(w))
+}
+
+func explainAll(w *walk) []approval.Verdict {
+	var out []approval.Verdict
+	for _, step := range w.plan.Steps {
+		if w.state.Step(step.Name).Phase == PhaseGate {
+			out = append(out, w.state.Verdict(step.Name, w.view.Reviews, w.view.Branch.Commits).Verdict)
+		}
+	}
+	return out
+}
+
+// TestWalks takes random incidents through faults to their end. That two decisions on the same facts are the same is
+// checked at every look.
+func TestWalks(t *testing.T) {
+	walks := uint64(600)
+	if *long {
+		walks = 10_000
+	}
+	for seed := range walks {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			w := newWalk(t, seed)
+			for range 5 + w.random.IntN(25) {
+				for range 1 + w.random.IntN(2) {
+					w.stir(t)
+				}
+				w.look(t)
+			}
+			w.finish(t)
+			again, err := Fold(w.journal)
+			if err != nil || !reflect.DeepEqual(again, w.state) {
+				t.Fatalf("the journal folds to another state: %v", err)
+			}
+		})
+	}
+}
