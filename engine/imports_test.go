@@ -49,6 +49,8 @@ func rooms() map[string]room {
 		"engine/localhub/rest":  {imports: append([]string{"engine/localhub/wire", "engine/localhub/git"}, hub...)},
 		"engine/localhub/pages": {imports: append([]string{"engine/localhub/git"}, hub...)},
 
+		"engine/localhub/openapitest": {},
+
 		"engine":       {imports: []string{"engine/runbook", "engine/approval", "engine/incident", "engine/journal", "engine/render"}},
 		"engine/audit": {imports: []string{"engine/runbook", "engine/approval", "engine/incident", "engine/journal", "engine/render", "engine/gitstore"}},
 		"engine/sim":   {imports: []string{"engine/...", "engine"}},
@@ -71,6 +73,7 @@ func owners() map[string]room {
 		"github.com/spf13/":                 {imports: []string{"cmd/pullbook"}},
 		"github.com/hiddeco/sshsig":         {imports: []string{"engine/gitstore"}, tests: []string{"engine/audit"}},
 		"github.com/yuin/goldmark":          {imports: []string{"engine/localhub/pages"}, tests: []string{"engine/render", "engine/github"}},
+		"github.com/getkin/kin-openapi":     {imports: []string{"engine/localhub/openapitest"}, tests: []string{"engine/localhub/hooks", "engine/localhub"}},
 		"github.com/cockroachdb/datadriven": {tests: []string{"engine/incident"}},
 	}
 }
