@@ -26,6 +26,9 @@
 //  4. What people see (pull request, checks, body, replies) comes after the Flush of what it shows.
 //  5. Merge comes last, after the Flush of the end and the final check.
 //
+// Every intent of a gated step is confirmed at its Flush, that of an automatic retry too: where the approvals do not
+// stand any more, or are for something else than would run now, the gate asks again.
+//
 // Decide is pure: no clock, no input or output, no randomness, no error. A look that finds nothing to do returns no
 // action. The package does not evaluate CUE (the plan arrives resolved), does not render text for people beyond one
 // sentence, and does not know how events are stored.

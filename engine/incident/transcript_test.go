@@ -92,11 +92,11 @@ func number(t *testing.T, s string) int64 {
 	return n
 }
 
-// person is alice, bob, carol or mallory; the first three belong to acme/sre.
+// person is one of alice, bob, carol, erin and frank of acme/sre, or dora, mallory or the robot.
 func person(args map[string]string) approval.Person {
-	ids := map[string]int64{"alice": 101, "bob": 102, "carol": 103, "dora": 104, "mallory": 666, "robot": 900}
+	ids := map[string]int64{"alice": 101, "bob": 102, "carol": 103, "dora": 104, "erin": 105, "frank": 106, "mallory": 666, "robot": 900}
 	p := approval.Person{ID: ids[args["by"]], Login: args["by"], Write: args["readonly"] == "", Bot: args["by"] == "robot"}
-	if p.ID >= 101 && p.ID <= 103 {
+	if p.ID >= 101 && p.ID <= 106 && p.Login != "dora" {
 		p.Teams = []string{"acme/sre"}
 	}
 	return p
@@ -225,7 +225,11 @@ func (s *stage) hub(t *testing.T, args map[string]string) string {
 
 func (s *stage) describe() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "seq %d pushed %d waited %s end %q mitigated %t\n", s.state.Seq, s.view.Branch.Pushed, s.state.Waited, s.state.End, !s.state.MitigatedAt.IsZero())
+	mitigated := "no"
+	if at := s.state.MitigatedAt; !at.IsZero() {
+		mitigated = "at " + at.Format("15:04:05")
+	}
+	fmt.Fprintf(&b, "seq %d pushed %d waited %s end %q mitigated: %s\n", s.state.Seq, s.view.Branch.Pushed, s.state.Waited, s.state.End, mitigated)
 	for _, step := range s.plan.Steps {
 		st := s.state.Step(step.Name)
 		fmt.Fprintf(&b, "%s: %q round %d attempt %d %s\n", step.Name, st.Phase, st.Round, st.Attempt, st.Conclusion)

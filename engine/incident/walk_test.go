@@ -183,7 +183,7 @@ func (w *walk) help() {
 	for _, step := range w.plan.Steps {
 		switch st := w.state.Step(step.Name); {
 		case st.Phase == PhaseGate:
-			for _, by := range []string{"alice", "bob", "carol"} {
+			for _, by := range []string{"alice", "bob", "carol", "erin", "frank"} { // the last two have asked for nothing yet
 				w.ids++
 				w.review(map[string]string{"id": fmt.Sprint(w.ids), "by": by}, "/approve "+step.Name)
 			}
