@@ -136,7 +136,7 @@ func (t *trail) gateApproved(m moment, d incident.GateApproved) *Finding {
 }
 
 // stepStarted checks an intent: the plan's work and risk, a passed gate where the plan has one, and no more attempts than
-// the plan allows unless a person asked for a new round.
+// the plan allows unless a person asked for a new round. That a gate which it names was passed, the fold has checked.
 func (t *trail) stepStarted(m moment, d incident.StepStarted) *Finding {
 	switch {
 	case d.Work != m.step.Kind || d.Risk != m.step.Risk:
@@ -145,8 +145,6 @@ func (t *trail) stepStarted(m moment, d incident.StepStarted) *Finding {
 		return m.wrong("", "attempt %d of step %s has the key of another", d.Attempt, d.Step)
 	case m.was.Tried >= max(1, m.step.Retry.Attempts):
 		return m.wrong("", "step %s starts again after %d attempts, and nobody asked for that", d.Step, m.was.Tried)
-	case m.step.Approval == nil && d.Gate != "":
-		return m.wrong("", "step %s names a gate, and the plan has none for it", d.Step)
 	case m.step.Approval != nil && (d.Gate == "" || len(m.was.Gate.Votes) < m.step.Approval.Count):
 		return m.wrong("", "step %s starts without its approvals", d.Step)
 	case m.step.Approval != nil && d.Digest != m.was.Gate.Digest:

@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/journal"
 )
 
 func verify(l *ledger, o Options) Report {
@@ -41,6 +42,21 @@ func TestGoodLedgerIsVerified(t *testing.T) {
 // A verifier that dies has not found that nothing is wrong.
 func TestPanicIsAFinding(t *testing.T) {
 	if r := Verify(nil, Options{}); r.OK() || r.Verdict() != "wrong" {
+		t.Errorf("%+v", r)
+	}
+}
+
+// The engine's own runbook is not on the default branch: the frozen plan alone has it.
+func TestIncidentOfTheEnginesOwnRunbook(t *testing.T) {
+	l := newLedger(t)
+	l.says["open"] = func(due []incident.Event) []any {
+		opened := due[0].Data.(incident.Opened)
+		opened.Runbook = embedded + "runbooks/triage.cue"
+		l.edits["open"] = func(d *draft) { d.files[journal.IdentityPath(first)] = journal.Identity(opened) }
+		return []any{opened}
+	}
+	l.whole()
+	if r := verify(l, Options{Trust: trusting(1)}); !r.OK() || r.Incidents[0].Runbook != "embedded:runbooks/triage.cue" {
 		t.Errorf("%+v", r)
 	}
 }
