@@ -67,7 +67,7 @@ func owners() map[string]room {
 	return map[string]room{
 		"cuelang.org/go":                    {imports: []string{"engine/cueval"}},
 		"github.com/riverqueue/":            {imports: []string{"engine/inbox"}},
-		"modernc.org/sqlite":                {imports: []string{"engine/inbox"}},
+		"modernc.org/sqlite":                {imports: []string{"engine/inbox", "engine/localhub/state"}},
 		"github.com/go-git/":                {imports: []string{"engine/gitstore"}, tests: []string{"engine/audit"}},
 		"github.com/google/go-github/":      {imports: []string{"engine/github", "cmd/pullbook"}, tests: []string{"engine/localhub"}},
 		"github.com/bradleyfalzon/":         {imports: []string{"engine/github"}, tests: []string{"engine/localhub"}},

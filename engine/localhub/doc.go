@@ -1,7 +1,7 @@
 // Package localhub is a GitHub on localhost: enough of REST, webhooks, git over HTTP and web pages that GitHub's own
 // clients work with it unchanged. The demo shows it, tests are run against it, and teams rehearse on it.
 //
-//	hub           one instance: a directory of bare repositories, and state in memory that begins from a seed
+//	hub           one instance: a directory of bare repositories, and beside them its state, which began from a seed
 //	seed          users, tokens, organisations, teams, Apps with their keys, installations, repositories
 //	actor         who a request comes from: a person, an App as itself, an installation, or nobody
 //
@@ -12,8 +12,8 @@
 // The houses inside import in one direction: state knows nothing of the others; git does what touches state and
 // repositories together; wire writes GitHub's JSON shapes; rest, pages and hooks stand on these; this package wires them.
 //
-// The hub is for one machine. It has no limits against abuse, the pages let anybody who reaches it over loopback act as
-// any seeded person, and a restart forgets everything but the git repositories. Never put it on the internet.
+// The hub is for one machine. It has no limits against abuse, and the pages let anybody who reaches it over loopback
+// act as any seeded person. Never put it on the internet.
 //
 // README.md lists every endpoint, the seed file's fields, and what deviates from GitHub.
 package localhub

@@ -171,11 +171,15 @@ func TestDirectoryOutlivesTheHub(t *testing.T) {
 	w.commit(dir, "incident/1", "x.txt", "x\n")
 	w.openPull("incident/1")
 	again := reopen(t, w)
-	p := again.openPull("incident/1")
-	if p.GetNumber() != 2 {
+	if p, _, err := again.user("alice").PullRequests.Get(t.Context(), "acme", "ops", 1); err != nil || p.GetState() != "open" {
+		t.Fatalf("after a restart: %v, %v", p, err)
+	}
+	again.commit(again.clone(), "incident/2", "y.txt", "y\n")
+	if p := again.openPull("incident/2"); p.GetNumber() != 2 {
 		t.Fatalf("number after a restart: %d", p.GetNumber())
 	}
-	if refs := again.mustGit(dir, "ls-remote", again.remote("alice", "alice-token", "acme/ops")); strings.Contains(refs, "refs/pull/1/") || !strings.Contains(refs, "refs/pull/2/head") {
+	refs := again.mustGit(dir, "ls-remote", again.remote("alice", "alice-token", "acme/ops"))
+	if !strings.Contains(refs, "refs/pull/1/head") || !strings.Contains(refs, "refs/pull/2/head") {
 		t.Fatalf("refs: %s", refs)
 	}
 	if _, err := os.Stat(filepath.Join(w.dir, "acme", "ops.git", "HEAD")); err != nil {

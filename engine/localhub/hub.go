@@ -19,7 +19,7 @@ import (
 	"github.com/pullbook/pullbook/engine/localhub/state"
 )
 
-// Config says how to open a hub. Dir is created if need be; its repositories outlive the hub, nothing else does. Logger
+// Config says how to open a hub. Dir is created if need be and keeps everything. Logger
 // and Now may be nil: no log, and the system's clock. OnRequest may be nil; it is called just before each REST and git
 // answer is sent (a client that has its answer has been counted), with the route's pattern ("/repos/{owner}/{repo}/pulls",
 // "/{owner}/{repo}.git/git-receive-pack"), possibly from several goroutines at once.
@@ -41,8 +41,9 @@ type Hub struct {
 	pages  *pages.Site
 }
 
-// Open builds the seed's world: the state, and a bare repository with its first commit for each repository that Dir does
-// not have yet.
+// Open builds the seed's world in an empty directory: the state, and a bare repository with its first commit for each
+// repository. A directory that has a state is taken up where its last hub ended, however it ended; the seed must then be
+// the same (else *SeedChanged) or empty.
 func Open(c Config) (*Hub, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -60,19 +61,31 @@ func Open(c Config) (*Hub, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("open the hub in %s: %w", c.Dir, err)
 	}
-	store, err := state.New(c.Seed, c.Now)
+	store, err := state.Open(state.Config{Path: filepath.Join(dir, "state.sqlite"), Seed: c.Seed, Now: c.Now})
 	if err != nil {
-		return nil, fmt.Errorf("open the hub: %w", err)
+		return nil, fmt.Errorf("open the hub in %s: %w", c.Dir, err)
 	}
+	h, err := open(c, dir, store)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open the hub in %s: %w", c.Dir, err), store.Close())
+	}
+	return h, nil
+}
+
+func open(c Config, dir string, store *state.Store) (*Hub, error) {
 	repos := git.New(dir, store, c.Logger)
-	if err := createAll(repos, c.Seed); err != nil {
-		return nil, fmt.Errorf("open the hub: %w", err)
+	if err := createAll(repos, store.AllRepos(), c.Seed); err != nil {
+		return nil, err
 	}
 	site, err := pages.New(pages.Config{Store: store, Repos: repos, Logger: c.Logger})
 	if err != nil {
-		return nil, fmt.Errorf("open the hub: %w", err)
+		return nil, err
 	}
-	h := &Hub{config: c, store: store, repos: repos, sender: hooks.New(store, c.Logger), pages: site}
+	sender, err := hooks.New(hooks.Config{Store: store, Logger: c.Logger})
+	if err != nil {
+		return nil, err
+	}
+	h := &Hub{config: c, store: store, repos: repos, sender: sender, pages: site}
 	h.rest = rest.New(rest.Config{Store: store, Repos: repos, Deliverer: h.sender, Logger: c.Logger, OnRequest: c.OnRequest})
 	return h, nil
 }
@@ -80,24 +93,24 @@ func Open(c Config) (*Hub, error) {
 // createTimeout bounds the making of all repositories.
 const createTimeout = 5 * time.Minute
 
-func createAll(repos *git.Repos, seed Seed) error {
+// createAll makes the repositories that are not there, and compares those that are with the state.
+func createAll(repos *git.Repos, all []state.Repo, seed Seed) error {
 	ctx, cancel := context.WithTimeout(context.Background(), createTimeout)
 	defer cancel()
 	if err := git.CheckVersion(ctx); err != nil {
 		return err
 	}
-	for _, r := range seed.Repositories {
-		first := git.First{
-			Branch: r.DefaultBranch, Name: r.Author.Name, Email: r.Author.Email, Directory: r.Directory, Files: r.Files,
-			Message: "Begin " + r.Name,
-		}
-		if first.Branch == "" {
-			first.Branch = "main"
+	for _, r := range all {
+		first := git.First{Branch: r.DefaultBranch, Message: "Begin " + r.FullName()}
+		for _, x := range seed.Repositories {
+			if strings.EqualFold(x.Name, r.FullName()) {
+				first.Name, first.Email, first.Directory, first.Files = x.Author.Name, x.Author.Email, x.Directory, x.Files
+			}
 		}
 		if first.Name == "" {
 			first.Name, first.Email = "GitHub", "noreply@github.localhost"
 		}
-		if err := repos.Create(ctx, r.Name, first); err != nil {
+		if err := repos.Create(ctx, r.FullName(), first); err != nil {
 			return err
 		}
 	}
@@ -107,6 +120,9 @@ func createAll(repos *git.Repos, seed Seed) error {
 // Close stops the webhooks. Requests under way may still end; the caller shuts its server down first.
 func (h *Hub) Close() error {
 	h.sender.Close()
+	if err := h.store.Close(); err != nil {
+		return fmt.Errorf("close the hub: %w", err)
+	}
 	return nil
 }
 

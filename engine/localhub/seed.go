@@ -22,6 +22,7 @@ type (
 	SeedInstallation = state.SeedInstallation
 	SeedRepository   = state.SeedRepository
 	SeedAuthor       = state.SeedAuthor
+	SeedChanged      = state.SeedChanged
 )
 
 // ReadSeed reads a seed file. Unknown fields are refused; key files and directories are relative to the file.

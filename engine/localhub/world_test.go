@@ -22,13 +22,16 @@ import (
 
 // world is a hub with the clients that the tests use.
 type world struct {
-	t     testing.TB
-	hub   *localhub.Hub
-	dir   string
-	url   string
-	key   *rsa.PrivateKey
-	pem   []byte
-	calls *callLog
+	t       testing.TB
+	hub     *localhub.Hub
+	server  *httptest.Server
+	dir     string
+	url     string
+	hookURL string
+	key     *rsa.PrivateKey
+	pem     []byte
+	calls   *callLog
+	once    sync.Once
 }
 
 type callLog struct {
@@ -109,10 +112,25 @@ func benchWorld(b *testing.B) *world {
 	return w
 }
 
-// reopen is a second hub on the same directory, as after a restart.
+// reopen ends the hub and starts another on its directory.
 func reopen(t *testing.T, w *world) *world {
 	t.Helper()
-	return openWorld(t, w.dir, "")
+	w.close()
+	return openWorld(t, w.dir, w.hookURL)
+}
+
+// close ends the hub, whose memory must be on disk by then. It may be called twice.
+func (w *world) close() {
+	w.t.Helper()
+	w.once.Do(func() {
+		w.server.Close()
+		if err := w.hub.Verify(); err != nil {
+			w.t.Error(err)
+		}
+		if err := w.hub.Close(); err != nil {
+			w.t.Error(err)
+		}
+	})
 }
 
 func openWorld(t testing.TB, dir, hookURL string) *world {
@@ -123,13 +141,9 @@ func openWorld(t testing.TB, dir, hookURL string) *world {
 		t.Fatal(err)
 	}
 	srv := httptest.NewServer(hub.Handler())
-	t.Cleanup(func() {
-		srv.Close()
-		if err := hub.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return &world{t: t, hub: hub, dir: dir, url: srv.URL, key: theKey(), pem: keyPEM(theKey()), calls: calls}
+	w := &world{t: t, hub: hub, server: srv, dir: dir, url: srv.URL, hookURL: hookURL, key: theKey(), pem: keyPEM(theKey()), calls: calls}
+	t.Cleanup(w.close)
+	return w
 }
 
 func (w *world) client(rt http.RoundTripper) *github.Client {

@@ -137,13 +137,31 @@ const settings = `[core]
 	auto = 0
 `
 
-// Create makes the bare repository and its first commit. A repository that is already there keeps its branches; only
-// the pull refs of an earlier run are dropped, and their numbers are not used again.
+// Create makes the bare repository and its first commit. A repository that is already there keeps its branches. To a
+// new state its pull refs mean nothing: they are dropped, and their numbers are not used again.
 func (g *Repos) Create(ctx context.Context, repo string, first First) error {
-	path := g.path(repo)
-	if _, err := os.Stat(filepath.Join(path, "HEAD")); err == nil {
+	switch _, err := os.Stat(filepath.Join(g.path(repo), "HEAD")); {
+	case err == nil && g.store.Fresh():
 		return g.adopt(ctx, repo)
+	case err == nil:
+		return g.Repair(ctx, repo)
 	}
+	// Whoever is killed on the way leaves a name that no repository can have, not half a repository.
+	draft := repo + "~new"
+	if err := os.RemoveAll(g.path(draft)); err != nil {
+		return fmt.Errorf("clear the directory of %s: %w", repo, err)
+	}
+	if err := g.create(ctx, draft, first); err != nil {
+		return err
+	}
+	if err := os.Rename(g.path(draft), g.path(repo)); err != nil {
+		return fmt.Errorf("create %s: %w", repo, err)
+	}
+	return nil
+}
+
+func (g *Repos) create(ctx context.Context, repo string, first First) error {
+	path := g.path(repo)
 	if err := os.MkdirAll(path, 0o755); err != nil {
 		return fmt.Errorf("make the directory of %s: %w", repo, err)
 	}
@@ -179,8 +197,7 @@ func (g *Repos) adopt(ctx context.Context, repo string) error {
 	if _, err := g.gitInput(ctx, repo, strings.NewReader(drop.String()), "update-ref", "--stdin"); err != nil {
 		return fmt.Errorf("drop the old pull refs of %s: %w", repo, err)
 	}
-	g.store.StartAfter(repo, last)
-	return nil
+	return g.store.StartAfter(repo, last)
 }
 
 // firstCommit builds the commit with an index and a work tree that are thrown away.

@@ -1,16 +1,3 @@
-// Package hooks sends the hub's webhooks. They follow from the state's events and from nothing else.
-//
-//	delivery      one call of one App's hook; it has a GUID, which a redelivery keeps
-//	log           what was sent and answered, kept by the state for GET /app/hook/deliveries
-//
-//	state ── Event ──> queue ── payload per installation ──> one line per App ── POST, signed ──> log
-//
-// An App gets its deliveries one after the other, in the order of the mutations; Apps do not wait for each other, and
-// nobody who changes the state waits for a receiver. An answer other than 2xx, or none within ten seconds, is a failed
-// delivery. As on GitHub nothing is sent again by itself: POST .../attempts does it, and receivers must look for
-// themselves. Unlike GitHub nothing arrives out of order.
-//
-// The package follows no redirects, keeps nothing across a restart, and gives up what is still queued when it is closed.
 package hooks
 
 import (
@@ -29,6 +16,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pullbook/pullbook/engine/localhub/state"
@@ -44,10 +32,24 @@ const maxQueued = 10000
 // maxReply is how much of a receiver's answer is kept.
 const maxReply = 64 << 10
 
+// Config says what a Sender works with. Disturb may be nil; it is asked once for each delivery.
+type Config struct {
+	Store   *state.Store
+	Logger  *slog.Logger
+	Disturb func(event, action string) Disturbance
+}
+
+// A Disturbance is what goes wrong with one delivery; the zero value is nothing.
+type Disturbance struct {
+	Lost  bool          // it is never sent
+	Twice bool          // it is sent again at once, with the same GUID
+	Swap  bool          // the App's next delivery overtakes it
+	Delay time.Duration // it is sent so much later, and all that come meanwhile overtake it
+}
+
 // A Sender delivers webhooks. Make one with New and end it with Close.
 type Sender struct {
-	store  *state.Store
-	logger *slog.Logger
+	Config
 	client *http.Client
 	events *queue[state.Event]
 	stop   context.CancelFunc
@@ -58,29 +60,56 @@ type Sender struct {
 	lines map[int64]*queue[job]
 }
 
-// job is one delivery to make.
+// job is one delivery to make. event, which may be nil, counts the deliveries of the event that are still to be made.
 type job struct {
 	app                  state.App
-	guid, event, action  string
+	guid, name, action   string
 	installation, target int64
 	payload              []byte
 	redelivery           bool
+	disturbed            bool // Disturb was asked
+	event                *pending
 }
 
-// New subscribes to the store and starts to deliver.
-func New(store *state.Store, logger *slog.Logger) *Sender {
+type pending struct {
+	id   int64
+	left atomic.Int64
+}
+
+// settled is the event's id when this was the last of its deliveries, or 0.
+func (p *pending) settled() int64 {
+	if p != nil && p.left.Add(-1) == 0 {
+		return p.id
+	}
+	return 0
+}
+
+// New subscribes to the store and starts to deliver, beginning with what an earlier hub did not get sent.
+func New(c Config) (*Sender, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	s := &Sender{
-		store: store, logger: logger, events: newQueue[state.Event](), ctx: ctx, stop: stop, lines: map[int64]*queue[job]{},
+		Config: c, events: newQueue[state.Event](), ctx: ctx, stop: stop, lines: map[int64]*queue[job]{},
 		client: &http.Client{
 			Timeout:       Timeout,
 			Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment, IdleConnTimeout: time.Minute},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}
-	store.Subscribe(func(e state.Event) { s.events.put(e) })
+	unsent, err := c.Store.Unsent()
+	if err != nil {
+		stop()
+		return nil, fmt.Errorf("take up webhooks again: %w", err)
+	}
+	for _, e := range unsent {
+		s.events.put(e)
+	}
+	c.Store.Subscribe(func(e state.Event) {
+		if e.ID != 0 {
+			s.events.put(e)
+		}
+	})
 	s.done.Go(s.dispatch)
-	return s
+	return s, nil
 }
 
 // Close stops deliveries and waits for those under way to be cut off.
@@ -102,17 +131,48 @@ func (s *Sender) dispatch() {
 		if !ok {
 			return
 		}
-		for _, in := range s.store.Listening(e) {
-			payload, err := json.Marshal(wire.Payload(e, in))
-			if err != nil {
-				s.logger.Error("render a webhook", "event", e.Name, "error", err)
-				continue
-			}
-			s.enqueue(job{
-				app: in.App, guid: newGUID(), event: e.Name, action: e.Action, installation: in.ID, target: e.Repo.ID, payload: payload,
-			})
+		jobs := s.jobs(e)
+		if len(jobs) == 0 {
+			s.settle(e.ID)
+			continue
+		}
+		p := &pending{id: e.ID}
+		p.left.Store(int64(len(jobs)))
+		for _, j := range jobs {
+			j.event = p
+			s.enqueue(j)
 		}
 	}
+}
+
+func (s *Sender) settle(event int64) {
+	if err := s.Store.Settle(event); err != nil {
+		s.Logger.Error("settle an event", "error", err)
+	}
+}
+
+// jobs are the deliveries that an event still needs.
+func (s *Sender) jobs(e state.Event) []job {
+	var out []job
+	for _, in := range s.Store.Listening(e) {
+		guid := guidOf(e.Key, in.ID)
+		sent, err := s.Store.Delivered(in.App.ID, guid)
+		if err != nil {
+			s.Logger.Error("look for a delivery", "guid", guid, "error", err)
+		}
+		if sent {
+			continue // by a hub that ended before it had settled the event
+		}
+		payload, err := json.Marshal(wire.Payload(e, in))
+		if err != nil {
+			s.Logger.Error("render a webhook", "event", e.Name, "error", err)
+			continue
+		}
+		out = append(out, job{
+			app: in.App, guid: guid, name: e.Name, action: e.Action, installation: in.ID, target: e.Repo.ID, payload: payload,
+		})
+	}
+	return out
 }
 
 func (s *Sender) enqueue(j job) {
@@ -130,19 +190,66 @@ func (s *Sender) enqueue(j job) {
 	if l.len() >= maxQueued {
 		d := s.record(j)
 		d.Status = "too many deliveries are waiting"
-		s.store.LogDelivery(d)
+		s.log(d, j)
 		return
 	}
 	l.put(j)
 }
 
+// work sends what is in an App's line. held are deliveries that the next one is to overtake.
 func (s *Sender) work(l *queue[job]) {
+	var held []job
 	for {
 		j, ok := l.take()
 		if !ok {
 			return
 		}
-		s.store.LogDelivery(s.deliver(j))
+		d := s.disturbance(&j)
+		switch {
+		case d.Swap:
+			held = append(held, j)
+			continue
+		case d.Delay > 0:
+			time.AfterFunc(d.Delay, func() { l.put(j) })
+			continue
+		}
+		s.handle(j, d)
+		for _, late := range held {
+			s.handle(late, Disturbance{})
+		}
+		held = nil
+	}
+}
+
+func (s *Sender) disturbance(j *job) Disturbance {
+	if s.Disturb == nil || j.disturbed {
+		return Disturbance{}
+	}
+	j.disturbed = true
+	return s.Disturb(j.name, j.action)
+}
+
+func (s *Sender) handle(j job, d Disturbance) {
+	if d.Lost {
+		if id := j.event.settled(); id != 0 {
+			s.settle(id)
+		}
+		return
+	}
+	sent := s.deliver(j)
+	if s.ctx.Err() != nil && sent.Code == 0 {
+		return // cut off by Close: the next hub sends it
+	}
+	s.log(sent, j)
+	if d.Twice {
+		j.event = nil
+		s.log(s.deliver(j), j)
+	}
+}
+
+func (s *Sender) log(d state.Delivery, j job) {
+	if err := s.Store.LogDelivery(d, j.event.settled()); err != nil {
+		s.Logger.Error("log a delivery", "guid", d.GUID, "error", err)
 	}
 }
 
@@ -157,24 +264,24 @@ func (s *Sender) Ping(app *state.App, base string) {
 	}
 	payload, err := json.Marshal(wire.Object{"zen": "Keep it logically awesome.", "hook_id": app.Hook.ID, "hook": hook})
 	if err != nil {
-		s.logger.Error("render a ping", "error", err)
+		s.Logger.Error("render a ping", "error", err)
 		return
 	}
-	s.enqueue(job{app: *app, guid: newGUID(), event: "ping", payload: payload})
+	s.enqueue(job{app: *app, guid: guidOf(rand.Text(), 0), name: "ping", payload: payload})
 }
 
 // Redeliver sends a logged delivery again, with its old GUID, to where the hook points now.
 func (s *Sender) Redeliver(app *state.App, d *state.Delivery) {
 	s.enqueue(job{
-		app: *app, guid: d.GUID, event: d.Event, action: d.Action, installation: d.Installation, target: d.Repository,
+		app: *app, guid: d.GUID, name: d.Event, action: d.Action, installation: d.Installation, target: d.Repository,
 		payload: d.Payload, redelivery: true,
 	})
 }
 
 func (s *Sender) record(j job) state.Delivery {
 	return state.Delivery{
-		ID: s.store.NewDelivery(), App: j.app.ID, GUID: j.guid, Event: j.event, Action: j.action, Installation: j.installation,
-		Repository: j.target, Delivered: s.store.Now(), Redelivery: j.redelivery, URL: j.app.Hook.URL, Payload: j.payload,
+		App: j.app.ID, GUID: j.guid, Event: j.name, Action: j.action, Installation: j.installation,
+		Repository: j.target, Delivered: s.Store.Now(), Redelivery: j.redelivery, URL: j.app.Hook.URL, Payload: j.payload,
 	}
 }
 
@@ -199,7 +306,7 @@ func (s *Sender) deliver(j job) state.Delivery {
 	defer resp.Body.Close()
 	reply, err := io.ReadAll(io.LimitReader(resp.Body, maxReply))
 	if err != nil {
-		s.logger.Debug("read a webhook's answer", "guid", j.guid, "error", err)
+		s.Logger.Debug("read a webhook's answer", "guid", j.guid, "error", err)
 	}
 	d.Code, d.Status, d.Reply, d.ReplyHeaders = resp.StatusCode, http.StatusText(resp.StatusCode), string(reply), map[string]string{}
 	for k := range resp.Header {
@@ -220,7 +327,7 @@ func reason(err error) string {
 func headers(j job) map[string]string {
 	h := map[string]string{
 		"Accept": "*/*", "Content-Type": "application/json", "User-Agent": "GitHub-Hookshot/localhub",
-		"X-GitHub-Event": j.event, "X-GitHub-Delivery": j.guid, "X-GitHub-Hook-ID": strconv.FormatInt(j.app.Hook.ID, 10),
+		"X-GitHub-Event": j.name, "X-GitHub-Delivery": j.guid, "X-GitHub-Hook-ID": strconv.FormatInt(j.app.Hook.ID, 10),
 		"X-GitHub-Hook-Installation-Target-ID":   strconv.FormatInt(j.app.ID, 10),
 		"X-GitHub-Hook-Installation-Target-Type": "integration",
 	}
@@ -232,10 +339,10 @@ func headers(j job) map[string]string {
 	return h
 }
 
-// newGUID is a random UUID (RFC 9562, version 4).
-func newGUID() string {
-	var b [16]byte
-	rand.Read(b[:]) // never fails: crypto/rand aborts the program instead
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+// guidOf is a UUID (RFC 9562, version 8) that follows from an event's key and the installation, so that a delivery which
+// has to be made again after a restart has the GUID that it had.
+func guidOf(key string, installation int64) string {
+	b := sha256.Sum256(fmt.Appendf(nil, "%s %d", key, installation))
+	b[6], b[8] = b[6]&0x0f|0x80, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:16])
 }

@@ -72,7 +72,9 @@ func createToken(c *call) (reply, error) {
 }
 
 func revokeToken(c *call) (reply, error) {
-	c.Store.Revoke(credential(c.r))
+	if err := c.Store.Revoke(credential(c.r)); err != nil {
+		return reply{}, err
+	}
 	return empty()
 }
 
@@ -120,7 +122,10 @@ func listDeliveries(c *call) (reply, error) {
 		}
 		before = n
 	}
-	list := c.Store.Deliveries(c.actor.App.ID, before, per+1)
+	list, err := c.Store.Deliveries(c.actor.App.ID, before, per+1)
+	if err != nil {
+		return reply{}, err
+	}
 	r := reply{status: http.StatusOK}
 	if len(list) > per {
 		list = list[:per]

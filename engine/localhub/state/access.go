@@ -76,6 +76,8 @@ type credential struct {
 	expires      time.Time // zero: never
 }
 
+func (c credential) expired(now time.Time) bool { return !c.expires.IsZero() && !now.Before(c.expires) }
+
 // A Grant is a fresh installation token.
 type Grant struct {
 	Token        string
@@ -97,8 +99,7 @@ func (s *Store) Authenticate(token string) (Actor, bool) {
 	if !ok {
 		return Actor{}, false
 	}
-	if !c.expires.IsZero() && !s.now().Before(c.expires) {
-		delete(s.tokens, sum)
+	if c.expired(s.now()) {
 		return Actor{}, false
 	}
 	if c.installation == 0 {
@@ -113,10 +114,11 @@ func (s *Store) Authenticate(token string) (Actor, bool) {
 }
 
 // Revoke forgets an installation token.
-func (s *Store) Revoke(token string) {
+func (s *Store) Revoke(token string) (err error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.tokens, sha256.Sum256([]byte(token)))
+	defer s.commit(&err)
+	s.dropToken(sha256.Sum256([]byte(token)))
+	return nil
 }
 
 // Narrowing is what an access-token request asks for; zero values mean everything that the installation has.
@@ -127,9 +129,9 @@ type Narrowing struct {
 }
 
 // GrantToken makes an installation token for the App that the actor's JWT proved.
-func (s *Store) GrantToken(a Actor, installation int64, n Narrowing) (Grant, error) {
+func (s *Store) GrantToken(a Actor, installation int64, n Narrowing) (_ Grant, err error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.commit(&err)
 	in, ok := s.installs[installation]
 	if !ok || a.App == nil || in.App.ID != a.App.ID {
 		return Grant{}, NotFound()
@@ -150,9 +152,10 @@ func (s *Store) GrantToken(a Actor, installation int64, n Narrowing) (Grant, err
 		}
 	}
 	g.Token = "ghs_" + secret()
-	s.tokens[sha256.Sum256([]byte(g.Token))] = credential{
+	s.dropExpired()
+	s.addToken(sha256.Sum256([]byte(g.Token)), credential{
 		installation: in.ID, permissions: perms, repositories: repos, expires: g.Expires,
-	}
+	})
 	return g, nil
 }
 

@@ -83,15 +83,15 @@ func (s *Store) InstallationOn(app int64, fullName string) (*Installation, error
 func (s *Store) Listening(e Event) []Installation {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, ok := s.repos[fold(e.Repo.FullName())]
+	return s.listening(e)
+}
+
+func (s *Store) listening(e Event) []Installation {
+	var out []Installation
+	r, ok := s.repoByID[e.Repo.ID]
 	if !ok {
 		return nil
 	}
-	return s.listening(r, e)
-}
-
-func (s *Store) listening(r *repo, e Event) []Installation {
-	var out []Installation
 	for _, in := range s.installsOf(r) {
 		app := s.apps[in.App.ID]
 		meant := e.OnlyApp == app.ID || (e.OnlyApp == 0 && slices.Contains(in.Events, e.Name))
@@ -118,9 +118,9 @@ func (s *Store) InstallationRepos(a Actor) []Repo {
 }
 
 // SetHook changes where an App's webhooks go, in the fields that are not nil.
-func (s *Store) SetHook(app int64, url, secret *string) (Hook, error) {
+func (s *Store) SetHook(app int64, url, secret *string) (_ Hook, err error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.commit(&err)
 	a, ok := s.apps[app]
 	if !ok {
 		return Hook{}, NotFound()
@@ -134,51 +134,6 @@ func (s *Store) SetHook(app int64, url, secret *string) (Hook, error) {
 	if secret != nil {
 		a.Hook.Secret = *secret
 	}
+	s.saveApp(a)
 	return a.Hook, nil
-}
-
-// KeptDeliveries is how many deliveries of an App are remembered at least. GitHub keeps three days of them; memory has an end.
-const KeptDeliveries = 5000
-
-// NewDelivery reserves an id for a delivery.
-func (s *Store) NewDelivery() int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.newID()
-}
-
-// LogDelivery remembers how a delivery went.
-func (s *Store) LogDelivery(d Delivery) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	list := append(s.deliveries[d.App], d)
-	if len(list) > 2*KeptDeliveries { // seldom, so that logging stays cheap
-		list = slices.Clone(list[len(list)-KeptDeliveries:])
-	}
-	s.deliveries[d.App] = list
-}
-
-// Deliveries lists up to n of an App's deliveries, newest first, that are older than the one with id before (0: all).
-func (s *Store) Deliveries(app, before int64, n int) []Delivery {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := []Delivery{}
-	for _, d := range slices.Backward(s.deliveries[app]) {
-		if (before == 0 || d.ID < before) && len(out) < n {
-			out = append(out, d)
-		}
-	}
-	return out
-}
-
-// Delivery finds one of an App's deliveries.
-func (s *Store) Delivery(app, id int64) (*Delivery, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, d := range s.deliveries[app] {
-		if d.ID == id {
-			return &d, nil
-		}
-	}
-	return nil, NotFound()
 }

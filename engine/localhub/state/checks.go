@@ -66,9 +66,9 @@ func onlyApps(a Actor) error {
 }
 
 // CreateRun makes a check run on a commit that the caller has found in the repository.
-func (s *Store) CreateRun(a Actor, fullName string, in RunInput) (*Run, error) {
+func (s *Store) CreateRun(a Actor, fullName string, in RunInput) (_ *Run, err error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.commit(&err)
 	r, err := s.repo(fullName)
 	if err != nil {
 		return nil, err
@@ -89,8 +89,8 @@ func (s *Store) CreateRun(a Actor, fullName string, in RunInput) (*Run, error) {
 	}
 	run := &Run{ID: s.newID(), Suite: suite.ID, App: app, HeadSHA: *in.HeadSHA, Status: "queued", Started: s.Now()}
 	s.apply(run, in)
-	r.runs = append(r.runs, run)
-	r.runsBySHA[run.HeadSHA] = append(r.runsBySHA[run.HeadSHA], run)
+	r.addRun(run)
+	s.saveRun(r, run)
 	s.emitRun(a, r, run, suite, "created")
 	if run.Status == "completed" {
 		s.emitRun(a, r, run, suite, "completed")
@@ -100,9 +100,9 @@ func (s *Store) CreateRun(a Actor, fullName string, in RunInput) (*Run, error) {
 }
 
 // UpdateRun changes a check run, which only the App that made it may. Annotations are added to the earlier ones.
-func (s *Store) UpdateRun(a Actor, fullName string, id int64, in RunInput) (*Run, error) {
+func (s *Store) UpdateRun(a Actor, fullName string, id int64, in RunInput) (_ *Run, err error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.commit(&err)
 	r, run, err := s.run(fullName, id)
 	if err != nil {
 		return nil, err
@@ -118,6 +118,7 @@ func (s *Store) UpdateRun(a Actor, fullName string, id int64, in RunInput) (*Run
 	}
 	was := run.Status
 	s.apply(run, in)
+	s.saveRun(r, run)
 	if run.Status == "completed" && was != "completed" {
 		s.emitRun(a, r, run, r.suite(run.App.ID, run.HeadSHA), "completed")
 	} else {
@@ -161,41 +162,32 @@ func (s *Store) apply(run *Run, in RunInput) {
 func (s *Store) emitRun(a Actor, r *repo, run *Run, suite *Suite, action string) {
 	c := *run
 	suite.Updated = s.Now()
+	s.saveSuite(r, suite)
 	r.checksMoved()
 	s.emit(a, r, Event{Name: "check_run", Action: action, Run: &c, Suite: suite.view(r)})
 }
 
 // checksMoved counts a change of checks as a change of what pull-request pages show, since any of their commits may
 // carry it; updated_at stays, as on GitHub.
-func (r *repo) checksMoved() {
-	for _, p := range r.pulls {
-		p.Revision++
-	}
-}
+func (r *repo) checksMoved() { r.checks++ }
 
 func (s *Store) addSuite(r *repo, app App, branch, sha string) *Suite {
 	suite := &Suite{ID: s.newID(), App: app, HeadSHA: sha, Branch: branch, Created: s.Now(), Updated: s.Now()}
-	r.suites = append(r.suites, suite)
+	r.addSuite(suite)
+	s.saveSuite(r, suite)
 	return suite
 }
 
 func (r *repo) suite(app int64, sha string) *Suite {
-	for _, x := range slices.Backward(r.suites) {
-		if x.App.ID == app && x.HeadSHA == sha {
+	for _, x := range slices.Backward(r.suitesBySHA[sha]) {
+		if x.App.ID == app {
 			return x
 		}
 	}
 	return nil
 }
 
-func (r *repo) branchOf(sha string) string {
-	for _, p := range r.pulls {
-		if p.Head.SHA == sha {
-			return p.Head.Ref
-		}
-	}
-	return ""
-}
+func (r *repo) branchOf(sha string) string { return r.tips[sha] }
 
 // view is a copy of a suite with what follows from its runs. A conclusion other than success stands over success, in
 // the order that GitHub's suites show.
@@ -224,10 +216,8 @@ func (s *Store) run(fullName string, id int64) (*repo, *Run, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, run := range slices.Backward(r.runs) {
-		if run.ID == id {
-			return r, run, nil
-		}
+	if run, ok := r.runByID[id]; ok {
+		return r, run, nil
 	}
 	return nil, nil, NotFound()
 }
@@ -286,10 +276,8 @@ func (s *Store) Suites(fullName, sha string) ([]Suite, error) {
 		return nil, err
 	}
 	out := []Suite{}
-	for _, x := range r.suites {
-		if x.HeadSHA == sha {
-			out = append(out, *x.view(r))
-		}
+	for _, x := range r.suitesBySHA[sha] {
+		out = append(out, *x.view(r))
 	}
 	return out, nil
 }
@@ -302,18 +290,16 @@ func (s *Store) SuiteByID(fullName string, id int64) (*Suite, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, x := range slices.Backward(r.suites) {
-		if x.ID == id {
-			return x.view(r), nil
-		}
+	if x, ok := r.suiteByID[id]; ok {
+		return x.view(r), nil
 	}
 	return nil, NotFound()
 }
 
 // AddStatus records a commit status.
-func (s *Store) AddStatus(a Actor, fullName string, in Status) (*Status, error) {
+func (s *Store) AddStatus(a Actor, fullName string, in Status) (_ *Status, err error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.commit(&err)
 	r, err := s.repo(fullName)
 	if err != nil {
 		return nil, err
@@ -331,6 +317,7 @@ func (s *Store) AddStatus(a Actor, fullName string, in Status) (*Status, error) 
 	}
 	in.ID, in.Creator, in.Created = s.newID(), a.User, s.Now()
 	r.statuses[in.SHA] = append(slices.Clone(r.statuses[in.SHA]), in)
+	s.saveStatus(r, in)
 	r.checksMoved()
 	return &in, nil
 }

@@ -6,9 +6,9 @@ import (
 )
 
 // AddComment writes a comment into a pull request's conversation.
-func (s *Store) AddComment(a Actor, fullName string, number int, body string) (*Comment, error) {
+func (s *Store) AddComment(a Actor, fullName string, number int, body string) (_ *Comment, err error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.commit(&err)
 	r, p, err := s.pull(fullName, number)
 	if err != nil {
 		return nil, err
@@ -20,7 +20,8 @@ func (s *Store) AddComment(a Actor, fullName string, number int, body string) (*
 		ID: s.newID(), Pull: number, User: a.User, Association: s.association(r, a.User), Body: body,
 		Created: s.Now(), Updated: s.Now(),
 	}
-	r.comments[number] = append(r.comments[number], c)
+	r.addComment(c)
+	s.saveComment(r, c)
 	p.Comments++
 	s.touch(p)
 	s.emit(a, r, commentEvent(r, p, c, "created"))
@@ -60,12 +61,8 @@ func (s *Store) comment(fullName string, id int64) (*repo, *Pull, *Comment, erro
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	for number, list := range r.comments {
-		for _, c := range list {
-			if c.ID == id {
-				return r, r.pulls[number], c, nil
-			}
-		}
+	if c, ok := r.commentByID[id]; ok {
+		return r, r.pulls[c.Pull], c, nil
 	}
 	return nil, nil, nil, NotFound()
 }
@@ -83,9 +80,9 @@ func (s *Store) Comment(fullName string, id int64) (*Comment, error) {
 }
 
 // EditComment replaces a comment's text: its author may, and anyone with write access.
-func (s *Store) EditComment(a Actor, fullName string, id int64, body string) (*Comment, error) {
+func (s *Store) EditComment(a Actor, fullName string, id int64, body string) (_ *Comment, err error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.commit(&err)
 	r, p, c, err := s.comment(fullName, id)
 	if err != nil {
 		return nil, err
@@ -98,6 +95,7 @@ func (s *Store) EditComment(a Actor, fullName string, id int64, body string) (*C
 	}
 	old := c.Body
 	c.Body, c.Updated, c.Edited = body, s.Now(), true
+	s.saveComment(r, c)
 	s.touch(p)
 	e := commentEvent(r, p, c, "edited")
 	e.Changes = map[string]string{"body": old}
@@ -107,9 +105,9 @@ func (s *Store) EditComment(a Actor, fullName string, id int64, body string) (*C
 }
 
 // DeleteComment removes a comment: its author may, and anyone with write access.
-func (s *Store) DeleteComment(a Actor, fullName string, id int64) error {
+func (s *Store) DeleteComment(a Actor, fullName string, id int64) (err error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.commit(&err)
 	r, p, c, err := s.comment(fullName, id)
 	if err != nil {
 		return err
@@ -117,7 +115,8 @@ func (s *Store) DeleteComment(a Actor, fullName string, id int64) error {
 	if err := s.mayEdit(a, r, c.User); err != nil {
 		return err
 	}
-	r.comments[p.Number] = slices.DeleteFunc(slices.Clone(r.comments[p.Number]), func(x *Comment) bool { return x.ID == id })
+	r.dropComment(c)
+	s.dropComment(r, c)
 	p.Comments--
 	s.touch(p)
 	s.emit(a, r, commentEvent(r, p, c, "deleted"))
@@ -129,8 +128,8 @@ var reactionWords = []string{"+1", "-1", "laugh", "confused", "heart", "hooray",
 // React adds a reaction to a comment; fresh is false when the actor had given the same one.
 func (s *Store) React(a Actor, fullName string, id int64, content string) (reaction Reaction, fresh bool, err error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, p, c, err := s.comment(fullName, id)
+	defer s.commit(&err)
+	r, p, c, err := s.comment(fullName, id)
 	if err != nil {
 		return Reaction{}, false, err
 	}
@@ -144,14 +143,16 @@ func (s *Store) React(a Actor, fullName string, id int64, content string) (react
 	}
 	x := Reaction{ID: s.newID(), User: a.User, Content: content, Created: s.Now()}
 	c.Reactions = append(slices.Clone(c.Reactions), x)
+	s.saveComment(r, c)
 	p.Revision++
+	s.savePull(p)
 	return x, true, nil
 }
 
 // AddLabels puts labels on a pull request; names that the repository does not have yet are made.
-func (s *Store) AddLabels(a Actor, fullName string, number int, names []string) (*Pull, error) {
+func (s *Store) AddLabels(a Actor, fullName string, number int, names []string) (_ *Pull, err error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.commit(&err)
 	r, p, err := s.pull(fullName, number)
 	if err != nil {
 		return nil, err
@@ -167,6 +168,7 @@ func (s *Store) AddLabels(a Actor, fullName string, number int, names []string) 
 		if !ok {
 			l = Label{ID: s.newID(), Name: name, Color: "ededed"}
 			r.labels[fold(name)] = l
+			s.saveLabel(r, l)
 		}
 		if !slices.Contains(labels, l) {
 			labels = append(labels, l)
@@ -179,9 +181,9 @@ func (s *Store) AddLabels(a Actor, fullName string, number int, names []string) 
 }
 
 // RemoveLabel takes one label off a pull request.
-func (s *Store) RemoveLabel(a Actor, fullName string, number int, name string) (*Pull, error) {
+func (s *Store) RemoveLabel(a Actor, fullName string, number int, name string) (_ *Pull, err error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.commit(&err)
 	r, p, err := s.pull(fullName, number)
 	if err != nil {
 		return nil, err
@@ -197,9 +199,9 @@ func (s *Store) RemoveLabel(a Actor, fullName string, number int, name string) (
 }
 
 // Assign makes people responsible for a pull request; like GitHub it passes over those who cannot be.
-func (s *Store) Assign(a Actor, fullName string, number int, logins []string) (*Pull, error) {
+func (s *Store) Assign(a Actor, fullName string, number int, logins []string) (_ *Pull, err error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.commit(&err)
 	r, p, err := s.pull(fullName, number)
 	if err != nil {
 		return nil, err

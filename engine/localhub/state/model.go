@@ -128,6 +128,8 @@ type Pull struct {
 	Closed      time.Time
 	MergedAt    time.Time
 	Revision    int64
+
+	repo int64 // the repository's id, for the row
 }
 
 // Open says whether the pull request can still be merged or closed.

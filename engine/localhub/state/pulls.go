@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"sort"
 	"strings"
 	"unicode/utf8"
 )
@@ -38,9 +37,9 @@ func checkTitle(title string) error {
 }
 
 // CreatePull opens a pull request.
-func (s *Store) CreatePull(a Actor, fullName string, in NewPull) (*Pull, error) {
+func (s *Store) CreatePull(a Actor, fullName string, in NewPull) (_ *Pull, err error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.commit(&err)
 	r, err := s.repo(fullName)
 	if err != nil {
 		return nil, err
@@ -63,16 +62,17 @@ func (s *Store) CreatePull(a Actor, fullName string, in NewPull) (*Pull, error) 
 		Author: a.User, Association: s.association(r, a.User), State: "open",
 		Base: in.Base, Head: in.Head, Stats: in.Stats, Created: s.Now(),
 	}
+	r.addPull(p)
 	s.touch(p)
-	r.pulls[p.Number] = p
+	s.saveRepo(r)
 	s.emit(a, r, Event{Name: "pull_request", Action: "opened", Pull: copyOf(r, p)})
 	return copyOf(r, p), nil
 }
 
 // checkFree refuses a second open pull request for the same two branches.
 func (r *repo) checkFree(head, base string, except int) error {
-	for _, p := range r.pulls {
-		if p.Open() && p.Number != except && p.Head.Ref == head && p.Base.Ref == base {
+	for _, n := range r.heads[head] {
+		if p := r.pulls[n]; p.Open() && p.Number != except && p.Base.Ref == base {
 			return custom("PullRequest", fmt.Sprintf("A pull request already exists for %s:%s.", r.Owner.Login, head))
 		}
 	}
@@ -80,12 +80,18 @@ func (r *repo) checkFree(head, base string, except int) error {
 }
 
 // StartAfter makes the next pull request's number greater than last: the bare repository may remember older ones.
-func (s *Store) StartAfter(fullName string, last int) {
+func (s *Store) StartAfter(fullName string, last int) (err error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if r, err := s.repo(fullName); err == nil {
-		r.last = max(r.last, last)
+	defer s.commit(&err)
+	r, err := s.repo(fullName)
+	if err != nil {
+		return err
 	}
+	if last > r.last {
+		r.last = last
+		s.saveRepo(r)
+	}
+	return nil
 }
 
 // Pull finds a pull request.
@@ -99,48 +105,6 @@ func (s *Store) Pull(fullName string, number int) (*Pull, error) {
 	return copyOf(r, p), nil
 }
 
-// A PullFilter selects pull requests; empty fields select all.
-type PullFilter struct {
-	State      string // open, closed, all; empty: open
-	Head, Base string // branch names
-	Sort       string // created, updated, popularity, long-running; empty: created
-	Ascending  bool
-}
-
-// Pulls lists a repository's pull requests.
-func (s *Store) Pulls(fullName string, f PullFilter) ([]*Pull, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	r, err := s.repo(fullName)
-	if err != nil {
-		return nil, err
-	}
-	if f.State == "" {
-		f.State = "open"
-	}
-	var out []*Pull
-	for _, p := range r.pulls {
-		if (f.State == "all" || p.State == f.State) && (f.Head == "" || p.Head.Ref == f.Head) && (f.Base == "" || p.Base.Ref == f.Base) {
-			out = append(out, copyOf(r, p))
-		}
-	}
-	sort.Slice(out, func(i, j int) bool {
-		a, b := out[i], out[j]
-		if f.Ascending {
-			a, b = b, a
-		}
-		switch {
-		case f.Sort == "updated" && !a.Updated.Equal(b.Updated):
-			return a.Updated.After(b.Updated)
-		case f.Sort == "popularity" && a.Comments != b.Comments:
-			return a.Comments > b.Comments
-		default:
-			return a.Number > b.Number
-		}
-	})
-	return out, nil
-}
-
 // A PullEdit changes what is not nil. Stats comes with Base. Head is where the head branch is when a closed pull request
 // is opened again.
 type PullEdit struct {
@@ -151,9 +115,9 @@ type PullEdit struct {
 
 // EditPull changes title, body, base or state. A person needs write access unless the pull request is their own; the
 // route has checked an App's permission.
-func (s *Store) EditPull(a Actor, fullName string, number int, in PullEdit) (*Pull, error) {
+func (s *Store) EditPull(a Actor, fullName string, number int, in PullEdit) (_ *Pull, err error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.commit(&err)
 	r, p, err := s.pull(fullName, number)
 	if err != nil {
 		return nil, err
@@ -233,6 +197,7 @@ func (s *Store) mayEdit(a Actor, r *repo, author User) error {
 func (s *Store) setState(a Actor, r *repo, p *Pull, to string) {
 	action := "reopened"
 	p.State = to
+	r.reopenOrClose(p)
 	if to == "closed" {
 		action = "closed"
 		p.Closed = s.Now()
@@ -320,9 +285,9 @@ type Merged struct {
 }
 
 // MarkMerged notes that the base branch now holds the head. It does nothing to a pull request that is no longer open.
-func (s *Store) MarkMerged(a Actor, fullName string, number int, m Merged) error {
+func (s *Store) MarkMerged(a Actor, fullName string, number int, m Merged) (err error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.commit(&err)
 	r, p, err := s.pull(fullName, number)
 	if err != nil || !p.Open() {
 		return err

@@ -12,14 +12,15 @@ type Moved struct {
 
 // Pushed records one changed ref and what follows: the push, the pull requests whose head it is, and a check suite for
 // each App that writes checks.
-func (s *Store) Pushed(a Actor, fullName string, push Push, moved []Moved) error {
+func (s *Store) Pushed(a Actor, fullName string, push Push, moved []Moved) (err error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.commit(&err)
 	r, err := s.repo(fullName)
 	if err != nil {
 		return err
 	}
 	r.Repo.Pushed = s.Now()
+	s.saveRepo(r)
 	switch {
 	case push.Created():
 		s.emit(a, r, Event{Name: "create", Push: &push})
@@ -42,17 +43,20 @@ func (s *Store) follow(a Actor, r *repo, p *Pull, push Push, m Moved) {
 	switch {
 	case m.Gone:
 		p.HeadGone = true
+		s.savePull(p)
 		if p.Open() {
 			s.setState(a, r, p, "closed")
 		}
 	case p.Open():
 		p.Head.SHA, p.Base.SHA, p.Stats, p.HeadGone = push.After, m.Base, m.Stats, false
+		r.tips[p.Head.SHA] = p.Head.Ref
 		s.touch(p)
 		s.emit(a, r, Event{
 			Name: "pull_request", Action: "synchronize", Pull: copyOf(r, p), Before: push.Before, After: push.After,
 		})
 	case !p.Merged:
 		p.HeadGone = false
+		s.savePull(p)
 	}
 }
 
@@ -80,9 +84,9 @@ func (s *Store) installsOf(r *repo) []*Installation {
 }
 
 // Dispatch sends a repository_dispatch to the Apps of a repository.
-func (s *Store) Dispatch(a Actor, fullName string, d Dispatch) error {
+func (s *Store) Dispatch(a Actor, fullName string, d Dispatch) (err error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.commit(&err)
 	r, err := s.repo(fullName)
 	if err != nil {
 		return err

@@ -15,9 +15,9 @@ type NewReview struct {
 }
 
 // CreateReview submits a review.
-func (s *Store) CreateReview(a Actor, fullName string, number int, in NewReview) (*Review, error) {
+func (s *Store) CreateReview(a Actor, fullName string, number int, in NewReview) (_ *Review, err error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.commit(&err)
 	r, p, err := s.pull(fullName, number)
 	if err != nil {
 		return nil, err
@@ -46,6 +46,7 @@ func (s *Store) CreateReview(a Actor, fullName string, number int, in NewReview)
 		Body: in.Body, State: state, CommitID: in.CommitID, Submitted: s.Now(),
 	}
 	r.reviews[number] = append(r.reviews[number], v)
+	s.saveReview(r, v)
 	p.Reviewers = slices.DeleteFunc(slices.Clone(p.Reviewers), func(u User) bool { return u.ID == a.User.ID })
 	s.touch(p)
 	s.emit(a, r, reviewEvent(r, p, v, "submitted"))
@@ -106,9 +107,9 @@ func (s *Store) Review(fullName string, number int, id int64) (*Review, error) {
 }
 
 // EditReview changes a review's body, which only its author may.
-func (s *Store) EditReview(a Actor, fullName string, number int, id int64, body string) (*Review, error) {
+func (s *Store) EditReview(a Actor, fullName string, number int, id int64, body string) (_ *Review, err error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.commit(&err)
 	r, p, v, err := s.review(fullName, number, id)
 	if err != nil {
 		return nil, err
@@ -121,6 +122,7 @@ func (s *Store) EditReview(a Actor, fullName string, number int, id int64, body 
 	}
 	old := v.Body
 	v.Body, v.Edited = body, s.Now()
+	s.saveReview(r, v)
 	s.touch(p)
 	e := reviewEvent(r, p, v, "edited")
 	e.Changes = map[string]string{"body": old}
@@ -130,9 +132,9 @@ func (s *Store) EditReview(a Actor, fullName string, number int, id int64, body 
 }
 
 // DismissReview takes back somebody's approval or request for changes.
-func (s *Store) DismissReview(a Actor, fullName string, number int, id int64, message string) (*Review, error) {
+func (s *Store) DismissReview(a Actor, fullName string, number int, id int64, message string) (_ *Review, err error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.commit(&err)
 	r, p, v, err := s.review(fullName, number, id)
 	if err != nil {
 		return nil, err
@@ -144,6 +146,7 @@ func (s *Store) DismissReview(a Actor, fullName string, number int, id int64, me
 		return nil, unprocessableList("Can not dismiss a " + strings.ToLower(v.State) + " pull request review")
 	}
 	v.State = ReviewDismissed
+	s.saveReview(r, v)
 	s.touch(p)
 	s.emit(a, r, reviewEvent(r, p, v, "dismissed"))
 	c := *v
@@ -157,9 +160,9 @@ type Reviewers struct {
 }
 
 // RequestReviewers asks for reviews. Everybody named must be able to read the repository.
-func (s *Store) RequestReviewers(a Actor, fullName string, number int, in Reviewers) (*Pull, error) {
+func (s *Store) RequestReviewers(a Actor, fullName string, number int, in Reviewers) (_ *Pull, err error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.commit(&err)
 	r, p, err := s.pull(fullName, number)
 	if err != nil {
 		return nil, err
@@ -192,9 +195,9 @@ func (s *Store) RequestReviewers(a Actor, fullName string, number int, in Review
 }
 
 // RemoveReviewers takes requests back; names that were not asked are ignored, as on GitHub.
-func (s *Store) RemoveReviewers(a Actor, fullName string, number int, in Reviewers) (*Pull, error) {
+func (s *Store) RemoveReviewers(a Actor, fullName string, number int, in Reviewers) (_ *Pull, err error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.commit(&err)
 	r, p, err := s.pull(fullName, number)
 	if err != nil {
 		return nil, err

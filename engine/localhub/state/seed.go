@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"time"
 )
 
 // A Seed is the world that a hub starts with. Ids that are 0 are assigned. The README documents the JSON form.
@@ -111,25 +110,6 @@ var (
 	nameForm  = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
 )
 
-// New builds a store from a seed. The error names the entry that is wrong.
-func New(seed Seed, now func() time.Time) (*Store, error) {
-	s := &Store{
-		now: now, lastID: 10000,
-		accounts: map[string]*User{}, orgs: map[string]*org{}, teams: map[string]*Team{},
-		apps: map[int64]*App{}, installs: map[int64]*Installation{}, repos: map[string]*repo{},
-		tokens: map[[32]byte]credential{}, deliveries: map[int64][]Delivery{},
-	}
-	s.reserve(seed)
-	for _, step := range []func(Seed) error{
-		s.seedUsers, s.seedOrgs, s.seedTeams, s.seedApps, s.seedRepos, s.seedInstallations,
-	} {
-		if err := step(seed); err != nil {
-			return nil, fmt.Errorf("seed: %w", err)
-		}
-	}
-	return s, nil
-}
-
 // reserve starts the counter above every id that the seed names, so that none is given out twice.
 func (s *Store) reserve(seed Seed) {
 	for _, x := range seed.Users {
@@ -195,7 +175,7 @@ func (s *Store) seedUsers(seed Seed) error {
 		if _, taken := s.tokens[sum]; taken {
 			return fmt.Errorf("user %q: the token is somebody else's", x.Login)
 		}
-		s.tokens[sum] = credential{user: fold(u.Login)}
+		s.addToken(sum, credential{user: fold(u.Login)})
 	}
 	return nil
 }
@@ -383,22 +363,18 @@ func (s *Store) seedRepo(x SeedRepository) error {
 	if x.DefaultBranch == "" {
 		x.DefaultBranch = "main"
 	}
-	r := &repo{
-		Repo: Repo{
-			ID: s.idOr(x.ID), Owner: *owner, Name: name, Description: x.Description, Private: x.Private,
-			DefaultBranch: x.DefaultBranch, RequiredChecks: x.RequiredChecks, IncidentApp: x.RestrictIncidentBranches,
-			Collaborators: map[string]Role{}, Teams: map[string]Role{}, Created: s.Now(), Pushed: s.Now(), Updated: s.Now(),
-		},
-		pulls: map[int]*Pull{}, reviews: map[int][]*Review{}, comments: map[int][]*Comment{},
-		labels: map[string]Label{}, runsBySHA: map[string][]*Run{}, statuses: map[string][]Status{},
-	}
+	r := s.newRepo(Repo{
+		ID: s.idOr(x.ID), Owner: *owner, Name: name, Description: x.Description, Private: x.Private,
+		DefaultBranch: x.DefaultBranch, RequiredChecks: x.RequiredChecks, IncidentApp: x.RestrictIncidentBranches,
+		Collaborators: map[string]Role{}, Teams: map[string]Role{}, Created: s.Now(), Pushed: s.Now(), Updated: s.Now(),
+	})
 	if slug := x.RestrictIncidentBranches; slug != "" && s.accounts[fold(slug+"[bot]")] == nil {
 		return fmt.Errorf("restrict_incident_branches: no app %q", slug)
 	}
 	if err := s.seedGrants(r, x); err != nil {
 		return err
 	}
-	s.repos[fold(x.Name)] = r
+	s.addRepo(r)
 	return nil
 }
 

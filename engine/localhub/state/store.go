@@ -1,27 +1,50 @@
 package state
 
 import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
 	"time"
 )
 
-// A Store holds the hub's state. Make one with New; it is safe for concurrent use.
+// A Store holds the hub's state. Make one with Open; it is safe for concurrent use.
 type Store struct {
 	now func() time.Time
+	db  *database
 
-	mu         sync.Mutex
-	lastID     int64
-	accounts   map[string]*User // by lower-case login; organisations and bots too
-	orgs       map[string]*org
-	teams      map[string]*Team // by lower-case "org/slug"
-	apps       map[int64]*App
-	installs   map[int64]*Installation
-	repos      map[string]*repo // by lower-case "owner/name"
-	tokens     map[[32]byte]credential
-	deliveries map[int64][]Delivery // by App, oldest first
-	subs       []func(Event)
+	mu sync.Mutex
+	*world
+	changes changes // of the mutation under way
+	subs    []func(Event)
+	fresh   bool      // the seed was used
+	pruned  time.Time // when old deliveries were last forgotten
+}
+
+// world is everything that a store knows but the log of webhooks. What is here is on disk too: see entities.go.
+type world struct {
+	lastID    int64
+	lastEvent int64
+	accounts  map[string]*User // by lower-case login; organisations and bots too
+	orgs      map[string]*org
+	teams     map[string]*Team // by lower-case "org/slug"
+	apps      map[int64]*App
+	installs  map[int64]*Installation
+	repos     map[string]*repo // by lower-case "owner/name"
+	repoByID  map[int64]*repo
+	tokens    map[[32]byte]credential
+}
+
+func newWorld() *world {
+	return &world{
+		lastID: 10000, accounts: map[string]*User{}, orgs: map[string]*org{}, teams: map[string]*Team{},
+		apps: map[int64]*App{}, installs: map[int64]*Installation{}, repos: map[string]*repo{}, repoByID: map[int64]*repo{},
+		tokens: map[[32]byte]credential{},
+	}
 }
 
 type org struct {
@@ -29,23 +52,34 @@ type org struct {
 	base            Role
 }
 
-// repo is a repository with all that hangs on it.
+// repo is a repository with all that hangs on it. The maps besides pulls, reviews, comments, labels and statuses are
+// indexes, which the add methods of index.go keep.
 type repo struct {
 	Repo
-	last      int // highest number of a pull request
-	pulls     map[int]*Pull
-	reviews   map[int][]*Review
-	comments  map[int][]*Comment
-	labels    map[string]Label
-	suites    []*Suite
-	runs      []*Run
-	runsBySHA map[string][]*Run
-	statuses  map[string][]Status
+	last     int // highest number of a pull request
+	pulls    map[int]*Pull
+	reviews  map[int][]*Review
+	comments map[int][]*Comment
+	labels   map[string]Label
+	statuses map[string][]Status
+
+	numbers     []int            // of pulls, ascending
+	open        []int            // of open pulls, ascending
+	heads       map[string][]int // pulls by head branch, ascending
+	tips        map[string]string
+	commentByID map[int64]*Comment
+	runByID     map[int64]*Run
+	runsBySHA   map[string][]*Run
+	suiteByID   map[int64]*Suite
+	suitesBySHA map[string][]*Suite
+	checks      int64 // grows with every change of a check
 }
 
 // An Event is one mutation. Name and Action are those of GitHub's webhook; the pointers are copies, set as far as the
-// event has them.
+// event has them. All of it survives as JSON, since an event is kept on disk until its webhooks are sent.
 type Event struct {
+	ID            int64  // order of the events that somebody listens to; 0: nobody does
+	Key           string // random; the GUIDs of the event's deliveries follow from it
 	Name, Action  string
 	Repo          Repo
 	Sender        User
@@ -79,10 +113,40 @@ func (s *Store) Subscribe(f func(Event)) {
 // Now is the hub's clock: UTC, to the second, as GitHub writes times.
 func (s *Store) Now() time.Time { return s.now().UTC().Truncate(time.Second) }
 
+// emit queues an event until the mutation is on disk.
 func (s *Store) emit(a Actor, r *repo, e Event) {
 	e.Repo, e.Sender, e.Base, e.At = r.Repo, a.User, a.Base, s.Now()
-	for _, f := range s.subs {
-		f(e)
+	if len(s.listening(e)) > 0 {
+		s.lastEvent++
+		e.ID, e.Key = s.lastEvent, rand.Text()
+	}
+	s.changes.events = append(s.changes.events, e)
+}
+
+// commit ends a mutation, which has locked the store: it writes what has changed and calls the subscribers, or, where
+// the mutation or the writing failed, takes everything back.
+func (s *Store) commit(err *error) {
+	defer s.mu.Unlock()
+	c := s.changes
+	s.changes = changes{}
+	if c.empty() {
+		return
+	}
+	if *err == nil {
+		if failed := s.db.save(c, s.counters()); failed != nil {
+			*err = fmt.Errorf("keep a change of the hub's state: %w", failed)
+		}
+	}
+	if *err != nil {
+		if failed := s.load(); failed != nil {
+			*err = errors.Join(*err, fmt.Errorf("take a change of the hub's state back: %w", failed))
+		}
+		return
+	}
+	for _, e := range c.events {
+		for _, f := range s.subs {
+			f(e)
+		}
 	}
 }
 
@@ -117,12 +181,14 @@ func (s *Store) pull(fullName string, number int) (*repo, *Pull, error) {
 func (s *Store) touch(p *Pull) {
 	p.Updated = s.Now()
 	p.Revision++
+	s.savePull(p)
 }
 
 // copyOf is a pull request as it leaves the store, with its repository as it is now.
 func copyOf(r *repo, p *Pull) *Pull {
 	c := *p
 	c.Repo = r.Repo
+	c.Revision += r.checks
 	return &c
 }
 
@@ -192,6 +258,17 @@ func (s *Store) Repo(fullName string) (Repo, error) {
 	return r.Repo, nil
 }
 
+// AllRepos lists the repositories by full name.
+func (s *Store) AllRepos() []Repo {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []Repo
+	for _, name := range slices.Sorted(maps.Keys(s.repos)) {
+		out = append(out, s.repos[name].Repo)
+	}
+	return out
+}
+
 // Repos lists the repositories that the actor may read, by full name.
 func (s *Store) Repos(a Actor) []Repo {
 	s.mu.Lock()
@@ -240,9 +317,9 @@ func (s *Store) Team(orgLogin, slug string) (Team, error) {
 }
 
 // SetTeam replaces a team's members. GitHub has one call per member; tests and the demo want the whole.
-func (s *Store) SetTeam(orgLogin, slug string, members []string) error {
+func (s *Store) SetTeam(orgLogin, slug string, members []string) (err error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.commit(&err)
 	t, ok := s.teams[fold(orgLogin+"/"+slug)]
 	if !ok {
 		return NotFound()
@@ -253,5 +330,6 @@ func (s *Store) SetTeam(orgLogin, slug string, members []string) error {
 		}
 	}
 	t.Members = append([]string(nil), members...)
+	s.saveTeam(t)
 	return nil
 }
