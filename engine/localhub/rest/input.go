@@ -95,11 +95,17 @@ func positive(text string, otherwise int) int {
 	return n
 }
 
-// page cuts out what a list request asks for, and makes its Link header (RFC 8288).
-func page[T any](c *call, items []T) ([]T, string) {
+// window is the part of a list that the request asks for.
+func (c *call) window() state.Window {
 	per := min(positive(c.query("per_page"), usualPage), maxPage)
-	last := max((len(items)+per-1)/per, 1)
-	at := positive(c.query("page"), 1)
+	at := min(positive(c.query("page"), 1), 1<<30)
+	return state.Window{Offset: (at - 1) * per, Limit: per}
+}
+
+// links is the Link header (RFC 8288) of a window into a list with so many items.
+func (c *call) links(w state.Window, total int) string {
+	last := max((total+w.Limit-1)/w.Limit, 1)
+	at := w.Offset/w.Limit + 1
 	var links []string
 	link := func(n int, rel string) {
 		q := c.r.URL.Query()
@@ -117,11 +123,14 @@ func page[T any](c *call, items []T) ([]T, string) {
 	if at > 1 {
 		link(1, "first")
 	}
-	if at > last {
-		return nil, strings.Join(links, ", ")
-	}
-	from := (at - 1) * per
-	return items[from:min(from+per, len(items))], strings.Join(links, ", ")
+	return strings.Join(links, ", ")
+}
+
+// page cuts out what a list request asks for, and makes its Link header.
+func page[T any](c *call, items []T) ([]T, string) {
+	w := c.window()
+	from := min(w.Offset, len(items))
+	return items[from:min(from+w.Limit, len(items))], c.links(w, len(items))
 }
 
 // listed answers one page of a list.

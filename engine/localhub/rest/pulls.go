@@ -32,11 +32,12 @@ func listPulls(c *call) (reply, error) {
 			f.Head = branch
 		}
 	}
-	pulls, err := c.Store.Pulls(c.name(), f)
+	w := c.window()
+	pulls, total, err := c.Store.PullsIn(c.name(), f, w)
 	if err != nil {
 		return reply{}, err
 	}
-	return listed(c, pulls, c.host.PullItem)
+	return reply{status: http.StatusOK, body: wire.List(pulls, c.host.PullItem), link: c.links(w, total)}, nil
 }
 
 // full is a pull request with what has to be computed about merging it.
