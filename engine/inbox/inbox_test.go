@@ -202,3 +202,19 @@ func TestBackoffGrowsToAMinute(t *testing.T) {
 		t.Errorf("longest pause is %s", last)
 	}
 }
+
+// TestRunToldToStopAtOnce: a stop that comes while Run starts is orderly, and loses nothing.
+func TestRunToldToStopAtOnce(t *testing.T) {
+	in := fresh(t)
+	put(t, in, Message{Kind: "alert", Key: "a"})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := in.Run(ctx, script{}); err != nil {
+		t.Errorf("run: %v", err)
+	}
+	got := make(chan Message, 1)
+	start(t, in, script{handle: func(_ context.Context, m Message) error { got <- m; return nil }})
+	if m := receive(t, got); m.Key != "a" {
+		t.Errorf("got the message %+v, want the one that was put", m)
+	}
+}

@@ -59,6 +59,9 @@ func (in *Inbox) Run(ctx context.Context, h Handler) error {
 	}
 	if err := errors.Join(in.takeBack(ctx), in.renewTriggers(ctx)); err != nil {
 		in.clearRunning()
+		if ctx.Err() != nil {
+			return nil // told to stop before anything was begun; the next Run finds everything as it is
+		}
 		return fmt.Errorf("run inbox: %w", err)
 	}
 	// River's own context must outlive ctx: cancelling it would cut off handlers without the grace.
