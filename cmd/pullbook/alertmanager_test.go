@@ -21,6 +21,7 @@ import (
 func TestAlertmanager(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, stage{})
+	s.startToy(t)
 	s.setToken(t, "alertmanager-may-send")
 	s.serve(t)
 	am := startAlertmanager(t, s)

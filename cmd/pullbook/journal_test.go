@@ -41,12 +41,28 @@ func (s *scene) seeSlot(t *testing.T, slot string) sight {
 	if len(pulls) > 1 {
 		t.Fatalf("%d pull requests for one problem", len(pulls))
 	}
+	return sight{pulls[0], s.events(t, pulls[0].GetHead().GetSHA(), slot)}
+}
+
+// events reads the journal at a commit, once.
+func (s *scene) events(t *testing.T, commit, slot string) []incident.Event {
+	t.Helper()
+	s.mu.Lock()
+	known := s.read[commit+slot]
+	s.mu.Unlock()
+	if len(known) > 0 {
+		return known
+	}
 	clone, err := gitstore.OpenClone(s.world.bareRepo())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer clone.Close()
-	return sight{pulls[0], journalOf(clone, pulls[0].GetHead().GetSHA(), slot)}
+	events := journalOf(clone, commit, slot)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.read[commit+slot] = events
+	return events
 }
 
 // await looks at the first incident of a group until it is as it should be.

@@ -79,6 +79,7 @@ type killing struct {
 func newKilling(t *testing.T, m moment) *killing {
 	t.Helper()
 	k := &killing{scene: newScene(t, stage{}), moment: m}
+	k.startToy(t)
 	k.hooks.before = func(r *http.Request) bool { return m.before != nil && m.before(r, k) && k.kill() }
 	k.hooks.after = func(r *http.Request) {
 		if m.after != nil && m.after(r, k) {
@@ -169,6 +170,7 @@ func (s *killing) answer(ctx context.Context, number int, d incident.StepUnknown
 func (s *killing) check(t *testing.T) {
 	t.Helper()
 	waitFor(t, "the moment comes", s.killed.Load) // the merge can be seen a little before the engine is killed after it
+	s.awaitHealth(t)
 	if n := s.effect.Load(); n != 1 && !s.again {
 		t.Errorf("the service was rolled back %d times, and nobody asked for it", n)
 	}

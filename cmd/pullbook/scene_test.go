@@ -20,12 +20,13 @@ import (
 
 	"github.com/pullbook/pullbook/engine/audit"
 	"github.com/pullbook/pullbook/engine/gitstore"
+	"github.com/pullbook/pullbook/engine/incident"
 )
 
 // scene is a hub and a service in this process, and an engine in another that can be killed.
 type scene struct {
 	world  *world
-	toy    *toy
+	toy    *toy // nil unless startToy was called
 	token  string // of alert sources; empty: loopback may send without
 	hooks  hooks
 	log    bytes.Buffer // of the engine; read only when it has exited
@@ -34,6 +35,7 @@ type scene struct {
 	mu     sync.Mutex
 	engine *exec.Cmd
 	exited chan struct{}
+	read   map[string][]incident.Event // journals that were read, by commit and slot
 }
 
 // hooks see what happens around the engine. Each may be nil. They are set before the engine starts.
@@ -43,7 +45,7 @@ type hooks struct {
 	rolled func()                   // the service has rolled back
 }
 
-// newScene sets up a hub and a service; serve starts the engine. The directory of the stage is the test's.
+// newScene sets up a hub; startToy the service, serve the engine. The directory of the stage is the test's.
 func newScene(t *testing.T, st stage) *scene {
 	t.Helper()
 	if _, err := exec.LookPath("git"); err != nil {
@@ -51,12 +53,8 @@ func newScene(t *testing.T, st stage) *scene {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
-	s := &scene{}
+	s := &scene{read: map[string][]incident.Event{}}
 	var err error
-	if s.toy, err = startToy(ctx); err != nil {
-		t.Fatal(err)
-	}
-	s.watchToy()
 	st.dir, st.listen = t.TempDir(), "127.0.0.1:0"
 	if s.world, err = newWorld(ctx, st); err != nil {
 		t.Fatal(err)
@@ -66,7 +64,15 @@ func newScene(t *testing.T, st stage) *scene {
 	return s
 }
 
-func (s *scene) watchToy() {
+// startToy starts the service that the demonstration's runbook looks after.
+func (s *scene) startToy(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(cancel)
+	var err error
+	if s.toy, err = startToy(ctx); err != nil {
+		t.Fatal(err)
+	}
 	inner := s.toy.server.Handler
 	s.toy.server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		inner.ServeHTTP(w, r)
@@ -260,11 +266,6 @@ func (s *scene) raise(t *testing.T, a alarm) (group string) {
 		t.Fatalf("the alert was answered %d: %s", status, answer)
 	}
 	return receipt.Groups[0]
-}
-
-// checkout is an alert that the demonstration's runbook answers.
-func (s *scene) checkout(name string) alarm {
-	return alarm{Name: name, Labels: map[string]string{"service": "checkout"}, Annotations: map[string]string{"base_url": s.toy.url}}
 }
 
 // verify demands that the ledger's history verifies with the engine's key.

@@ -60,6 +60,9 @@ func serve(cmd *cobra.Command, s settings, log *slog.Logger) error {
 	}
 	svc, err := newService(cmd.Context(), s, log, nil)
 	if err != nil {
+		if cmd.Context().Err() != nil {
+			return nil // told to stop while it started
+		}
 		return err
 	}
 	defer svc.close()
