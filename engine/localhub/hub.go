@@ -17,6 +17,7 @@ import (
 	"github.com/pullbook/pullbook/engine/localhub/pages"
 	"github.com/pullbook/pullbook/engine/localhub/rest"
 	"github.com/pullbook/pullbook/engine/localhub/state"
+	"github.com/pullbook/pullbook/engine/localhub/wire"
 )
 
 // Config says how to open a hub. Dir is created if need be and keeps everything. Logger
@@ -137,7 +138,8 @@ func (h *Hub) SetTeam(org, slug string, members []string) error {
 // hostForm is what may stand in a Host header: it comes back in every address that the hub writes.
 var hostForm = regexp.MustCompile(`^[A-Za-z0-9.:\[\]_-]{1,255}$`)
 
-// Handler answers REST below /api/v3, git below /{owner}/{repo}.git, and pages everywhere else.
+// Handler answers REST below /api/v3, git below /{owner}/{repo}.git, and pages everywhere else; at api.github.localhost
+// it answers REST without the prefix.
 func (h *Hub) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -153,8 +155,12 @@ func (h *Hub) Handler() http.Handler {
 			http.Error(w, "Bad Request", http.StatusBadRequest)
 			return
 		}
+		if strays(r) {
+			misdirect(w, r)
+			return
+		}
 		path := r.URL.EscapedPath()
-		if path == rest.Prefix || strings.HasPrefix(path, rest.Prefix+"/") {
+		if hostName(r) == wire.APIHost || path == rest.Prefix || strings.HasPrefix(path, rest.Prefix+"/") {
 			h.rest.ServeHTTP(w, r)
 			return
 		}

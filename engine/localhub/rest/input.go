@@ -111,7 +111,7 @@ func (c *call) links(w state.Window, total int) string {
 		q := c.r.URL.Query()
 		q.Set("page", strconv.Itoa(n))
 		u := url.URL{Path: c.r.URL.Path, RawPath: c.r.URL.RawPath, RawQuery: q.Encode()}
-		links = append(links, fmt.Sprintf(`<%s%s>; rel="%s"`, c.host, u.String(), rel))
+		links = append(links, fmt.Sprintf(`<%s>; rel="%s"`, c.host.API("%s", strings.TrimPrefix(u.String(), Prefix)), rel))
 	}
 	if at > 1 {
 		link(min(at-1, last), "prev")

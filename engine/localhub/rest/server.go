@@ -92,7 +92,7 @@ func ok(body any) (reply, error)      { return reply{status: http.StatusOK, body
 func created(body any) (reply, error) { return reply{status: http.StatusCreated, body: body}, nil }
 func empty() (reply, error)           { return reply{status: http.StatusNoContent}, nil }
 
-// ServeHTTP answers a request whose path begins with Prefix.
+// ServeHTTP answers a request whose path begins with Prefix, or which came to wire.APIHost.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{Server: s, r: r, w: w, host: HostOf(r)}
 	c.standardHeaders()
@@ -123,13 +123,17 @@ func (c *call) answer(route Route, found bool) (reply, error) {
 	return route.Do(c)
 }
 
-// HostOf is the address under which a request reached the hub.
+// HostOf is the address under which a request reached the hub. That of the API's own host is that of the pages, from
+// which wire.Host makes both.
 func HostOf(r *http.Request) wire.Host {
-	scheme := "http"
+	scheme, name := "http", strings.ToLower(r.Host)
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	return wire.Host(scheme + "://" + r.Host)
+	if name == wire.APIHost || strings.HasPrefix(name, wire.APIHost+":") {
+		name = strings.TrimPrefix(name, "api.")
+	}
+	return wire.Host(scheme + "://" + name)
 }
 
 func (s *Server) find(r *http.Request) (Route, map[string]string, bool) {

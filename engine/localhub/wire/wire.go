@@ -16,9 +16,20 @@ type Object = map[string]any
 // Host is the hub's address, such as "http://127.0.0.1:8080", without a slash at the end.
 type Host string
 
+// The names under which clients know a GitHub on their own machine: gh looks for pages and git at Localhost, and for the
+// API at APIHost, where no path has a prefix (cli/cli, internal/ghinstance).
+const (
+	Localhost = "github.localhost"
+	APIHost   = "api." + Localhost
+)
+
 // API is the address of a REST path.
 func (h Host) API(format string, args ...any) string {
-	return string(h) + "/api/v3" + fmt.Sprintf(format, args...)
+	path := fmt.Sprintf(format, args...)
+	if scheme, name, _ := strings.Cut(string(h), "://"); name == Localhost || strings.HasPrefix(name, Localhost+":") {
+		return scheme + "://api." + name + path
+	}
+	return string(h) + "/api/v3" + path
 }
 
 // Page is the address of a page.
