@@ -78,12 +78,13 @@ func open(c Config, dir string, store *state.Store) (*Hub, error) {
 	if err := createAll(repos, store.AllRepos(), c.Seed); err != nil {
 		return nil, err
 	}
-	site, err := pages.New(pages.Config{Store: store, Repos: repos, Logger: c.Logger})
+	sender, err := hooks.New(hooks.Config{Store: store, Logger: c.Logger})
 	if err != nil {
 		return nil, err
 	}
-	sender, err := hooks.New(hooks.Config{Store: store, Logger: c.Logger})
+	site, err := pages.New(pages.Config{Store: store, Repos: repos, Redeliverer: sender, Logger: c.Logger})
 	if err != nil {
+		sender.Close()
 		return nil, err
 	}
 	h := &Hub{config: c, store: store, repos: repos, sender: sender, pages: site}

@@ -47,7 +47,10 @@ func readAll(t testing.TB, resp *http.Response) string {
 	return string(body)
 }
 
-var hidden = regexp.MustCompile(`<input type="hidden" name="(csrf|commit)" value="([^"]*)">`)
+var (
+	hidden = regexp.MustCompile(`<input type="hidden" name="(csrf|commit)" value="([^"]*)">`)
+	chosen = regexp.MustCompile(`<option value="([0-9a-f]{40})" selected>`)
+)
 
 // send fills in the form that stands on a page: its hidden fields, and the given ones.
 func (b *browser) send(page, action string, fields map[string]string) (*http.Response, string) {
@@ -56,6 +59,9 @@ func (b *browser) send(page, action string, fields map[string]string) (*http.Res
 	form := url.Values{}
 	for _, m := range hidden.FindAllStringSubmatch(body, -1) {
 		form.Set(m[1], html.UnescapeString(m[2]))
+	}
+	if m := chosen.FindStringSubmatch(body); m != nil {
+		form.Set("commit", m[1])
 	}
 	for k, v := range fields {
 		form.Set(k, v)
@@ -85,7 +91,7 @@ func TestPersonReviewsAndMergesOnThePage(t *testing.T) {
 	}
 	b.be("alice")
 	resp, body := b.get(page)
-	for _, want := range []string{"&lt;script&gt;alert(1)", "Required status check &#34;pullbook&#34; is expected.", "disabled", "Change one.txt", "pullbook[bot] wants to merge 1 commit"} {
+	for _, want := range []string{"&lt;script&gt;alert(1)", "Required status check &#34;pullbook&#34; is expected.", "disabled", "Change one.txt", "<strong>pullbook[bot]</strong> wants to merge 1 commit"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page lacks %q", want)
 		}
@@ -211,7 +217,7 @@ func TestLiveVersionChanges(t *testing.T) {
 	}
 	for path, want := range map[string]string{
 		"/": "acme/ops", "/acme/ops": "Incident", "/acme/ops/pulls?state=closed": "No pull request is closed.", "/acme/ops/commit/" + sha: "unsigned",
-		"/acme/ops/blob/" + sha + "/one.txt": "1\n", "/acme/ops/blob/" + sha + "/runbooks": "a.cue", "/acme/ops/blob/" + sha + "/README.md": "<h1>Ops</h1>",
+		"/acme/ops/blob/" + sha + "/one.txt": ">1</td>", "/acme/ops/blob/" + sha + "/runbooks": "a.cue", "/acme/ops/blob/" + sha + "/README.md": "<h1>Ops</h1>",
 		strings.TrimPrefix(run.GetHTMLURL(), w.url): "check-", "/avatars/101": "<svg",
 	} {
 		if resp, body := b.get(path); resp.StatusCode != 200 || !strings.Contains(body, want) {

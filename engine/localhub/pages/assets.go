@@ -33,7 +33,7 @@ func loadAssets() (map[string]asset, error) {
 	out := map[string]asset{}
 	for name, media := range map[string]string{
 		"style.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml", "live.js": "text/javascript; charset=utf-8",
-		"graph.js": "text/javascript; charset=utf-8", "mermaid.min.js": "text/javascript; charset=utf-8",
+		"page.js": "text/javascript; charset=utf-8", "mermaid.min.js": "text/javascript; charset=utf-8",
 	} {
 		a := asset{media: media}
 		raw, err := assetFiles.ReadFile("assets/" + name)

@@ -6,10 +6,7 @@ import (
 	"html/template"
 	"net/http"
 	"slices"
-	"sort"
 	"strconv"
-	"strings"
-	"time"
 
 	"github.com/pullbook/pullbook/engine/localhub/git"
 	"github.com/pullbook/pullbook/engine/localhub/state"
@@ -19,48 +16,52 @@ type pullPage struct {
 	*state.Pull
 	Body     template.HTML
 	Status   string // open, draft, merged, closed
+	Waits    *checkRow
 	Timeline []said
 	Votes    []said // each person's latest opinion
-	Commits  []commitRow
-	Checks   []checkRow
+	Commits  commitList
+	Checks   checkList
 	Files    fileList
 	Merge    mergeBox
-	Own      bool // the viewer opened it
+	Own      bool   // the viewer opened it
+	At       string // the commit that the review form begins with
 }
 
-// said is a comment or a review.
-type said struct {
-	id     int64
-	Anchor string
-	User   state.User
-	Verb   string // commented, approved, requested changes, dismissed
-	State  string // of a review, lower case; empty for a comment
-	At     time.Time
-	Edited bool
-	Commit string
-	Stale  bool // the review was of an earlier commit
-	Body   template.HTML
+// commitList is the commits in the order of the branch, the earlier of many apart.
+type commitList struct {
+	Earlier, Latest []commitRow
 }
+
+// All lists every commit, newest first.
+func (l commitList) All() []commitRow {
+	all := slices.Concat(l.Earlier, l.Latest)
+	slices.Reverse(all)
+	return all
+}
+
+// Len is how many commits are listed.
+func (l commitList) Len() int { return len(l.Earlier) + len(l.Latest) }
+
+// shownCommits is how many commits a pull request shows without unfolding.
+const shownCommits = 30
 
 type commitRow struct {
 	git.Commit
 	Rest   string // the message after its subject
 	Checks []checkRow
+	Sum    checkSum
 }
 
-type checkRow struct {
-	state.Run
-	Mark          string // ok, bad, wait, act, skip: the picture and colour
-	Word          string
-	Took          string
-	Summary, Text template.HTML
+// commitInList is a commit with the repository that its link is in.
+type commitInList struct {
+	Repo string
+	Row  commitRow
 }
 
 type mergeBox struct {
 	Can    bool
 	Why    string // why the button cannot be pressed
-	Checks string // the head's checks in one sentence
-	Mark   string
+	Checks checkSum
 }
 
 func (v *visit) pull() (*state.Pull, error) {
@@ -80,13 +81,28 @@ func pull(v *visit) error {
 	if err != nil {
 		return err
 	}
-	page := pullPage{Pull: p, Body: v.render(v.comment, p.Body), Status: status(p), Own: p.Author.ID == v.actor.User.ID}
+	page := pullPage{Pull: p, Body: v.render(v.comment, p.Body), Status: status(p), Own: p.Author.ID == v.actor.User.ID, At: p.Head.SHA}
 	for _, part := range []func(*visit, *pullPage) error{conversation, commitsAndChecks, changedFiles, merging} {
 		if err := part(v, &page); err != nil {
 			return err
 		}
 	}
 	return v.show("pull", fmt.Sprintf("%s · #%d", p.Title, p.Number), http.StatusOK, page)
+}
+
+// pullPart leads from the address of a part on GitHub to the one page that has them all. A browser keeps the fragment,
+// such as that of a file, over the redirect.
+func pullPart(v *visit) error {
+	p, err := v.pull()
+	if err != nil {
+		return err
+	}
+	part := v.r.PathValue("part")
+	if !slices.Contains([]string{"files", "commits", "checks"}, part) {
+		return state.NotFound()
+	}
+	http.Redirect(v.w, v.r, fmt.Sprintf("/%s/pull/%d", p.Repo.FullName(), p.Number), http.StatusFound)
+	return nil
 }
 
 func status(p *state.Pull) string {
@@ -120,100 +136,42 @@ func live(v *visit) error {
 	return nil
 }
 
-func conversation(v *visit, page *pullPage) error {
-	repo, number := page.Repo.FullName(), page.Number
-	comments, err := v.Store.Comments(repo, number)
-	if err != nil {
-		return err
-	}
-	for _, c := range comments {
-		page.Timeline = append(page.Timeline, said{
-			id: c.ID, Anchor: fmt.Sprintf("issuecomment-%d", c.ID), User: c.User, Verb: "commented", At: c.Created, Edited: c.Edited,
-			Body: v.render(v.comment, c.Body),
-		})
-	}
-	reviews, err := v.Store.Reviews(repo, number)
-	if err != nil {
-		return err
-	}
-	verbs := map[string]string{
-		state.ReviewApproved: "approved", state.ReviewChanges: "requested changes", state.ReviewCommented: "reviewed",
-		state.ReviewDismissed: "reviewed (dismissed)",
-	}
-	votes := map[int64]said{}
-	for _, r := range reviews {
-		x := said{
-			id: r.ID, Anchor: fmt.Sprintf("pullrequestreview-%d", r.ID), User: r.User, Verb: verbs[r.State], State: strings.ToLower(r.State),
-			At: r.Submitted, Edited: !r.Edited.IsZero(), Commit: r.CommitID, Stale: r.CommitID != page.Head.SHA,
-			Body: v.render(v.comment, r.Body),
-		}
-		page.Timeline = append(page.Timeline, x)
-		if _, voted := votes[r.User.ID]; !voted || r.State != state.ReviewCommented {
-			votes[r.User.ID] = x
-		}
-	}
-	// Ids grow with time, and finer than the clock.
-	sort.Slice(page.Timeline, func(i, j int) bool { return page.Timeline[i].id < page.Timeline[j].id })
-	for _, x := range votes {
-		page.Votes = append(page.Votes, x)
-	}
-	sort.Slice(page.Votes, func(i, j int) bool { return page.Votes[i].User.Login < page.Votes[j].User.Login })
-	return nil
-}
-
 func commitsAndChecks(v *visit, page *pullPage) error {
 	commits, err := v.Repos.PullCommits(v.r.Context(), page.Pull)
 	if err != nil {
 		return err
 	}
+	var rows []commitRow
+	var head, earlier []checkRow
 	for _, c := range commits {
 		row, err := v.commitRow(page.Repo.FullName(), c)
 		if err != nil {
 			return err
 		}
-		page.Commits = append(page.Commits, row)
-		page.Checks = append(page.Checks, row.Checks...)
+		rows = append(rows, row)
+		if c.SHA == page.Head.SHA {
+			head = row.Checks
+		} else {
+			earlier = append(earlier, row.Checks...)
+		}
+		if c.SHA == v.r.URL.Query().Get("at") {
+			page.At = c.SHA
+		}
 	}
+	cut := max(len(rows)-shownCommits, 0)
+	page.Commits = commitList{Earlier: rows[:cut], Latest: rows[cut:]}
+	page.Checks = sortChecks(slices.Concat(head, earlier))
+	page.Merge.Checks = sum(head)
+	page.Waits = waits(page.Pull, head)
 	return nil
 }
 
 func (v *visit) commitRow(repo string, c git.Commit) (commitRow, error) {
-	runs, err := v.Store.Runs(repo, c.SHA, state.RunFilter{})
+	checks, err := v.checks(repo, c.SHA)
 	if err != nil {
 		return commitRow{}, err
 	}
-	_, rest, _ := strings.Cut(c.Message, "\n")
-	row := commitRow{Commit: c, Rest: strings.TrimSpace(rest)}
-	for _, r := range slices.Backward(runs) {
-		row.Checks = append(row.Checks, v.checkRow(r))
-	}
-	return row, nil
-}
-
-func (v *visit) checkRow(r state.Run) checkRow {
-	row := checkRow{Run: r, Word: strings.ReplaceAll(r.Conclusion, "_", " ")}
-	switch r.Conclusion {
-	case "success":
-		row.Mark = "ok"
-	case "failure", "timed_out":
-		row.Mark = "bad"
-	case "action_required":
-		row.Mark = "act"
-	case "":
-		row.Mark, row.Word = "wait", strings.ReplaceAll(r.Status, "_", " ")
-	default:
-		row.Mark = "skip"
-	}
-	if !r.Completed.IsZero() && r.Completed.After(r.Started) {
-		row.Took = r.Completed.Sub(r.Started).String()
-	}
-	if r.Output.Summary != nil {
-		row.Summary = v.render(v.document, *r.Output.Summary)
-	}
-	if r.Output.Text != nil {
-		row.Text = v.render(v.document, *r.Output.Text)
-	}
-	return row
+	return commitRow{Commit: c, Rest: body(c), Checks: checks, Sum: sum(checks)}, nil
 }
 
 func changedFiles(v *visit, page *pullPage) error {
@@ -221,14 +179,11 @@ func changedFiles(v *visit, page *pullPage) error {
 	if err != nil {
 		return err
 	}
-	page.Files = showFiles(files)
+	page.Files = showFiles(files, page.Repo.FullName(), page.Head.SHA)
 	return nil
 }
 
 func merging(v *visit, page *pullPage) error {
-	box := &page.Merge
-	head := headChecks(page)
-	box.Checks, box.Mark = summarise(head)
 	if !page.Open() {
 		return nil
 	}
@@ -236,35 +191,8 @@ func merging(v *visit, page *pullPage) error {
 	if err != nil {
 		return err
 	}
-	box.Why, box.Can = why, why == ""
+	page.Merge.Why, page.Merge.Can = why, why == ""
 	return nil
-}
-
-func headChecks(page *pullPage) []checkRow {
-	for _, c := range page.Commits {
-		if c.SHA == page.Head.SHA {
-			return c.Checks
-		}
-	}
-	return nil
-}
-
-func summarise(checks []checkRow) (text, mark string) {
-	count := map[string]int{}
-	for _, c := range checks {
-		count[c.Mark]++
-	}
-	switch {
-	case len(checks) == 0:
-		return "No checks have reported on the last commit.", "skip"
-	case count["bad"] > 0:
-		return fmt.Sprintf("%d of %d checks on the last commit failed.", count["bad"], len(checks)), "bad"
-	case count["act"] > 0:
-		return fmt.Sprintf("%d of %d checks on the last commit need somebody to act.", count["act"], len(checks)), "act"
-	case count["wait"] > 0:
-		return fmt.Sprintf("%d of %d checks on the last commit have not finished.", count["wait"], len(checks)), "wait"
-	}
-	return "All checks on the last commit have passed.", "ok"
 }
 
 // whyNot is why the viewer cannot merge now, or "".

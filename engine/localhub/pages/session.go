@@ -60,10 +60,6 @@ func (v *visit) begin(login string) {
 	})
 }
 
-func (v *visit) token() string { return v.sign("form", v.session) }
-
-func (v *visit) tokenIs(token string) bool { return hmac.Equal([]byte(token), []byte(v.token())) }
-
 // isLoopback takes "host:port" or a host. A name other than localhost is not loopback, whatever it resolves to: a page of
 // another site must not reach the log-in through a name that it controls.
 func isLoopback(hostPort string) bool {

@@ -23,9 +23,10 @@ var templateFiles embed.FS
 
 // Config is what a Site works with.
 type Config struct {
-	Store  *state.Store
-	Repos  *git.Repos
-	Logger *slog.Logger
+	Store       *state.Store
+	Repos       *git.Repos
+	Redeliverer Redeliverer
+	Logger      *slog.Logger
 }
 
 // A Site serves the pages.
@@ -37,14 +38,15 @@ type Site struct {
 	comment   goldmark.Markdown
 	document  goldmark.Markdown
 	assets    map[string]asset
+	spent     spent
 }
 
 // New makes a site.
 func New(c Config) (*Site, error) {
-	s := &Site{Config: c, templates: map[string]*template.Template{}, mux: http.NewServeMux()}
+	s := &Site{Config: c, templates: map[string]*template.Template{}, mux: http.NewServeMux(), spent: spent{until: map[string]time.Time{}}}
 	rand.Read(s.key[:]) // never fails: crypto/rand aborts the program instead
 	s.comment, s.document = markdown(true), markdown(false)
-	for _, name := range []string{"home", "pulls", "pull", "commit", "file", "error"} {
+	for _, name := range []string{"home", "pulls", "pull", "commit", "file", "deliveries", "delivery", "error"} {
 		t, err := template.New("layout.html").Funcs(s.functions()).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("parse the template %s: %w", name, err)
@@ -64,20 +66,26 @@ type page func(*visit) error
 
 func (s *Site) route() {
 	for pattern, p := range map[string]page{
-		"GET /{$}":                                   home,
-		"GET /{owner}/{repo}":                        toPulls,
-		"GET /{owner}/{repo}/pulls":                  pulls,
-		"GET /{owner}/{repo}/pull/{number}":          pull,
-		"GET /{owner}/{repo}/pull/{number}/live":     live,
-		"POST /{owner}/{repo}/pull/{number}/comment": postComment,
-		"POST /{owner}/{repo}/pull/{number}/review":  postReview,
-		"POST /{owner}/{repo}/pull/{number}/merge":   postMerge,
-		"GET /{owner}/{repo}/commit/{sha}":           commit,
-		"GET /{owner}/{repo}/runs/{id}":              run,
-		"GET /{owner}/{repo}/blob/{ref}/{path...}":   file,
-		"POST /login":                                postLogin,
-		"GET /assets/{name}":                         static,
-		"GET /avatars/{id}":                          avatar,
+		"GET /{$}":                                    home,
+		"GET /{owner}/{repo}":                         toPulls,
+		"GET /{owner}/{repo}/pulls":                   pulls,
+		"GET /{owner}/{repo}/pull/{number}":           pull,
+		"GET /{owner}/{repo}/pull/{number}/live":      live,
+		"GET /{owner}/{repo}/pull/{number}/{part}":    pullPart,
+		"POST /{owner}/{repo}/pull/{number}/comment":  postComment,
+		"POST /{owner}/{repo}/pull/{number}/review":   postReview,
+		"POST /{owner}/{repo}/pull/{number}/merge":    postMerge,
+		"GET /{owner}/{repo}/commit/{sha}":            commit,
+		"GET /{owner}/{repo}/runs/{id}":               run,
+		"GET /{owner}/{repo}/blob/{place...}":         file,
+		"GET /{owner}/{repo}/tree/{place...}":         file,
+		"GET /apps/{slug}":                            toDeliveries,
+		"GET /apps/{slug}/deliveries":                 deliveries,
+		"GET /apps/{slug}/deliveries/{id}":            delivery,
+		"POST /apps/{slug}/deliveries/{id}/redeliver": postRedeliver,
+		"POST /login":                                 postLogin,
+		"GET /assets/{name}":                          static,
+		"GET /avatars/{id}":                           avatar,
 	} {
 		s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, p) })
 	}
@@ -109,6 +117,9 @@ func (s *Site) serve(w http.ResponseWriter, r *http.Request, p page) {
 	if err == nil {
 		return
 	}
+	if v.nonce != "" {
+		s.spent.giveBack(v.nonce)
+	}
 	var refusal *state.Refusal
 	switch {
 	case errors.As(err, &refusal):
@@ -128,8 +139,9 @@ type visit struct {
 	r       *http.Request
 	session string // the random part of the cookie
 	actor   state.Actor
-	local   bool // the peer may choose who it is
-	graphs  bool // the page has a graph to draw
+	local   bool   // the peer may choose who it is
+	graphs  bool   // the page has a graph to draw
+	nonce   string // of the form that is being carried out
 }
 
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -158,10 +170,9 @@ func (v *visit) admit() error {
 		return &state.Refusal{Status: http.StatusRequestEntityTooLarge, Message: "The form is too large."}
 	case err != nil:
 		return &state.Refusal{Status: http.StatusBadRequest, Message: "The form cannot be read."}
-	case !v.tokenIs(v.r.PostFormValue("csrf")):
-		return &state.Refusal{Status: http.StatusForbidden, Message: "This form is not from your session. Go back, reload the page and send it again."}
 	}
-	return nil
+	v.nonce, err = v.spend(v.r.PostFormValue("csrf"))
+	return err
 }
 
 // frame is what every template gets; Page is the template's own.
@@ -170,16 +181,19 @@ type frame struct {
 	Viewer state.User
 	Local  bool
 	People []state.User
-	CSRF   string
 	Path   string
 	Graphs bool
 	Page   any
+	visit  *visit
 }
+
+// Token is for one form; each form of a page has its own.
+func (f frame) Token() string { return f.visit.token() }
 
 // show renders a page whole before anything is sent, so that an error is still an error.
 func (v *visit) show(name, title string, status int, data any) error {
 	f := frame{
-		Title: title, Viewer: v.actor.User, Local: v.local, CSRF: v.token(), Path: v.r.URL.RequestURI(), Graphs: v.graphs, Page: data,
+		Title: title, Viewer: v.actor.User, Local: v.local, Path: v.r.URL.RequestURI(), Graphs: v.graphs, Page: data, visit: v,
 	}
 	if v.local {
 		f.People = v.Store.People()
@@ -222,6 +236,10 @@ func (s *Site) functions() template.FuncMap {
 			return template.HTML(fmt.Sprintf(`<time datetime="%s">%s UTC</time>`, t.Format(machine), t.Format(human)))
 		},
 		"short": func(sha string) string { return fmt.Sprintf("%.7s", sha) },
-		"lower": strings.ToLower,
+		"path":  escapePath,
+		"add":   func(a, b int) int { return a + b },
+		"size":  size,
+		"took":  func(d time.Duration) string { return d.Round(time.Millisecond).String() },
+		"row":   func(repo string, c commitRow) commitInList { return commitInList{repo, c} },
 	}
 }

@@ -1,52 +1,86 @@
 // Keeps a pull request's page up to date: it asks for the version, and when that has changed fetches the page and
-// replaces the sections that differ. What a person types into is in no such section, so nothing typed is lost; and a
-// review that was begun stays a review of the commit that it was begun on.
+// replaces the sections that differ. The texts that a person types are in no such section, so nothing typed is lost. A
+// review that was begun stays a review of the commit that it was begun on, and a section in which text is selected or a
+// choice is open waits until it is not.
 "use strict";
 document.addEventListener("DOMContentLoaded", () => {
   const live = document.getElementById("live");
-  const sections = () => document.querySelectorAll("[data-live]");
   const shown = new Map();
-  for (const s of sections()) shown.set(s.id, s.innerHTML);
+  const plain = (html) => html.replace(/(name="csrf" value=")[^"]*/g, "$1"); // tokens differ each time
+  for (const s of document.querySelectorAll("[data-live]")) shown.set(s.id, plain(s.innerHTML));
   let version = live.dataset.version;
-  const typing = () => [...document.querySelectorAll("textarea")].some((t) => t.value) || document.querySelector(":checked[type=radio]");
+  let fresh = null; // a fetched page of which not every section is shown yet
+
+  const typing = () => [...document.querySelectorAll("textarea")].some((t) => t.value) || document.querySelector("#review :checked[type=radio]");
+
+  function busy(s) {
+    const choice = document.getSelection();
+    const within = s.contains(document.activeElement) && document.activeElement.matches("select, input, textarea");
+    return within || (choice && !choice.isCollapsed && s.contains(choice.anchorNode)) || (s.id === "reviewed" && typing());
+  }
+
+  const key = (d) => d.id || d.querySelector("summary")?.textContent;
+
+  // swap shows the new content of a section, with what was unfolded and focused before.
+  async function swap(s, now) {
+    const next = now.cloneNode(true);
+    await drawGraphs(next);
+    if (busy(s)) return false;
+    const folds = new Map([...s.querySelectorAll("details")].map((d) => [key(d), d.open]));
+    for (const d of next.querySelectorAll("details")) {
+      if (folds.has(key(d))) d.open = folds.get(key(d));
+    }
+    const focused = s.contains(document.activeElement) ? document.activeElement : null;
+    s.className = next.className;
+    s.replaceChildren(...next.childNodes);
+    if (focused?.id) document.getElementById(focused.id)?.focus({ preventScroll: true });
+    else if (focused?.href) s.querySelector(`a[href="${CSS.escape(focused.getAttribute("href"))}"]`)?.focus({ preventScroll: true });
+    return true;
+  }
 
   async function refresh() {
-    const page = await fetch(location.pathname, { cache: "no-cache" });
-    if (!page.ok) return false;
-    const fresh = new DOMParser().parseFromString(await page.text(), "text/html");
-    if (!window.mermaid && fresh.querySelector("code.language-mermaid")) { // needs another policy: load anew
-      if (!typing()) location.reload();
-      return false;
-    }
     let whole = true;
-    for (const s of sections()) {
+    for (const s of document.querySelectorAll("[data-live]")) {
       const now = fresh.getElementById(s.id);
-      if (!now || now.innerHTML === shown.get(s.id)) continue;
-      if (s.contains(document.activeElement) || (s.id === "reviewed" && typing())) {
+      if (!now || plain(now.innerHTML) === shown.get(s.id)) continue;
+      if (busy(s) || !(await swap(s, now))) {
         whole = false;
+        if (s.id === "reviewed") document.getElementById("moved").hidden = false;
         continue;
       }
-      shown.set(s.id, now.innerHTML);
-      const open = [...s.querySelectorAll("details[id]")].filter((d) => d.open).map((d) => d.id);
-      s.className = now.className;
-      s.innerHTML = now.innerHTML;
-      for (const id of open) document.getElementById(id)?.setAttribute("open", "");
-      await drawGraphs(s);
+      shown.set(s.id, plain(now.innerHTML));
+      if (s.id === "reviewed") document.getElementById("moved").hidden = true;
     }
-    return whole;
+    if (whole) fresh = null;
   }
 
+  let looking = false;
   async function look() {
+    if (looking) return;
+    looking = true;
     try {
-      if (!document.hidden) {
-        const answer = await fetch(live.dataset.ask, { cache: "no-cache" });
-        const now = answer.ok ? (await answer.text()).trim() : version;
-        if (now !== version && (await refresh())) version = now;
+      const answer = await fetch(live.dataset.ask, { cache: "no-cache" });
+      const now = answer.ok ? (await answer.text()).trim() : version;
+      if (now !== version) {
+        const page = await fetch(location.pathname + location.search, { cache: "no-cache" });
+        if (page.ok) {
+          fresh = new DOMParser().parseFromString(await page.text(), "text/html");
+          version = fresh.getElementById("live").dataset.version;
+          if (!window.mermaid && fresh.querySelector("code.language-mermaid") && !typing()) location.reload(); // it needs another policy
+        }
       }
-    } catch (error) {
-      console.warn("the hub does not answer:", error);
+      if (fresh) await refresh();
+      live.textContent = "";
+    } catch {
+      live.textContent = "The hub does not answer; this page may be out of date.";
     }
-    setTimeout(look, 2000);
+    looking = false;
   }
-  setTimeout(look, 2000);
+
+  async function loop() {
+    if (!document.hidden) await look();
+    setTimeout(loop, 2000);
+  }
+  document.addEventListener("visibilitychange", () => document.hidden || look());
+  setTimeout(loop, 2000);
 });
