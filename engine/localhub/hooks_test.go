@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-github/v60/github"
+
+	"github.com/pullbook/pullbook/engine/localhub/openapitest"
 )
 
 // received is one webhook as go-github checked and parsed it.
@@ -29,6 +31,7 @@ func receiver(t *testing.T) (string, <-chan received) {
 			http.Error(w, "no", http.StatusUnauthorized)
 			return
 		}
+		openapitest.Webhook(t, r.Header, body)
 		event, err := github.ParseWebHook(github.WebHookType(r), body)
 		if err != nil {
 			t.Errorf("parse %s: %v", github.WebHookType(r), err)
@@ -84,10 +87,10 @@ func TestWebhooksFollowTheState(t *testing.T) {
 	if _, _, err := w.app().PullRequests.Merge(ctx, "acme", "ops", 1, "", nil); err != nil {
 		t.Fatal(err)
 	}
-	list := next(t, got, 14)
+	list := next(t, got, 15)
 	want := []string{
 		"create", "push", "check_suite requested", "pull_request opened", "push", "pull_request synchronize", "check_suite requested",
-		"pull_request_review submitted", "issue_comment created", "check_run created", "check_run completed",
+		"pull_request_review submitted", "issue_comment created", "check_run created", "check_run completed", "check_suite completed",
 		"pull_request closed", "push", "check_suite requested",
 	}
 	if !slices.Equal(names(list), want) {
@@ -114,7 +117,7 @@ func checkPayloads(t *testing.T, list []received, first, head string) {
 	if run.GetCheckRun().GetConclusion() != "success" || run.GetCheckRun().GetCheckSuite().GetHeadSHA() != head || run.GetSender().GetType() != "Bot" {
 		t.Errorf("check run: %v", run)
 	}
-	closed := list[11].event.(*github.PullRequestEvent)
+	closed := list[12].event.(*github.PullRequestEvent)
 	if !closed.GetPullRequest().GetMerged() {
 		t.Errorf("closed: %v", closed)
 	}

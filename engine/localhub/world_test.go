@@ -68,7 +68,7 @@ func seed(hookURL string) localhub.Seed {
 	perms := map[string]string{
 		"contents": "write", "pull_requests": "write", "checks": "write", "issues": "write", "statuses": "write", "members": "read",
 	}
-	events := []string{"pull_request", "pull_request_review", "issue_comment", "push", "check_run", "check_suite", "create", "delete", "repository_dispatch"}
+	events := []string{"pull_request", "pull_request_review", "issue_comment", "push", "check_run", "check_suite", "create", "delete", "repository_dispatch", "label", "status"}
 	return localhub.Seed{
 		Users: []localhub.SeedUser{
 			{Login: "alice", ID: 101, Name: "Alice", Token: "alice-token"}, {Login: "bob", ID: 102, Token: "bob-token"},

@@ -34,6 +34,14 @@ func (c Commit) Subject() string {
 	return s
 }
 
+// Pushed is the commit as events show it, without the files that it changed.
+func (c Commit) Pushed() state.PushedCommit {
+	return state.PushedCommit{
+		SHA: c.SHA, Tree: c.Tree, Message: c.Message, Author: c.Author, Committer: c.Committer,
+		Added: []string{}, Removed: []string{}, Modified: []string{},
+	}
+}
+
 var idForm = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
 // IsID says whether a text is a full object id.

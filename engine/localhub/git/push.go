@@ -181,10 +181,7 @@ func (g *Repos) describe(ctx context.Context, repo string, m Move) (state.Push, 
 }
 
 func (g *Repos) pushed(ctx context.Context, repo string, c Commit) (state.PushedCommit, error) {
-	out := state.PushedCommit{
-		SHA: c.SHA, Tree: c.Tree, Message: c.Message, Author: c.Author, Committer: c.Committer,
-		Added: []string{}, Removed: []string{}, Modified: []string{},
-	}
+	out := c.Pushed()
 	names, err := g.git(ctx, repo, "diff-tree", "-r", "-z", "--root", "--no-commit-id", "--name-status", "--no-renames", c.SHA)
 	if err != nil {
 		return out, fmt.Errorf("list what commit %s changed: %w", c.SHA, err)

@@ -260,6 +260,7 @@ func (s *Sender) Ping(app *state.App, base string) {
 	}
 	hook := wire.Object{
 		"type": "App", "id": app.Hook.ID, "name": "web", "active": true, "app_id": app.ID, "events": app.Events,
+		"created_at": app.Created.UTC().Format(time.RFC3339), "updated_at": app.Created.UTC().Format(time.RFC3339),
 		"config": wire.Host(base).Hook(app.Hook),
 	}
 	payload, err := json.Marshal(wire.Object{"zen": "Keep it logically awesome.", "hook_id": app.Hook.ID, "hook": hook})

@@ -73,10 +73,14 @@ func load(file string) (*description, error) {
 	}
 	var doc struct {
 		Paths      map[string]map[string]json.RawMessage `json:"paths"`
+		Webhooks   map[string]map[string]json.RawMessage `json:"webhooks"`
 		Components map[string]map[string]json.RawMessage `json:"components"`
 	}
 	if err := json.Unmarshal(raw, &doc); err != nil {
 		return nil, fmt.Errorf("read GitHub's description %s: %w", file, err)
+	}
+	if doc.Paths == nil {
+		doc.Paths = doc.Webhooks
 	}
 	d := &description{paths: doc.Paths, components: doc.Components, made: map[string]*operation{}}
 	for path := range doc.Paths {
@@ -204,7 +208,7 @@ func (d *description) build(path, method string) (*operation, error) {
 	}
 	doc, err := json.Marshal(map[string]any{
 		"openapi": "3.0.3", "info": map[string]any{"title": "GitHub", "version": "1"},
-		"paths": map[string]any{path: item}, "components": components,
+		"paths": map[string]any{"/" + strings.TrimPrefix(path, "/"): item}, "components": components,
 	})
 	if err != nil {
 		return nil, err
@@ -213,7 +217,7 @@ func (d *description) build(path, method string) (*operation, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := spec.Paths.Value(path)
+	found := spec.Paths.Value("/" + strings.TrimPrefix(path, "/"))
 	return &operation{spec: spec, item: found, path: path, op: found.GetOperation(strings.ToUpper(method))}, nil
 }
 
@@ -238,6 +242,8 @@ func mend(v any) any {
 				out[k] = "" // long, and a response must have one
 			case k == "oneOf":
 				out["anyOf"] = mend(x)
+			case k == "type" && isList(x):
+				mendTypes(out, x.([]any))
 			default:
 				out[k] = mend(x)
 			}
@@ -253,4 +259,23 @@ func mend(v any) any {
 	return v
 }
 
+// mendTypes writes a list of types, which OpenAPI has since 3.1, as 3.0 has it.
+func mendTypes(schema map[string]any, types []any) {
+	var alternatives []any
+	for _, t := range types {
+		if t == "null" {
+			schema["nullable"] = true
+			continue
+		}
+		alternatives = append(alternatives, map[string]any{"type": t})
+	}
+	if len(alternatives) == 1 {
+		schema["type"] = alternatives[0].(map[string]any)["type"]
+		return
+	}
+	schema["allOf"] = []any{map[string]any{"anyOf": alternatives, "nullable": schema["nullable"] == true}}
+}
+
 func isText(v any) bool { _, ok := v.(string); return ok }
+
+func isList(v any) bool { _, ok := v.([]any); return ok }

@@ -60,7 +60,11 @@ func createRun(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	in.HeadSHA = &sha
+	commits, err := c.Repos.Commits(c.r.Context(), c.name(), []string{sha})
+	if err != nil {
+		return reply{}, err
+	}
+	in.HeadSHA, in.Head = &sha, commits[0].Pushed()
 	run, err := c.Store.CreateRun(c.actor, c.name(), in)
 	if err != nil {
 		return reply{}, err
@@ -167,6 +171,10 @@ func createStatus(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	commits, err := c.Repos.Commits(c.r.Context(), c.name(), []string{sha})
+	if err != nil {
+		return reply{}, err
+	}
 	var in struct {
 		State       string `json:"state"`
 		Context     string `json:"context"`
@@ -177,7 +185,7 @@ func createStatus(c *call) (reply, error) {
 		return reply{}, err
 	}
 	st, err := c.Store.AddStatus(c.actor, c.name(), state.Status{
-		SHA: sha, State: in.State, Context: in.Context, Description: in.Description, TargetURL: in.TargetURL,
+		SHA: sha, Head: commits[0].Pushed(), State: in.State, Context: in.Context, Description: in.Description, TargetURL: in.TargetURL,
 	})
 	if err != nil {
 		return reply{}, err

@@ -106,6 +106,9 @@ func (s *Store) Authenticate(token string) (Actor, bool) {
 		return Actor{User: *s.accounts[c.user]}, true
 	}
 	in := s.installs[c.installation]
+	if !in.Suspended.IsZero() {
+		return Actor{}, false
+	}
 	app := *s.apps[in.App.ID]
 	return Actor{
 		User: app.Bot, App: &app, Installation: in.ID,
@@ -135,6 +138,9 @@ func (s *Store) GrantToken(a Actor, installation int64, n Narrowing) (_ Grant, e
 	in, ok := s.installs[installation]
 	if !ok || a.App == nil || in.App.ID != a.App.ID {
 		return Grant{}, NotFound()
+	}
+	if !in.Suspended.IsZero() {
+		return Grant{}, suspended()
 	}
 	perms, err := narrow(in.Permissions, n.Permissions)
 	if err != nil {

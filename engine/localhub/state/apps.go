@@ -87,6 +87,15 @@ func (s *Store) Listening(e Event) []Installation {
 }
 
 func (s *Store) listening(e Event) []Installation {
+	if e.Installation != nil {
+		in := *e.Installation
+		app, ok := s.apps[in.App.ID]
+		if !ok || app.Hook.URL == "" {
+			return nil
+		}
+		in.App = *app
+		return []Installation{in}
+	}
 	var out []Installation
 	r, ok := s.repoByID[e.Repo.ID]
 	if !ok {
@@ -95,7 +104,7 @@ func (s *Store) listening(e Event) []Installation {
 	for _, in := range s.installsOf(r) {
 		app := s.apps[in.App.ID]
 		meant := e.OnlyApp == app.ID || (e.OnlyApp == 0 && slices.Contains(in.Events, e.Name))
-		if app.Hook.URL != "" && meant {
+		if app.Hook.URL != "" && meant && in.Suspended.IsZero() {
 			c := *in
 			c.App = *app
 			out = append(out, c)

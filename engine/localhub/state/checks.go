@@ -14,8 +14,9 @@ const (
 	MaxAnnotations = 50
 )
 
-// A RunInput creates a check run, or changes one in the fields that are not nil.
+// A RunInput creates a check run, or changes one in the fields that are not nil. Head is the commit that HeadSHA names.
 type RunInput struct {
+	Head                                                      PushedCommit
 	Name, HeadSHA, ExternalID, DetailsURL, Status, Conclusion *string
 	Started, Completed                                        *time.Time
 	Output                                                    *Output
@@ -85,7 +86,8 @@ func (s *Store) CreateRun(a Actor, fullName string, in RunInput) (_ *Run, err er
 	app := *s.apps[a.App.ID]
 	suite := r.suite(app.ID, *in.HeadSHA)
 	if suite == nil {
-		suite = s.addSuite(r, app, r.branchOf(*in.HeadSHA), *in.HeadSHA)
+		in.Head.SHA = *in.HeadSHA
+		suite = s.addSuite(r, app, r.branchOf(*in.HeadSHA), in.Head)
 	}
 	run := &Run{ID: s.newID(), Suite: suite.ID, App: app, HeadSHA: *in.HeadSHA, Status: "queued", Started: s.Now()}
 	s.apply(run, in)
@@ -94,6 +96,7 @@ func (s *Store) CreateRun(a Actor, fullName string, in RunInput) (_ *Run, err er
 	s.emitRun(a, r, run, suite, "created")
 	if run.Status == "completed" {
 		s.emitRun(a, r, run, suite, "completed")
+		s.emitSuite(a, r, suite)
 	}
 	c := *run
 	return &c, nil
@@ -120,7 +123,9 @@ func (s *Store) UpdateRun(a Actor, fullName string, id int64, in RunInput) (_ *R
 	s.apply(run, in)
 	s.saveRun(r, run)
 	if run.Status == "completed" && was != "completed" {
-		s.emitRun(a, r, run, r.suite(run.App.ID, run.HeadSHA), "completed")
+		suite := r.suiteByID[run.Suite]
+		s.emitRun(a, r, run, suite, "completed")
+		s.emitSuite(a, r, suite)
 	} else {
 		r.checksMoved()
 	}
@@ -167,12 +172,19 @@ func (s *Store) emitRun(a Actor, r *repo, run *Run, suite *Suite, action string)
 	s.emit(a, r, Event{Name: "check_run", Action: action, Run: &c, Suite: suite.view(r)})
 }
 
+// emitSuite tells the suite's own App that all of its check runs are completed.
+func (s *Store) emitSuite(a Actor, r *repo, suite *Suite) {
+	if x := suite.view(r); x.Status == "completed" {
+		s.emit(a, r, Event{Name: "check_suite", Action: "completed", Suite: x, OnlyApp: x.App.ID})
+	}
+}
+
 // checksMoved counts a change of checks as a change of what pull-request pages show, since any of their commits may
 // carry it; updated_at stays, as on GitHub.
 func (r *repo) checksMoved() { r.checks++ }
 
-func (s *Store) addSuite(r *repo, app App, branch, sha string) *Suite {
-	suite := &Suite{ID: s.newID(), App: app, HeadSHA: sha, Branch: branch, Created: s.Now(), Updated: s.Now()}
+func (s *Store) addSuite(r *repo, app App, branch string, head PushedCommit) *Suite {
+	suite := &Suite{ID: s.newID(), App: app, HeadSHA: head.SHA, Head: head, Branch: branch, Created: s.Now(), Updated: s.Now()}
 	r.addSuite(suite)
 	s.saveSuite(r, suite)
 	return suite
@@ -318,6 +330,7 @@ func (s *Store) AddStatus(a Actor, fullName string, in Status) (_ *Status, err e
 	in.ID, in.Creator, in.Created = s.newID(), a.User, s.Now()
 	r.statuses[in.SHA] = append(slices.Clone(r.statuses[in.SHA]), in)
 	s.saveStatus(r, in)
+	s.emit(a, r, Event{Name: "status", Status: &in})
 	r.checksMoved()
 	return &in, nil
 }

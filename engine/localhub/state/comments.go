@@ -162,21 +162,21 @@ func (s *Store) AddLabels(a Actor, fullName string, number int, names []string) 
 			return nil, Invalid(Problem{Resource: "Label", Field: "name", Code: "invalid"})
 		}
 	}
-	labels := slices.Clone(p.Labels)
+	s.touch(p)
 	for _, name := range names {
 		l, ok := r.labels[fold(name)]
 		if !ok {
 			l = Label{ID: s.newID(), Name: name, Color: "ededed"}
 			r.labels[fold(name)] = l
 			s.saveLabel(r, l)
+			s.emit(a, r, Event{Name: "label", Action: "created", Label: &l})
 		}
-		if !slices.Contains(labels, l) {
-			labels = append(labels, l)
+		if slices.ContainsFunc(p.Labels, func(x Label) bool { return x.ID == l.ID }) {
+			continue
 		}
+		p.Labels = append(slices.Clone(p.Labels), l)
+		s.emit(a, r, Event{Name: "pull_request", Action: "labeled", Pull: copyOf(r, p), Label: &l})
 	}
-	p.Labels = labels
-	s.touch(p)
-	s.emit(a, r, Event{Name: "pull_request", Action: "labeled", Pull: copyOf(r, p)})
 	return copyOf(r, p), nil
 }
 
@@ -188,13 +188,14 @@ func (s *Store) RemoveLabel(a Actor, fullName string, number int, name string) (
 	if err != nil {
 		return nil, err
 	}
-	left := slices.DeleteFunc(slices.Clone(p.Labels), func(l Label) bool { return fold(l.Name) == fold(name) })
-	if len(left) == len(p.Labels) {
+	at := slices.IndexFunc(p.Labels, func(l Label) bool { return fold(l.Name) == fold(name) })
+	if at < 0 {
 		return nil, &Refusal{Status: 404, Message: "Label does not exist"}
 	}
-	p.Labels = left
+	gone := p.Labels[at]
+	p.Labels = slices.Delete(slices.Clone(p.Labels), at, at+1)
 	s.touch(p)
-	s.emit(a, r, Event{Name: "pull_request", Action: "unlabeled", Pull: copyOf(r, p)})
+	s.emit(a, r, Event{Name: "pull_request", Action: "unlabeled", Pull: copyOf(r, p), Label: &gone})
 	return copyOf(r, p), nil
 }
 
@@ -206,15 +207,15 @@ func (s *Store) Assign(a Actor, fullName string, number int, logins []string) (_
 	if err != nil {
 		return nil, err
 	}
-	people := slices.Clone(p.Assignees)
+	s.touch(p)
 	for _, login := range logins {
 		u, ok := s.accounts[fold(login)]
-		if ok && s.granted(r, *u) && len(people) < 10 && !slices.Contains(people, *u) {
-			people = append(people, *u)
+		if !ok || !s.granted(r, *u) || len(p.Assignees) >= 10 || slices.ContainsFunc(p.Assignees, u.same) {
+			continue
 		}
+		who := *u
+		p.Assignees = append(slices.Clone(p.Assignees), who)
+		s.emit(a, r, Event{Name: "pull_request", Action: "assigned", Pull: copyOf(r, p), User: &who})
 	}
-	p.Assignees = people
-	s.touch(p)
-	s.emit(a, r, Event{Name: "pull_request", Action: "assigned", Pull: copyOf(r, p)})
 	return copyOf(r, p), nil
 }

@@ -28,6 +28,8 @@ type User struct {
 	Created time.Time
 }
 
+func (u User) same(other User) bool { return u.ID == other.ID }
+
 // A Team belongs to an organisation. Members are logins.
 type Team struct {
 	ID          int64
@@ -70,6 +72,8 @@ type Installation struct {
 	Permissions  map[string]string
 	Events       []string
 	Created      time.Time
+	Suspended    time.Time // zero: it is not
+	SuspendedBy  User
 }
 
 // A Repo is one repository. Collaborators and Teams are the grants, by lower-case login and "org/slug".
@@ -193,6 +197,7 @@ type Suite struct {
 	ID      int64
 	App     App
 	HeadSHA string
+	Head    PushedCommit // what HeadSHA is
 	Branch  string
 	Created time.Time
 	Updated time.Time
@@ -246,6 +251,7 @@ type Status struct {
 	TargetURL   string
 	Creator     User
 	Created     time.Time
+	Head        PushedCommit // what SHA is
 }
 
 // A Push is one changed ref.

@@ -34,7 +34,7 @@ func (s *Store) Pushed(a Actor, fullName string, push Push, moved []Moved) (err 
 		}
 	}
 	if branch, ok := push.Branch(); ok && !push.Deleted() {
-		s.requestSuites(a, r, branch, push.After)
+		s.requestSuites(a, r, branch, push)
 	}
 	return nil
 }
@@ -61,12 +61,16 @@ func (s *Store) follow(a Actor, r *repo, p *Pull, push Push, m Moved) {
 }
 
 // requestSuites makes a check suite on the commit for each App that may write checks, as GitHub does by default.
-func (s *Store) requestSuites(a Actor, r *repo, branch, sha string) {
+func (s *Store) requestSuites(a Actor, r *repo, branch string, push Push) {
+	head := PushedCommit{SHA: push.After}
+	if push.HeadCommit != nil {
+		head = *push.HeadCommit
+	}
 	for _, in := range s.installsOf(r) {
-		if !enough(in.Permissions["checks"], "write") || r.suite(in.App.ID, sha) != nil {
+		if !enough(in.Permissions["checks"], "write") || r.suite(in.App.ID, push.After) != nil {
 			continue
 		}
-		suite := s.addSuite(r, *s.apps[in.App.ID], branch, sha)
+		suite := s.addSuite(r, *s.apps[in.App.ID], branch, head)
 		s.emit(a, r, Event{Name: "check_suite", Action: "requested", Suite: suite.view(r), OnlyApp: in.App.ID})
 	}
 }

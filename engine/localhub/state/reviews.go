@@ -188,10 +188,21 @@ func (s *Store) RequestReviewers(a Actor, fullName string, number int, in Review
 			teams = append(teams, *t)
 		}
 	}
+	newUsers, newTeams := users[len(p.Reviewers):], teams[len(p.ReviewTeams):]
 	p.Reviewers, p.ReviewTeams = users, teams
 	s.touch(p)
-	s.emit(a, r, Event{Name: "pull_request", Action: "review_requested", Pull: copyOf(r, p)})
+	s.emitAsked(a, r, p, "review_requested", newUsers, newTeams)
 	return copyOf(r, p), nil
+}
+
+// emitAsked sends one event for each person and team, as GitHub does.
+func (s *Store) emitAsked(a Actor, r *repo, p *Pull, action string, users []User, teams []Team) {
+	for _, u := range users {
+		s.emit(a, r, Event{Name: "pull_request", Action: action, Pull: copyOf(r, p), User: &u})
+	}
+	for _, t := range teams {
+		s.emit(a, r, Event{Name: "pull_request", Action: action, Pull: copyOf(r, p), Team: &t})
+	}
 }
 
 // RemoveReviewers takes requests back; names that were not asked are ignored, as on GitHub.
@@ -202,13 +213,23 @@ func (s *Store) RemoveReviewers(a Actor, fullName string, number int, in Reviewe
 	if err != nil {
 		return nil, err
 	}
+	var goneUsers []User
 	p.Reviewers = slices.DeleteFunc(slices.Clone(p.Reviewers), func(u User) bool {
-		return slices.ContainsFunc(in.Users, func(n string) bool { return fold(n) == fold(u.Login) })
+		named := slices.ContainsFunc(in.Users, func(n string) bool { return fold(n) == fold(u.Login) })
+		if named {
+			goneUsers = append(goneUsers, u)
+		}
+		return named
 	})
+	var goneTeams []Team
 	p.ReviewTeams = slices.DeleteFunc(slices.Clone(p.ReviewTeams), func(t Team) bool {
-		return slices.ContainsFunc(in.Teams, func(n string) bool { return fold(n) == fold(t.Slug) })
+		named := slices.ContainsFunc(in.Teams, func(n string) bool { return fold(n) == fold(t.Slug) })
+		if named {
+			goneTeams = append(goneTeams, t)
+		}
+		return named
 	})
 	s.touch(p)
-	s.emit(a, r, Event{Name: "pull_request", Action: "review_request_removed", Pull: copyOf(r, p)})
+	s.emitAsked(a, r, p, "review_request_removed", goneUsers, goneTeams)
 	return copyOf(r, p), nil
 }

@@ -91,6 +91,12 @@ type Event struct {
 	Comment       *Comment
 	Run           *Run
 	Suite         *Suite
+	Status        *Status
+	Label         *Label        // that was put on, taken off, or changed itself
+	User          *User         // who was assigned, or asked for a review
+	Team          *Team         // which was asked for a review
+	Installation  *Installation // of an event about itself
+	Repos         []Repo        // that an installation covers, or that were added or removed
 	Push          *Push
 	Changes       map[string]string // field to its old value
 	Before, After string            // of a synchronize
@@ -115,7 +121,12 @@ func (s *Store) Now() time.Time { return s.now().UTC().Truncate(time.Second) }
 
 // emit queues an event until the mutation is on disk.
 func (s *Store) emit(a Actor, r *repo, e Event) {
-	e.Repo, e.Sender, e.Base, e.At = r.Repo, a.User, a.Base, s.Now()
+	e.Repo = r.Repo
+	s.queue(a, e)
+}
+
+func (s *Store) queue(a Actor, e Event) {
+	e.Sender, e.Base, e.At = a.User, a.Base, s.Now()
 	if len(s.listening(e)) > 0 {
 		s.lastEvent++
 		e.ID, e.Key = s.lastEvent, rand.Text()

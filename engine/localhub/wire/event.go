@@ -9,6 +9,9 @@ import (
 // Payload is the body of an event's webhook to one installation.
 func Payload(e state.Event, installation state.Installation) Object {
 	h := Host(e.Base)
+	if e.Installation != nil {
+		return h.installationEvent(e, installation)
+	}
 	o := Object{
 		"repository": h.Repo(e.Repo), "sender": h.User(e.Sender),
 		"installation": Object{"id": installation.ID, "node_id": nodeID("IntegrationInstallation", installation.ID)},
@@ -43,6 +46,7 @@ func (h Host) fill(o Object, e state.Event) {
 		if e.Action == "synchronize" {
 			o["before"], o["after"] = e.Before, e.After
 		}
+		h.subject(o, e)
 	case "pull_request_review":
 		o["pull_request"], o["review"] = h.PullItem(e.Pull), h.Review(e.Pull, *e.Review, true)
 	case "issue_comment":
@@ -53,6 +57,10 @@ func (h Host) fill(o Object, e state.Event) {
 		o["check_run"] = run
 	case "check_suite":
 		o["check_suite"] = h.Suite(e.Repo, *e.Suite)
+	case "label":
+		o["label"] = h.label(e.Repo)(*e.Label)
+	case "status":
+		h.status(o, e)
 	case "repository_dispatch":
 		o["branch"], o["client_payload"] = e.Repo.DefaultBranch, e.Dispatch.Payload
 	case "push":
@@ -60,6 +68,60 @@ func (h Host) fill(o Object, e state.Event) {
 	case "create", "delete":
 		h.refChange(o, e)
 	}
+}
+
+// subject is what was put on a pull request or taken off it.
+func (h Host) subject(o Object, e state.Event) {
+	person := "assignee"
+	if strings.HasPrefix(e.Action, "review_request") {
+		person = "requested_reviewer"
+	}
+	switch {
+	case e.Label != nil:
+		o["label"] = h.label(e.Repo)(*e.Label)
+	case e.User != nil:
+		o[person] = h.User(*e.User)
+	case e.Team != nil:
+		o["requested_team"] = h.Team(*e.Team)
+	}
+}
+
+func (h Host) status(o Object, e state.Event) {
+	x := e.Status
+	for k, v := range h.Status(e.Repo, *x) {
+		if k != "url" && k != "creator" && k != "node_id" {
+			o[k] = v
+		}
+	}
+	api := h.API("/repos/%s/commits/%s", e.Repo.FullName(), x.SHA)
+	person := func(i state.Ident) Object { return Object{"name": i.Name, "email": i.Email, "date": stamp(i.When)} }
+	o["sha"], o["name"], o["branches"] = x.SHA, e.Repo.FullName(), []Object{}
+	o["commit"] = Object{
+		"sha": x.SHA, "node_id": "C_" + x.SHA, "url": api, "html_url": h.Page("/%s/commit/%s", e.Repo.FullName(), x.SHA),
+		"comments_url": api + "/comments", "author": nil, "committer": nil, "parents": []Object{},
+		"commit": Object{
+			"author": person(x.Head.Author), "committer": person(x.Head.Committer), "message": x.Head.Message, "comment_count": 0,
+			"tree":         Object{"sha": x.Head.Tree, "url": h.API("/repos/%s/git/trees/%s", e.Repo.FullName(), x.Head.Tree)},
+			"url":          h.API("/repos/%s/git/commits/%s", e.Repo.FullName(), x.SHA),
+			"verification": Object{"verified": false, "reason": "unsigned", "signature": nil, "payload": nil, "verified_at": nil},
+		},
+	}
+}
+
+// installationEvent is about an installation itself and names no one repository.
+func (h Host) installationEvent(e state.Event, in state.Installation) Object {
+	repos := list(e.Repos, func(r state.Repo) Object {
+		return Object{"id": r.ID, "node_id": nodeID("Repository", r.ID), "name": r.Name, "full_name": r.FullName(), "private": r.Private}
+	})
+	o := Object{"action": e.Action, "installation": h.Installation(in), "sender": h.User(e.Sender), "requester": nil}
+	if e.Name == "installation" {
+		o["repositories"] = repos
+		return o
+	}
+	o["repository_selection"] = "selected"
+	o["repositories_added"], o["repositories_removed"] = []Object{}, []Object{}
+	o["repositories_"+e.Action] = repos
+	return o
 }
 
 func (h Host) push(o Object, e state.Event) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/pullbook/pullbook/engine/localhub/state"
 )
@@ -91,7 +92,7 @@ func (h Host) Issue(p *state.Pull) Object {
 		"active_lock_reason": nil, "comments": p.Comments, "created_at": stamp(p.Created), "updated_at": stamp(p.Updated),
 		"closed_at": stamp(p.Closed), "closed_by": nil, "url": api, "html_url": page,
 		"repository_url": h.API("/repos/%s", repo), "labels_url": api + "/labels{/name}", "comments_url": api + "/comments",
-		"events_url": api + "/events", "timeline_url": api + "/timeline",
+		"events_url": api + "/events", "timeline_url": api + "/timeline", "reactions": reactions(api, nil),
 		"pull_request": Object{
 			"url": h.API("/repos/%s/pulls/%d", repo, p.Number), "html_url": page, "diff_url": page + ".diff",
 			"patch_url": page + ".patch", "merged_at": stamp(p.MergedAt),
@@ -119,23 +120,28 @@ func (h Host) Review(p *state.Pull, v state.Review, lower bool) Object {
 // Comment is a comment of the conversation.
 func (h Host) Comment(repo state.Repo, c state.Comment) Object {
 	api := h.API("/repos/%s/issues/comments/%d", repo.FullName(), c.ID)
-	counts := Object{"url": api + "/reactions", "total_count": len(c.Reactions)}
+	return Object{
+		"id": c.ID, "node_id": nodeID("IssueComment", c.ID), "url": api, "user": h.User(c.User), "body": c.Body,
+		"html_url":           h.Page("/%s/pull/%d#issuecomment-%d", repo.FullName(), c.Pull, c.ID),
+		"issue_url":          h.API("/repos/%s/issues/%d", repo.FullName(), c.Pull),
+		"author_association": c.Association, "created_at": stamp(c.Created), "updated_at": stamp(c.Updated),
+		"performed_via_github_app": nil, "reactions": reactions(api, c.Reactions),
+	}
+}
+
+// reactions counts what was given to the issue or comment at an address.
+func reactions(api string, given []state.Reaction) Object {
+	counts := Object{"url": api + "/reactions", "total_count": len(given)}
 	for _, word := range []string{"+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes"} {
 		n := 0
-		for _, r := range c.Reactions {
+		for _, r := range given {
 			if r.Content == word {
 				n++
 			}
 		}
 		counts[word] = n
 	}
-	return Object{
-		"id": c.ID, "node_id": nodeID("IssueComment", c.ID), "url": api, "user": h.User(c.User), "body": c.Body,
-		"html_url":           h.Page("/%s/pull/%d#issuecomment-%d", repo.FullName(), c.Pull, c.ID),
-		"issue_url":          h.API("/repos/%s/issues/%d", repo.FullName(), c.Pull),
-		"author_association": c.Association, "created_at": stamp(c.Created), "updated_at": stamp(c.Updated),
-		"performed_via_github_app": nil, "reactions": counts,
-	}
+	return counts
 }
 
 // Reaction is one reaction.
@@ -153,6 +159,16 @@ func (h Host) Suite(r state.Repo, x state.Suite) Object {
 		"status": x.Status, "conclusion": orNull(x.Conclusion), "url": api, "check_runs_url": api + "/check-runs",
 		"before": nil, "after": x.HeadSHA, "pull_requests": []Object{}, "app": h.App(x.App), "latest_check_runs_count": x.Runs,
 		"created_at": stamp(x.Created), "updated_at": stamp(x.Updated), "repository": h.Repo(r), "rerequestable": true, "runs_rerequestable": true,
+		"head_commit": headCommit(x.Head),
+	}
+}
+
+// headCommit is GitHub's simple-commit.
+func headCommit(c state.PushedCommit) Object {
+	person := func(i state.Ident) Object { return Object{"name": i.Name, "email": i.Email} }
+	return Object{
+		"id": c.SHA, "tree_id": c.Tree, "message": c.Message, "timestamp": c.Committer.When.UTC().Format(time.RFC3339),
+		"author": person(c.Author), "committer": person(c.Committer),
 	}
 }
 

@@ -154,7 +154,7 @@ func (h Host) Installation(in state.Installation) Object {
 		"app_id": in.App.ID, "app_slug": in.App.Slug, "target_id": in.Account.ID, "target_type": in.Account.Type,
 		"repository_selection": selection, "permissions": in.Permissions, "events": texts(in.Events),
 		"single_file_name": nil, "has_multiple_single_files": false, "single_file_paths": []string{},
-		"created_at": stamp(in.Created), "updated_at": stamp(in.Created), "suspended_by": nil, "suspended_at": nil,
+		"created_at": stamp(in.Created), "updated_at": stamp(in.Created), "suspended_by": h.userOrNull(in.SuspendedBy), "suspended_at": stamp(in.Suspended),
 	}
 }
 
