@@ -205,7 +205,7 @@ func waitFor(t *testing.T, what string, good func() bool) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited too long until %s", what)
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond)
 	}
 }
 
