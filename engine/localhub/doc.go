@@ -5,12 +5,13 @@
 //	seed          users, tokens, organisations, teams, Apps with their keys, installations, repositories
 //	actor         who a request comes from: a person, an App as itself, an installation, or nobody
 //
-//	/api/v3/...                     ─> rest  ─┐
-//	/{owner}/{repo}.git/...         ─> git   ─┼─> state ── events ──> hooks ──> the Apps' webhook URLs
-//	/{owner}/{repo}/pull/{n}, ...   ─> pages ─┘
+//	/api/v3/...                     ─> rest    ─┐
+//	/api/graphql                    ─> graphql ─┤
+//	/{owner}/{repo}.git/...         ─> git     ─┼─> state ── events ──> hooks ──> the Apps' webhook URLs
+//	/{owner}/{repo}/pull/{n}, ...   ─> pages   ─┘
 //
 // The houses inside import in one direction: state knows nothing of the others; git does what touches state and
-// repositories together; wire writes GitHub's JSON shapes; rest, pages and hooks stand on these; this package wires them.
+// repositories together; wire writes GitHub's JSON shapes; rest, graphql, pages and hooks stand on these; this package wires them.
 //
 // The hub is for one machine. It has no limits against abuse, and the pages let anybody who reaches it over loopback
 // act as any seeded person. Never put it on the internet.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pullbook/pullbook/engine/localhub/git"
+	"github.com/pullbook/pullbook/engine/localhub/graphql"
 	"github.com/pullbook/pullbook/engine/localhub/hooks"
 	"github.com/pullbook/pullbook/engine/localhub/pages"
 	"github.com/pullbook/pullbook/engine/localhub/rest"
@@ -23,7 +24,8 @@ import (
 // Config says how to open a hub. Dir is created if need be and keeps everything. Logger
 // and Now may be nil: no log, and the system's clock. OnRequest may be nil; it is called just before each REST and git
 // answer is sent (a client that has its answer has been counted), with the route's pattern ("/repos/{owner}/{repo}/pulls",
-// "/{owner}/{repo}.git/git-receive-pack"), possibly from several goroutines at once.
+// "/{owner}/{repo}.git/git-receive-pack"), and after each GraphQL answer ("/graphql"), possibly from several goroutines at
+// once.
 type Config struct {
 	Dir       string
 	Seed      Seed
@@ -34,12 +36,13 @@ type Config struct {
 
 // A Hub serves one seed's world. It is safe for concurrent use.
 type Hub struct {
-	config Config
-	store  *state.Store
-	repos  *git.Repos
-	sender *hooks.Sender
-	rest   *rest.Server
-	pages  *pages.Site
+	config  Config
+	store   *state.Store
+	repos   *git.Repos
+	sender  *hooks.Sender
+	rest    *rest.Server
+	graphql *graphql.Server
+	pages   *pages.Site
 }
 
 // Open builds the seed's world in an empty directory: the state, and a bare repository with its first commit for each
@@ -89,6 +92,7 @@ func open(c Config, dir string, store *state.Store) (*Hub, error) {
 	}
 	h := &Hub{config: c, store: store, repos: repos, sender: sender, pages: site}
 	h.rest = rest.New(rest.Config{Store: store, Repos: repos, Deliverer: h.sender, Logger: c.Logger, OnRequest: c.OnRequest})
+	h.graphql = graphql.New(graphql.Config{Store: store, Repos: repos, Logger: c.Logger, OnRequest: c.OnRequest})
 	return h, nil
 }
 
@@ -139,8 +143,8 @@ func (h *Hub) SetTeam(org, slug string, members []string) error {
 // hostForm is what may stand in a Host header: it comes back in every address that the hub writes.
 var hostForm = regexp.MustCompile(`^[A-Za-z0-9.:\[\]_-]{1,255}$`)
 
-// Handler answers REST below /api/v3, git below /{owner}/{repo}.git, and pages everywhere else; at api.github.localhost
-// it answers REST without the prefix.
+// Handler answers REST below /api/v3, GraphQL at /api/graphql, git below /{owner}/{repo}.git, and pages everywhere else.
+// At api.github.localhost it answers REST without a prefix and GraphQL at /graphql.
 func (h *Hub) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -160,8 +164,12 @@ func (h *Hub) Handler() http.Handler {
 			misdirect(w, r)
 			return
 		}
-		path := r.URL.EscapedPath()
-		if hostName(r) == wire.APIHost || path == rest.Prefix || strings.HasPrefix(path, rest.Prefix+"/") {
+		path, api := r.URL.EscapedPath(), hostName(r) == wire.APIHost
+		if path == "/api/graphql" || api && path == "/graphql" {
+			h.graphql.ServeHTTP(w, r)
+			return
+		}
+		if api || path == rest.Prefix || strings.HasPrefix(path, rest.Prefix+"/") {
 			h.rest.ServeHTTP(w, r)
 			return
 		}
