@@ -3,7 +3,8 @@
 // Words:
 //
 //   - #Runbook is one file below runbooks/: which alerts it answers and which steps to take.
-//   - #Step is one unit of it; exactly one of its fields exec, http, probe and manual says what it does.
+//   - #Step is one unit of it; exactly one of its fields exec, http, probe, manual, wait and choose says
+//     what it does. Its undo, where it has one, is an #UndoStep.
 //   - #Alert is what a runbook may refer to as alert.
 //   - #Organisation is pullbook.cue at the root of the ledger: who may command, and the policy for all steps.
 //
@@ -18,7 +19,7 @@ package schema
 import _ "embed"
 
 // Version names this state of the schema. A frozen plan records it, so that an older incident is recognised.
-const Version = "1"
+const Version = "2"
 
 //go:embed runbook.cue
 var runbook string

@@ -14,7 +14,7 @@ import (
 
 // strange reports a command whose program or options come from an output or the alert.
 func (d *document) strange(s runbook.Step, command []string) (runbook.Problem, bool) {
-	p := d.place("steps", s.Name, "exec", "command")
+	p := d.placeIn(s.Name, "exec", "command")
 	known := d.knownWords(s.Name)
 	if len(command) == 0 || len(known) == 0 || command[0] != known[0] {
 		p.Text = "the program is another one than was known before anything ran"
@@ -109,7 +109,7 @@ func interpolationStart(x *ast.Interpolation) string {
 // knownWords returns the first words of a command, as far as they are known. A list whose length depends on an output or
 // the alert has no value yet; then they are read from the text.
 func (d *document) knownWords(step string) (words []string) {
-	path := []string{"steps", step, "exec", "command"}
+	path := append(slices.Clone(d.homeOf[step].path), "exec", "command")
 	var list *ast.ListLit
 	if f, depth := fieldOf(d.file, path); f != nil && depth == len(path) {
 		list, _ = f.Value.(*ast.ListLit)

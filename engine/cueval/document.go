@@ -34,6 +34,10 @@ type document struct {
 	value  cue.Value         // the runbook & #Runbook
 	static cue.Value         // value & the risks & the policy
 	org    organisation
+
+	homes       []home          // of all steps: main, undo, finally, each in the author's order
+	homeOf      map[string]home // by the name of the step
+	statusAsked map[string]bool // steps to whose status somebody refers
 }
 
 // open reads and evaluates a runbook. The problems are those that leave nothing to evaluate, or that later steps of
@@ -58,6 +62,7 @@ func open(src runbook.Source) (*document, []runbook.Problem) {
 	// The order decides: unified this way round, fields of an output that its type does not declare are refused.
 	d.value = ctx.BuildFile(f).Unify(d.def)
 	d.static = d.value
+	d.findHomes()
 	d.edges = d.edgesByStep()
 	return d, ps
 }
@@ -69,63 +74,11 @@ func (d *document) shapeProblems() []runbook.Problem {
 
 func (d *document) reporter() reporter { return reporter{file: d.file, def: d.def} }
 
-// stepNames are the steps in the author's order, those included whose names are computed.
-func (d *document) stepNames() []string {
-	it, err := d.value.LookupPath(cue.ParsePath("steps")).Fields()
-	if err != nil {
-		return nil // reported by vet: there are no steps, or they are no struct
-	}
-	var names []string
-	for it.Next() {
-		names = append(names, it.Selector().Unquoted())
-	}
-	slices.SortStableFunc(names, func(a, b string) int { return d.offset(a) - d.offset(b) }) // CUE puts computed names first
-	return names
-}
-
-// offset is where a step is declared. Steps with computed names count as declared where the first of them is.
-func (d *document) offset(step string) int {
-	if pos, ok := d.graph.at[step]; ok {
-		return pos.Offset()
-	}
-	return d.graph.computed
-}
-
-func (d *document) edgesByStep() map[string][]edge {
-	out := map[string][]edge{}
-	var shared []edge
-	for _, e := range d.graph.edges {
-		if e.from == generated {
-			shared = append(shared, e)
-			continue
-		}
-		out[e.from] = append(out[e.from], e)
-	}
-	if len(shared) == 0 {
-		return out
-	}
-	for _, name := range d.stepNames() {
-		if _, written := d.graph.at[name]; written && !d.graph.patterns {
-			continue
-		}
-		for _, e := range shared {
-			if e.to != name {
-				out[name] = append(out[name], e)
-			}
-		}
-	}
-	return out
-}
-
-func (d *document) step(v cue.Value, name string) cue.Value {
-	return v.LookupPath(cue.MakePath(cue.Str("steps"), cue.Str(name)))
-}
-
 func field(v cue.Value, name string) cue.Value { return v.LookupPath(cue.MakePath(cue.Str(name))) }
 
 // applyPolicy fills in the risks, which policies look at, and unifies the policy with every step.
 func (d *document) applyPolicy(risks map[string]runbook.Risk) error {
-	if !d.org.policy.Exists() {
+	if d.org.policy == nil {
 		return nil
 	}
 	steps := map[string]fill{}
@@ -140,7 +93,13 @@ func (d *document) applyPolicy(risks map[string]runbook.Risk) error {
 	if err != nil {
 		return err
 	}
-	d.static = risked.Unify(d.org.policy)
+	d.static = risked
+	// One after the other: unified with each other first, rules that cannot be decided are lost.
+	for _, stage := range []runbook.Stage{runbook.StageMain, runbook.StageUndo, runbook.StageFinally} {
+		if slices.ContainsFunc(d.homes, func(h home) bool { return h.stage == stage }) {
+			d.static = d.static.Unify(d.org.policy[stage])
+		}
+	}
 	return nil
 }
 
@@ -158,7 +117,7 @@ func (d *document) filled(v cue.Value, alert json.RawMessage, steps map[string]f
 		}
 		root.Elts = append(root.Elts, &ast.Field{Label: ast.NewIdent("alert"), Value: x})
 	}
-	all := &ast.StructLit{}
+	lists := map[string]*ast.StructLit{}
 	for _, name := range slices.Sorted(maps.Keys(steps)) {
 		one := &ast.StructLit{}
 		for _, key := range slices.Sorted(maps.Keys(steps[name])) {
@@ -173,9 +132,18 @@ func (d *document) filled(v cue.Value, alert json.RawMessage, steps map[string]f
 			}
 			one.Elts = append(one.Elts, &ast.Field{Label: ast.NewIdent(key), Value: x})
 		}
-		all.Elts = append(all.Elts, &ast.Field{Label: ast.NewString(name), Value: one})
+		h := d.homeOf[name]
+		if h.stage == runbook.StageUndo {
+			one = ast.NewStruct("undo", one)
+		}
+		if lists[h.path[0]] == nil {
+			lists[h.path[0]] = &ast.StructLit{}
+		}
+		lists[h.path[0]].Elts = append(lists[h.path[0]].Elts, &ast.Field{Label: ast.NewString(h.path[1]), Value: one})
 	}
-	root.Elts = append(root.Elts, &ast.Field{Label: ast.NewIdent("steps"), Value: all})
+	for _, name := range slices.Sorted(maps.Keys(lists)) {
+		root.Elts = append(root.Elts, &ast.Field{Label: ast.NewIdent(name), Value: lists[name]})
+	}
 	return v.Unify(d.ctx.BuildExpr(root)), nil
 }
 
@@ -188,6 +156,11 @@ func extract(name string, text []byte, most int) (ast.Expr, error) {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	return x, nil
+}
+
+// placeIn returns where the author wrote something of a step of the plan.
+func (d *document) placeIn(step string, below ...string) runbook.Problem {
+	return d.place(append(slices.Clone(d.homeOf[step].path), below...)...)
 }
 
 // place returns where the author wrote what a path leads to.

@@ -53,27 +53,6 @@ func FuzzSyntax(f *testing.F) {
 	})
 }
 
-// TestReadmeExamples vets what the schema's README shows.
-func TestReadmeExamples(t *testing.T) {
-	text, err := os.ReadFile("../../schema/README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var blocks []string
-	for _, part := range strings.Split(string(text), "```cue\n")[1:] {
-		block, _, _ := strings.Cut(part, "```")
-		blocks = append(blocks, block)
-	}
-	if len(blocks) != 2 {
-		t.Fatalf("%d examples, not a runbook and a policy", len(blocks))
-	}
-	src := runbook.Source{Runbook: "runbooks/disk.cue", Files: map[string][]byte{
-		"runbooks/disk.cue": []byte(blocks[0]), organisationFile: []byte(blocks[1])}}
-	if ps := Vet(src); len(ps) > 0 {
-		t.Error(ps)
-	}
-}
-
 // TestReadLimit refuses a file without bounds before anything looks at it.
 func TestReadLimit(t *testing.T) {
 	big := []byte("title: \"" + strings.Repeat("x", maxFile) + "\"\nsteps: a: manual: task: \"x\"\n")

@@ -1,19 +1,24 @@
 package cueval
 
 import (
-	"strconv"
 	"strings"
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
+
+	"github.com/pullbook/pullbook/engine/runbook"
 )
 
 // edge is one reference of a step to another step, or to the alert.
 type edge struct {
-	from string   // name of a step, or generated
-	to   string   // name of a step, or "alert"
-	path []string // below the step or the alert: output, errors; "*" where only evaluation knows
-	pos  token.Pos
+	from  string        // name of a step of the plan, or generated
+	stage runbook.Stage // of the step it starts in
+	to    string        // name of a step of the plan, or "alert"
+	path  []string      // below the step or the alert: output, errors; "*" where only evaluation knows
+	pos   token.Pos
+	field string // of the step in which it is written; empty where a template or a helper may have any
+	// guarded edges stand behind if STEP.status == "succeeded" of the step they lead to: they count only then.
+	guarded bool
 }
 
 // generated is the from of edges that start in a step whose name only evaluation knows, or in a pattern for many steps.
@@ -23,21 +28,26 @@ const generated = "*"
 
 // graph is what the syntax tree tells about steps.
 type graph struct {
-	at       map[string]token.Pos // where each step with a written name is declared first
-	edges    []edge               // between steps
-	alert    []edge               // to the alert
-	answers  []edge               // of probes to their own answer
-	computed int                  // offset of the first declaration of a step whose name is computed
-	patterns bool                 // there is a pattern such as [_]: among the steps
-	whole    []token.Pos          // references to steps as a whole, or to steps[expression]
-	guards   []token.Pos          // for and if among the steps that look at an output or the alert
-	partial  map[string]token.Pos // likewise directly inside a step, by step
+	at       map[string]token.Pos   // where each step with a written name is declared first
+	edges    []edge                 // between steps
+	alert    []edge                 // to the alert
+	answers  []edge                 // of probes to their own answer
+	computed map[runbook.Stage]int  // offset of the first declaration of a step whose name is computed
+	patterns map[runbook.Stage]bool // there is a pattern such as [_]: among the steps
+	compared []*ast.BasicLit        // texts that a status is compared with, and never is
+	whole    []token.Pos            // references to steps as a whole, or to steps[expression]
+	guards   []token.Pos            // for and if among the steps that look at an output or the alert
+	partial  map[string]token.Pos   // likewise directly inside a step, by step
 }
 
 // readGraph walks the tree of one runbook. The parser has already tied each identifier to its declaration.
 func readGraph(f *ast.File) *graph {
 	w := newWalker(f)
 	for _, e := range w.vals["steps"] {
+		w.steps(e)
+	}
+	w.stage = runbook.StageFinally
+	for _, e := range w.vals["finally"] {
 		w.steps(e)
 	}
 	return w.graph
@@ -50,12 +60,18 @@ type walker struct {
 	vals  map[string][]ast.Expr // path, joined by NUL → its values
 	seen  map[ast.Node]bool     // helpers that were followed for the step at hand
 	lists map[ast.Node]bool     // values that were read as lists of steps
-	from  string
+
+	// The step at hand.
+	from   string
+	stage  runbook.Stage
+	field  string
+	guards []string // steps that are known to have succeeded where the walk is
 }
 
 func newWalker(f *ast.File) *walker {
 	w := &walker{
-		graph: &graph{at: map[string]token.Pos{}, partial: map[string]token.Pos{}},
+		graph: &graph{at: map[string]token.Pos{}, partial: map[string]token.Pos{},
+			computed: map[runbook.Stage]int{}, patterns: map[runbook.Stage]bool{}},
 		path:  map[ast.Node][]string{},
 		vals:  map[string][]ast.Expr{},
 		lists: map[ast.Node]bool{},
@@ -147,9 +163,9 @@ func (w *walker) stepDecl(d ast.Decl) {
 		if !ok {
 			name = generated
 			_, isPattern := x.Label.(*ast.ListLit)
-			w.graph.patterns = w.graph.patterns || isPattern
-			if w.graph.computed == 0 && !isPattern {
-				w.graph.computed = x.Pos().Offset()
+			w.graph.patterns[w.stage] = w.graph.patterns[w.stage] || isPattern
+			if w.graph.computed[w.stage] == 0 && !isPattern {
+				w.graph.computed[w.stage] = x.Pos().Offset()
 			}
 		}
 		if strings.HasPrefix(name, "_") || strings.HasPrefix(name, "#") {
@@ -160,7 +176,7 @@ func (w *walker) stepDecl(d ast.Decl) {
 		}
 		w.begin(name)
 		w.partial(x.Value)
-		w.walk(x.Value)
+		w.step(x.Value)
 	case *ast.Comprehension:
 		if w.looks(x.Clauses) {
 			w.graph.guards = append(w.graph.guards, x.Pos())
@@ -175,6 +191,59 @@ func (w *walker) stepDecl(d ast.Decl) {
 }
 
 func (w *walker) begin(step string) { w.from, w.seen = step, map[ast.Node]bool{} }
+
+// step collects the references of one step. Its undo is a step of its own.
+func (w *walker) step(e ast.Expr) {
+	switch x := e.(type) {
+	case *ast.ParenExpr:
+		w.step(x.X)
+	case *ast.Alias:
+		w.step(x.Expr)
+	case *ast.BinaryExpr:
+		w.step(x.X)
+		w.step(x.Y)
+	case *ast.StructLit:
+		for _, d := range x.Elts {
+			w.stepField(d)
+		}
+	default:
+		w.walk(e)
+	}
+}
+
+func (w *walker) stepField(d ast.Decl) {
+	if e, ok := d.(*ast.EmbedDecl); ok {
+		w.step(e.Expr)
+		return
+	}
+	x, ok := d.(*ast.Field)
+	name, written := "", false
+	if ok {
+		name, written = labelName(x.Label)
+	}
+	old := *w
+	switch {
+	case !written:
+		w.walk(d)
+	case name == "undo" && w.stage == runbook.StageMain:
+		w.stage, w.seen = runbook.StageUndo, map[ast.Node]bool{}
+		if w.from != generated {
+			w.from += undoSuffix
+		}
+		w.partial(x.Value)
+		w.step(x.Value)
+	case name == "when": // helpers count here although another field came to them first
+		w.field, w.seen = name, map[ast.Node]bool{}
+		w.walk(x.Value)
+	default:
+		w.field = name
+		w.walk(x.Value)
+	}
+	w.from, w.stage, w.field, w.seen = old.from, old.stage, old.field, old.seen
+}
+
+// undoSuffix makes the name of an undo in the plan out of that of its step.
+const undoSuffix = "_undo"
 
 // looks reports whether clauses refer to a step or to the alert, and leaves no edge.
 func (w *walker) looks(clauses []ast.Clause) bool {
@@ -211,141 +280,4 @@ func (w *walker) partial(e ast.Expr) {
 			}
 		}
 	}
-}
-
-// walk collects the references below n.
-func (w *walker) walk(n ast.Node) {
-	ast.Walk(n, func(n ast.Node) bool {
-		switch x := n.(type) {
-		case *ast.Field: // a written label is no reference, a computed one is
-			if _, ok := labelName(x.Label); !ok {
-				w.walk(x.Label)
-			}
-			w.walk(x.Value)
-			return false
-		case *ast.LetClause:
-			w.walk(x.Expr)
-			return false
-		case *ast.SelectorExpr, *ast.IndexExpr, *ast.Ident:
-			w.reference(x.(ast.Expr))
-			return false
-		}
-		return true
-	}, nil)
-}
-
-// reference handles one longest reference, such as a.b["c"].d.
-func (w *walker) reference(e ast.Expr) {
-	p, rest, ok := w.resolve(e)
-	for _, r := range rest { // index expressions, and what a selector is applied to
-		w.walk(r)
-	}
-	switch {
-	case !ok:
-	case p[0] == "alert":
-		w.graph.alert = append(w.graph.alert, edge{w.from, "alert", p[1:], e.Pos()})
-	case p[0] != "steps":
-		w.helper(p)
-	case len(p) == 1 || p[1] == "*":
-		w.graph.whole = append(w.graph.whole, e.Pos())
-	case strings.HasPrefix(p[1], "_") || strings.HasPrefix(p[1], "#"):
-		w.helper(p)
-	case p[1] != w.from || len(p) > 2 && p[2] == "output":
-		w.graph.edges = append(w.graph.edges, edge{w.from, p[1], p[2:], e.Pos()})
-	case len(p) > 3 && p[2] == "probe" && p[3] == "answer":
-		w.graph.answers = append(w.graph.answers, edge{w.from, p[1], p[2:], e.Pos()})
-	}
-}
-
-// resolve turns a reference into a path from the root. Expressions inside of it that may hold references come back in
-// rest. It reports false for what is no path: variables of for, packages, predeclared names, calls.
-func (w *walker) resolve(e ast.Expr) (p []string, rest []ast.Node, ok bool) {
-	switch x := e.(type) {
-	case *ast.ParenExpr:
-		return w.resolve(x.X)
-	case *ast.SelectorExpr:
-		p, rest, ok = w.resolve(x.X)
-		name, known := labelName(x.Sel)
-		if !known {
-			name = "*"
-		}
-		return extend(p, name), rest, ok
-	case *ast.IndexExpr:
-		p, rest, ok = w.resolve(x.X)
-		if b, isLiteral := x.Index.(*ast.BasicLit); isLiteral {
-			if s, err := strconv.Unquote(b.Value); err == nil {
-				return extend(p, s), rest, ok
-			}
-			return extend(p, b.Value), rest, ok
-		}
-		return extend(p, "*"), append(rest, x.Index), ok
-	case *ast.Ident:
-		return w.resolveName(x)
-	}
-	return nil, []ast.Node{e}, false
-}
-
-func (w *walker) resolveName(x *ast.Ident) (p []string, rest []ast.Node, ok bool) {
-	switch t := x.Node.(type) {
-	case nil, *ast.ImportSpec:
-		return nil, nil, false
-	case *ast.LetClause:
-		if w.seen[t] { // a let that refers to itself; CUE reports it
-			return nil, nil, false
-		}
-		w.seen[t] = true
-		p, rest, ok = w.resolve(t.Expr)
-		delete(w.seen, t)
-		if ok {
-			return p, rest, true
-		}
-		return nil, w.once(t.Expr), false
-	}
-	p, ok = w.path[x.Node]
-	return p, nil, ok && len(p) > 0
-}
-
-// helper follows a reference to a value outside of the steps: what that refers to, the step refers to. Values above
-// the path count too where they are no plain struct, since they may hold the field as well.
-func (w *walker) helper(p []string) {
-	found := false
-	for n := len(p); n > 0; n-- {
-		for _, e := range w.vals[joined(p[:n])] {
-			if found {
-				w.mixed(e)
-			} else {
-				w.follow(e)
-			}
-		}
-		found = found || len(w.vals[joined(p[:n])]) > 0
-	}
-}
-
-// mixed follows the parts of a value that are not written as plain fields.
-func (w *walker) mixed(e ast.Expr) {
-	s, ok := e.(*ast.StructLit)
-	if !ok {
-		w.follow(e)
-		return
-	}
-	for _, d := range s.Elts {
-		if _, isField := d.(*ast.Field); !isField {
-			w.follow(d)
-		}
-	}
-}
-
-func (w *walker) follow(n ast.Node) {
-	for _, m := range w.once(n) {
-		w.walk(m)
-	}
-}
-
-// once returns n the first time that the step at hand comes to it, and nothing afterwards.
-func (w *walker) once(n ast.Node) []ast.Node {
-	if w.seen[n] {
-		return nil
-	}
-	w.seen[n] = true
-	return []ast.Node{n}
 }

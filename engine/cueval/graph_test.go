@@ -108,12 +108,14 @@ func TestShippedRunbooks(t *testing.T) {
 const mutable = `title: "t"
 doc: "d"
 severity: "sev1"
+service: "checkout"
+concurrency: 2
 alert: _
 match: {name: "n", source: "s", labels: x: "y"}
 steps: {
 	logs: {
 		title: "Logs", doc: "d", risk: "read", timeout: "1m", idempotent: true, reversible: true, onFailure: "halt"
-		retry: {attempts: 3, backoff: "1s", factor: 2, max: "1m"}
+		retry: {attempts: 3, backoff: "1s", factor: 2, max: "1m", jitter: 0.5}
 		exec: {command: ["./logs", alert.name], env: LEVEL: "x", stdin: "in", files: ["a.txt"], secrets: ["TOKEN"]}
 		output: {errors: int, deep: {name: string}}
 	}
@@ -123,19 +125,41 @@ steps: {
 		approval: {from: ["acme/sre"], count: 1, within: "15m"}
 		http: {url: "http://\(logs.output.deep.name)", method: "POST", headers: {Accept: "x"}, body: "b", secrets: ["TOKEN"]}
 	}
-	wait: {
+	look: {
 		needs: ["change"]
 		probe: {http: {url: "x"}, answer: {status: int}, until: answer.status == 200, every: "5s"}
 	}
-	tell: {needs: ["wait"], manual: {task: "t", owner: "alice"}}
+	tell: {needs: ["look"], join: "any", when: logs.status == "succeeded", manual: {task: "t", owner: "alice"}}
+	pause: {needs: ["tell"], wait: for: "1m"}
+	night: {needs: ["pause"], wait: window: {days: ["sat"], from: "22:00", to: "04:00"}}
+	later: {needs: ["night"], wait: until: "2026-11-22T10:00:00Z"}
+	pick: {choose: {question: "q", options: {fast: "f", slow: "s"}, owner: "alice"}, output: {choice: string}}
+	scale: {
+		needs: ["later"]
+		onFailure: "undo"
+		exec: {command: ["x", pick.output.choice]}
+		undo: {
+			title: "u", doc: "d", risk: "change", timeout: "1m", idempotent: true, reversible: true
+			retry: {attempts: 2}
+			approval: {from: ["acme/sre"]}
+			exec: {command: ["y", logs.output.deep.name]}
+			output: {left: int}
+		}
+	}
+}
+finally: {
+	report: {when: steps.scale.status == "failed", exec: {command: ["z", "\(steps.scale.undo.output.left)"]}}
+	after: {needs: ["report"], http: {url: "x"}}
 }
 `
 
 // freeNames are the author's own, which nothing refers to: renaming them is no mistake.
-func freeNames() []string { return []string{"tell", "x", "LEVEL", "Accept"} }
+func freeNames() []string { return []string{"x", "LEVEL", "Accept", "fast", "slow", "after"} }
 
 // referred are names that several places refer to: each of these places is a problem.
-func referred() []string { return []string{"logs", "alert", "answer"} }
+func referred() []string {
+	return []string{"logs", "alert", "answer", "scale", "steps", "deep", "name", "choice", "undo"}
+}
 
 // TestMutations misspells every field of a good runbook, one at a time. All must be refused.
 func TestMutations(t *testing.T) {
@@ -160,7 +184,7 @@ func TestMutations(t *testing.T) {
 			t.Errorf("%s gives more than one problem: %v", name, ps)
 		}
 	}
-	if renamed < 55 {
+	if renamed < 120 {
 		t.Errorf("only %d fields were renamed", renamed)
 	}
 }

@@ -2,7 +2,6 @@ package cueval
 
 import (
 	"fmt"
-	"strings"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
@@ -16,9 +15,9 @@ const organisationFile = "pullbook.cue"
 // organisation is what pullbook.cue says. The zero value is a ledger without one.
 type organisation struct {
 	command      []string
-	policy       cue.Value  // {steps: {[...]: ...}}; does not exist if there is none
-	readCommands [][]string // nil: exec may say read freely
-	restricted   bool       // readCommands was written, be it empty
+	policy       map[runbook.Stage]cue.Value // what every runbook with such steps is unified with; nil if there is none
+	readCommands [][]string                  // nil: exec may say read freely
+	restricted   bool                        // readCommands was written, be it empty
 }
 
 // readOrganisation reads pullbook.cue. A mistake in it is a problem of every runbook, since no runbook may go without
@@ -54,9 +53,9 @@ func readOrganisation(ctx *cue.Context, types cue.Value, files map[string][]byte
 		}
 		ps = append(ps, r.report(err)...)
 	}
-	// Unified with the definition the policy would be closed, and then closed against every field that it does not name.
-	if p := field(raw, "policy"); p.Exists() {
-		org.policy = p
+	rules, more := policyRules(f)
+	if ps = append(ps, more...); len(rules) > 0 {
+		org.policy = policyOf(ctx, text)
 	}
 	return org, tidy(ps)
 }
@@ -90,37 +89,6 @@ func eachField(decls []ast.Decl, do func(x *ast.Field, name string)) {
 			do(x, name)
 		}
 	}
-}
-
-// policyNames refuses what a policy cannot say: steps of its own, and fields that no step has. A rule about a
-// misspelled field would hold for nothing, and nobody would see it.
-func policyNames(ctx *cue.Context, types cue.Value, f *ast.File) (ps []runbook.Problem) {
-	def := types.LookupPath(cue.MakePath(cue.Def("#Runbook")))
-	rule := func(x *ast.Field, name string) {
-		if name != "[" {
-			p := problemAt(x.Pos(), "policy.steps."+name, "a policy speaks of all steps, not of one")
-			p.Hint = "write [_]: or a pattern of names, such as [=~\"^db_\"]:"
-			ps = append(ps, p)
-			return
-		}
-		one := &ast.Field{Label: named(x.Pos(), "rule"), Value: shaper{}.value(x.Value, []string{"steps", "rule"})}
-		steps := &ast.Field{Label: named(x.Pos(), "steps"), Value: &ast.StructLit{Elts: []ast.Decl{one}}}
-		err := ctx.BuildFile(&ast.File{Filename: f.Filename, Decls: []ast.Decl{steps}}).Unify(def).Validate()
-		for _, p := range (reporter{file: f, def: def}).report(err) {
-			p.Path = "policy." + strings.Replace(p.Path, "steps.rule", "steps", 1)
-			ps = append(ps, p)
-		}
-	}
-	eachField(f.Decls, func(x *ast.Field, name string) {
-		if s, ok := x.Value.(*ast.StructLit); ok && name == "policy" {
-			eachField(s.Elts, func(y *ast.Field, name string) {
-				if t, ok := y.Value.(*ast.StructLit); ok && name == "steps" {
-					eachField(t.Elts, rule)
-				}
-			})
-		}
-	})
-	return ps
 }
 
 // mayRead reports whether a command may call itself read.

@@ -117,7 +117,7 @@ func (r reporter) notAllowed(path []string, e errors.Error) runbook.Problem {
 	parent, ok := lookup(r.def, path[:len(path)-1])
 	p.Text = fmt.Sprintf("unknown field %q", name)
 	switch {
-	case ok && len(path) == 2 && path[0] == "steps":
+	case ok && len(path) == 2 && (path[0] == "steps" || path[0] == "finally"):
 		p.Text = fmt.Sprintf("%q is no name for a step", name)
 		p.Hint = "small letters, digits and _, beginning with a letter"
 	case name == patternName || name == computedName:

@@ -2,8 +2,10 @@ package cueval
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"cuelang.org/go/cue"
@@ -41,8 +43,19 @@ func evaluate(q runbook.Query) (*document, runbook.Plan, cue.Value, error) {
 func (d *document) filledFor(plan runbook.Plan, q runbook.Query, further map[string]fill) (cue.Value, error) {
 	steps := map[string]fill{}
 	for _, s := range plan.Steps {
-		if end, ok := q.Ended[s.Name]; ok && s.HasOutput && succeeded(end) {
-			steps[s.Name] = fill{"output": end.Output}
+		end, ok := q.Ended[s.Name]
+		if !ok {
+			continue
+		}
+		one := fill{}
+		if s.HasOutput && succeeded(end) {
+			one["output"] = end.Output
+		}
+		if d.statusAsked[s.Name] {
+			one["status"] = statusOf(end)
+		}
+		if len(one) > 0 {
+			steps[s.Name] = one
 		}
 	}
 	for name, one := range further {
@@ -73,6 +86,7 @@ func (d *document) words(plan *runbook.Plan, v cue.Value) {
 	plan.Title = oneLine(field(v, "title"), plan.Name)
 	plan.Doc, _ = field(v, "doc").String()
 	plan.Severity, _ = field(v, "severity").String()
+	plan.Service = oneLine(field(v, "service"), "")
 	for i := range plan.Steps {
 		s := &plan.Steps[i]
 		step := d.step(v, s.Name)
@@ -99,20 +113,10 @@ func oneLine(v cue.Value, unknown string) string {
 // now says what a step is. The order matters: an unfilled list has the length 0, so a condition on it would be false
 // before the list is there; and a step that is skipped may hold values that make no sense.
 func (d *document) now(s runbook.Step, v cue.Value, ended map[string]runbook.Ended) runbook.Resolution {
-	skipped := 0
-	for _, need := range s.Needs {
-		end, ok := ended[need]
-		if !ok {
-			return runbook.Resolution{Status: runbook.StatusWaiting}
-		}
-		if end.Skipped {
-			skipped++
-		}
+	if r, early := before(s, ended); early {
+		return r
 	}
-	if skipped > 0 && skipped == len(s.Needs) {
-		return runbook.Resolution{Status: runbook.StatusSkip, Problem: "only follows skipped steps"}
-	}
-	if p, lost := d.lostOutput(s, ended); lost {
+	if p, lost := d.lostOutput(s, ended, inCondition); lost {
 		return broken(p)
 	}
 	step := d.step(v, s.Name)
@@ -125,10 +129,18 @@ func (d *document) now(s runbook.Step, v cue.Value, ended map[string]runbook.End
 			return runbook.Resolution{Status: runbook.StatusSkip, Problem: "its condition is false"}
 		}
 	}
+	if p, lost := d.lostOutput(s, ended, anywhere); lost {
+		return broken(p)
+	}
 	if err := step.Validate(cue.Final()); err != nil {
 		return broken(d.why(err, s.Name))
 	}
 	work, err := d.work(s, step)
+	if m := (*misfit)(nil); errors.As(err, &m) {
+		p := d.placeIn(s.Name, m.at...)
+		p.Text, p.Hint = m.text, m.hint
+		return broken(p)
+	}
 	if err != nil {
 		return broken(d.why(err, s.Name, string(s.Kind)))
 	}
@@ -140,27 +152,64 @@ func (d *document) now(s runbook.Step, v cue.Value, ended map[string]runbook.End
 	return runbook.Resolution{Status: runbook.StatusReady, Work: work}
 }
 
+// before says what a step is as far as that follows from how others ended, without looking at its values.
+func before(s runbook.Step, ended map[string]runbook.Ended) (r runbook.Resolution, early bool) {
+	skipped := 0
+	for _, need := range s.Needs {
+		end, ok := ended[need]
+		if !ok {
+			return runbook.Resolution{Status: runbook.StatusWaiting}, true
+		}
+		if end.Skipped {
+			skipped++
+		}
+	}
+	if s.Undoes != "" {
+		if end := ended[s.Undoes]; end.Skipped || end.Conclusion != runbook.Succeeded {
+			return runbook.Resolution{Status: runbook.StatusSkip, Problem: "there is nothing to undo"}, true
+		}
+		return r, false
+	}
+	if skipped > 0 && skipped == len(s.Needs) && !s.JoinAny {
+		return runbook.Resolution{Status: runbook.StatusSkip, Problem: "only follows skipped steps"}, true
+	}
+	return r, false
+}
+
+// statusOf is what others see as the status of a step that has ended, as JSON.
+func statusOf(e runbook.Ended) json.RawMessage {
+	if e.Skipped {
+		return json.RawMessage(strconv.Quote(statusSkipped))
+	}
+	return json.RawMessage(strconv.Quote(string(e.Conclusion)))
+}
+
 func broken(p runbook.Problem) runbook.Resolution {
 	return runbook.Resolution{Status: runbook.StatusBroken, Problem: p.String()}
 }
 
+// inCondition and anywhere select the references that count for whether a step runs, and all of them.
+func inCondition(e edge) bool { return e.field == "when" || e.field == "" }
+func anywhere(edge) bool      { return true }
+
 // lostOutput reports a reference to the output of a step that ended without one. CUE alone would take a list in it for
-// an empty one.
-func (d *document) lostOutput(s runbook.Step, ended map[string]runbook.Ended) (runbook.Problem, bool) {
-	for _, name := range s.Refers {
-		if succeeded(ended[name]) {
+// an empty one. A reference that its author made only for the case that the step succeeded counts only then.
+func (d *document) lostOutput(s runbook.Step, ended map[string]runbook.Ended, counts func(edge) bool) (runbook.Problem, bool) {
+	for _, e := range d.edges[s.Name] {
+		end := ended[e.to]
+		switch {
+		case len(e.path) > 0 && e.path[0] != "output", succeeded(end), !counts(e):
+			continue
+		case e.guarded && (end.Skipped || end.Conclusion != runbook.Succeeded):
 			continue
 		}
-		p := d.place("steps", s.Name)
-		for _, e := range d.edges[s.Name] {
-			if e.to == name {
-				p = problemAt(e.pos, pathAt(d.file, e.pos), "")
-				break
-			}
-		}
-		p.Text = fmt.Sprintf("refers to the output of %s, which did not succeed", name)
-		if ended[name].Skipped {
-			p.Text = fmt.Sprintf("refers to the output of %s, which was skipped", name)
+		p := problemAt(e.pos, pathAt(d.file, e.pos), "")
+		p.Text = fmt.Sprintf("refers to the output of %s, which did not succeed", e.to)
+		switch {
+		case end.Skipped:
+			p.Text = fmt.Sprintf("refers to the output of %s, which was skipped", e.to)
+		case end.Conclusion == runbook.Succeeded:
+			p.Text = fmt.Sprintf("refers to the output of %s, which left none", e.to)
 		}
 		return p, true
 	}
@@ -168,8 +217,8 @@ func (d *document) lostOutput(s runbook.Step, ended map[string]runbook.Ended) (r
 }
 
 // why turns an error into one problem of a step.
-func (d *document) why(err error, at ...string) runbook.Problem {
-	path := append([]string{"steps"}, at...)
+func (d *document) why(err error, step string, below ...string) runbook.Problem {
+	path := append(slices.Clone(d.homeOf[step].path), below...)
 	if ps := d.reporter().report(err); len(ps) > 0 {
 		p := ps[0]
 		if p.Path == "" || p.Line == 0 {
@@ -204,6 +253,14 @@ func (d *document) work(s runbook.Step, step cue.Value) (runbook.Work, error) {
 		var x runbook.Manual
 		err := k.Decode(&x)
 		return runbook.Work{Manual: &x}, err
+	case runbook.KindWait:
+		x, m := waitOf(k)
+		if m != nil {
+			return runbook.Work{}, m
+		}
+		return runbook.Work{Wait: &x}, nil
+	case runbook.KindChoose:
+		return d.chooseWork(k, field(d.step(d.static, s.Name), "output")) // with the choice filled in it fits one option only
 	}
 	return runbook.Work{}, fmt.Errorf("the kind %q cannot run", s.Kind) // unreachable: kindOf knows the same kinds
 }

@@ -158,7 +158,7 @@ func ask(name string, text []byte, alert json.RawMessage) (constraints int, hold
 func withoutSteps(decls []ast.Decl) (out []ast.Decl) {
 	for _, d := range decls {
 		if x, ok := d.(*ast.Field); ok {
-			if n, _ := labelName(x.Label); n == "steps" {
+			if n, _ := labelName(x.Label); n == "steps" || n == "finally" {
 				continue
 			}
 		}

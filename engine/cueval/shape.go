@@ -110,19 +110,30 @@ func hidden(name string) bool { return name != "" && (name[0] == '_' || name[0] 
 
 // free reports whether the author chooses the names below path.
 func free(path []string) bool {
-	if len(path) < 3 || path[0] != "steps" {
-		return false
-	}
-	last := path[len(path)-1]
+	path = insideStep(path)
 	switch len(path) {
+	case 1:
+		return path[0] == "output"
+	case 2:
+		switch path[0] + "." + path[1] {
+		case "probe.answer", "http.body", "choose.options":
+			return true
+		}
 	case 3:
-		return last == "output"
-	case 4:
-		return last == "answer" && path[2] == "probe" || last == "body" && path[2] == "http"
-	case 5:
-		return last == "body" && path[2] == "probe"
+		return path[0] == "probe" && path[2] == "body"
 	}
 	return false
+}
+
+// insideStep returns the part of a path below the step, or the undo, that it leads into.
+func insideStep(path []string) []string {
+	if len(path) < 3 || path[0] != "steps" && path[0] != "finally" {
+		return nil
+	}
+	if path[2] == "undo" {
+		return path[3:]
+	}
+	return path[2:]
 }
 
 // embedded returns the fields that an expression puts into the struct around it.
@@ -160,7 +171,7 @@ func (s shaper) template(e ast.Expr, at []string) (out []ast.Decl) {
 		}
 		return nil
 	}
-	if !hidden(p[0]) && (len(p) < 2 || p[0] != "steps" || !hidden(p[1])) {
+	if !hidden(p[0]) && (len(p) < 2 || p[0] != "steps" && p[0] != "finally" || !hidden(p[1])) {
 		return nil // another step, which is checked where it stands
 	}
 	for _, v := range s.refs.vals[joined(p)] {
@@ -211,7 +222,7 @@ func closeTypes(f *ast.File) {
 	c := closer{}
 	for _, d := range f.Decls {
 		if x, ok := d.(*ast.Field); ok {
-			if n, _ := labelName(x.Label); n == "steps" {
+			if n, _ := labelName(x.Label); n == "steps" || n == "finally" {
 				c.search(x.Value, 0)
 			}
 		}
@@ -247,6 +258,8 @@ func (c closer) search(e ast.Expr, level int) {
 			x.Value = c.closed(x.Value)
 		case level == 0 || level == 1 && n == "probe":
 			c.search(x.Value, level+1)
+		case level == 1 && n == "undo":
+			c.search(x.Value, level)
 		}
 	}
 }

@@ -13,21 +13,22 @@ import (
 )
 
 func kinds() []runbook.Kind {
-	return []runbook.Kind{runbook.KindExec, runbook.KindHTTP, runbook.KindProbe, runbook.KindManual}
+	return []runbook.Kind{runbook.KindExec, runbook.KindHTTP, runbook.KindProbe, runbook.KindManual, runbook.KindWait, runbook.KindChoose}
 }
 
 // What an absent field means. The schema holds no defaults, so that policies and templates have nothing to conflict with.
 const (
 	timeoutOfRequest = 5 * time.Minute // exec and http
 	timeoutOfProbe   = 10 * time.Minute
-	timeoutOfManual  = 24 * time.Hour
+	timeoutOfPeople  = 24 * time.Hour // manual and choose
+	timeoutOfWait    = longest        // the wait itself says how long
 	pauseOfProbe     = 5 * time.Second
 )
 
 // skeleton reads what is known of a step before anything runs.
 type skeleton struct {
 	doc  *document
-	path []string // steps and the name of the step
+	path []string // of the step's home
 	step runbook.Step
 	ps   []runbook.Problem
 }
@@ -43,8 +44,8 @@ func (d *document) kindOf(name string, v cue.Value) (runbook.Kind, []runbook.Pro
 	if len(found) == 1 {
 		return runbook.Kind(found[0]), nil
 	}
-	p := d.place("steps", name)
-	p.Text, p.Hint = "the step does nothing", "give it one of exec, http, probe and manual"
+	p := d.placeIn(name)
+	p.Text, p.Hint = "the step does nothing", "give it one of exec, http, probe, manual, wait and choose"
 	if len(found) > 1 {
 		p.Text, p.Hint = "the step has more than one kind: "+strings.Join(found, " and "), "make a step of each"
 	}
@@ -53,7 +54,7 @@ func (d *document) kindOf(name string, v cue.Value) (runbook.Kind, []runbook.Pro
 
 // riskOf returns the risk that the author gave, or the one of the kind.
 func (d *document) riskOf(name string, kind runbook.Kind, v cue.Value) (runbook.Risk, []runbook.Problem) {
-	s := &skeleton{doc: d, path: []string{"steps", name}}
+	s := &skeleton{doc: d, path: d.homeOf[name].path}
 	if text, ok := s.text(v, "risk"); ok || len(s.ps) > 0 {
 		return runbook.Risk(text), s.ps
 	}
@@ -74,9 +75,11 @@ func asks(method string) bool { return method == "" || method == "GET" || method
 
 // skeletonOf reads a step whose risk is known. Its needs are still those that references make.
 func (d *document) skeletonOf(name string, kind runbook.Kind, risk runbook.Risk) (runbook.Step, []runbook.Problem) {
-	v := d.step(d.static, name)
-	s := &skeleton{doc: d, path: []string{"steps", name}}
-	s.step = runbook.Step{Name: name, Kind: kind, Risk: risk, Title: name, HasOutput: field(v, "output").Exists()}
+	h := d.homeOf[name]
+	v := d.static.LookupPath(h.at)
+	s := &skeleton{doc: d, path: h.path}
+	s.step = runbook.Step{Name: name, Kind: kind, Risk: risk, Title: name, HasOutput: field(v, "output").Exists(),
+		Stage: h.stage, Undoes: h.undoes}
 	s.step.Reversible = s.flag(v, "reversible")
 	s.step.Idempotent = s.flag(v, "idempotent")
 	s.step.OnFailure = runbook.FailureHalts
@@ -87,6 +90,7 @@ func (d *document) skeletonOf(name string, kind runbook.Kind, risk runbook.Risk)
 	s.retry(field(v, "retry"))
 	s.approval(field(v, "approval"))
 	s.needs(v)
+	s.join(v)
 	s.kind(v)
 	return s.step, s.ps
 }
@@ -147,13 +151,33 @@ func (s *skeleton) duration(v cue.Value, absent time.Duration, name string, abov
 	return d
 }
 
+// join reads when the step runs although what it needs was skipped, and refuses what its stage cannot have.
+func (s *skeleton) join(v cue.Value) {
+	text, written := s.text(v, "join")
+	s.step.JoinAny = text == "any" || !written && s.step.Stage == runbook.StageFinally
+	if field(v, "status").Exists() {
+		s.problem("the engine says how a step ended", "leave status out, and refer to it in other steps", "status")
+	}
+	if s.step.Stage != runbook.StageFinally {
+		return
+	}
+	if field(v, "undo").Exists() {
+		s.problem("what a finally step does is not undone", "", "undo")
+	}
+	if s.step.OnFailure == runbook.FailureUndoes {
+		s.problem("a finally step cannot undo the incident", "it runs when all else has ended", "onFailure")
+	}
+}
+
 func (s *skeleton) timeout(v cue.Value) {
 	absent := timeoutOfRequest
 	switch s.step.Kind {
 	case runbook.KindProbe:
 		absent = timeoutOfProbe
-	case runbook.KindManual:
-		absent = timeoutOfManual
+	case runbook.KindManual, runbook.KindChoose:
+		absent = timeoutOfPeople
+	case runbook.KindWait:
+		absent = timeoutOfWait
 	}
 	s.step.Timeout = s.duration(v, absent, "timeout")
 }
@@ -172,6 +196,11 @@ func (s *skeleton) retry(v cue.Value) {
 	if f := field(v, "factor"); f.Exists() {
 		if x, err := f.Float64(); err == nil {
 			r.Factor = x
+		}
+	}
+	if f := field(v, "jitter"); f.Exists() {
+		if x, err := f.Float64(); err == nil {
+			r.Jitter = x
 		}
 	}
 	s.step.Retry = r
@@ -230,6 +259,10 @@ func (s *skeleton) kind(v cue.Value) {
 		if s.step.HasOutput {
 			s.problem("a manual step has no output", "what a person finds out belongs into comments", "output")
 		}
+	case runbook.KindWait:
+		s.wait(k)
+	case runbook.KindChoose:
+		s.choose(k, field(v, "output"))
 	}
 }
 

@@ -25,6 +25,9 @@ func (d *document) trial(plan runbook.Plan) []runbook.Problem {
 		v := d.step(d.static, s.Name)
 		add("output", field(v, "output"))
 		add("answer", v.LookupPath(cue.ParsePath("probe.answer")))
+		if d.statusAsked[s.Name] {
+			one["status"] = statusOf(runbook.Ended{Conclusion: runbook.Succeeded})
+		}
 		if len(one) > 0 {
 			steps[s.Name] = one
 		}
@@ -47,14 +50,12 @@ func (d *document) trial(plan runbook.Plan) []runbook.Problem {
 
 // sampled reports whether a path leads to what the trial made up.
 func sampled(path []string) bool {
-	switch p := unquoted(path); {
-	case len(p) > 0 && p[0] == "alert":
+	p := unquoted(path)
+	if len(p) > 0 && p[0] == "alert" {
 		return true
-	case len(p) > 2 && p[2] == "output":
-		return true
-	default:
-		return len(p) > 3 && p[2] == "probe" && p[3] == "answer"
 	}
+	p = insideStep(p)
+	return len(p) > 0 && (p[0] == "output" || p[0] == "status") || len(p) > 1 && p[0] == "probe" && p[1] == "answer"
 }
 
 // sampleAlert is an alert with every label and annotation that the runbook refers to.

@@ -1,7 +1,6 @@
 package cueval
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -87,12 +86,26 @@ func assemble(src runbook.Source) (*document, runbook.Plan, []runbook.Problem) {
 		ps = append(ps, more...)
 		plan.Steps = append(plan.Steps, step)
 	}
-	ps = append(ps, d.link(&plan, names, len(ps) == 0)...)
+	ps = append(ps, d.whole(&plan)...)
+	ps = append(ps, d.link(&plan, len(ps) == 0)...)
 	if len(ps) > 0 {
 		return nil, runbook.Plan{}, ps
 	}
 	d.words(&plan, d.static)
 	return d, plan, nil
+}
+
+// whole reads what is said of the runbook as a whole.
+func (d *document) whole(plan *runbook.Plan) (ps []runbook.Problem) {
+	s := &skeleton{doc: d}
+	f := field(d.static, "concurrency")
+	if f.Validate() == nil && s.known(f, "concurrency") { // what is wrong otherwise has been reported
+		n, err := f.Int64()
+		if err == nil {
+			plan.Concurrency = int(n)
+		}
+	}
+	return s.ps
 }
 
 // evaluation reports what CUE finds wrong, of the whole and of each step: it looks for missing fields only as long as
@@ -136,52 +149,11 @@ func split(path string) (parent, name string) {
 func stepsWith(ps []runbook.Problem) map[string]bool {
 	out := map[string]bool{}
 	for _, p := range ps {
-		if parts := strings.Split(p.Path, "."); len(parts) > 1 && parts[0] == "steps" {
-			out[parts[1]] = true
+		for _, name := range stepAt(p.Path) {
+			out[name] = true
 		}
 	}
 	return out
-}
-
-// names checks what the syntax tree alone tells: names that would shadow others, and steps that nobody can foresee.
-func (d *document) names() (ps []runbook.Problem) {
-	taken := reserved(d.def)
-	for name, pos := range d.graph.at {
-		if slices.Contains(taken, name) {
-			p := problemAt(pos, "steps."+name, fmt.Sprintf("a step cannot be called %s", name))
-			p.Hint = "inside other steps the name already means something else"
-			ps = append(ps, p)
-		}
-	}
-	for _, pos := range d.graph.whole {
-		p := problemAt(pos, pathAt(d.file, pos), "a reference to a step names the step")
-		p.Hint = "write steps.name or name"
-		ps = append(ps, p)
-	}
-	for _, pos := range d.graph.guards {
-		p := problemAt(pos, "steps", "which steps there are cannot depend on outputs or the alert")
-		p.Hint = "write the step with when"
-		ps = append(ps, p)
-	}
-	for name, pos := range d.graph.partial {
-		p := problemAt(pos, "steps."+name, "which fields a step has cannot depend on outputs or the alert")
-		p.Hint = "use when, or put the condition into exec, http, probe or manual"
-		ps = append(ps, p)
-	}
-	return ps
-}
-
-// reserved are the names that mean something inside a step: the fields of the schema, and what CUE predeclares.
-func reserved(def cue.Value) []string {
-	names := append(predeclared(), "true", "false", "null", "if", "for", "in", "let", "alert", "steps", "self")
-	step, _ := lookup(def, []string{"steps", "any"})
-	names = append(names, fieldNames(step)...)
-	for _, inner := range []string{"retry", "approval", "exec", "http", "probe", "manual"} {
-		if v, ok := lookup(step, []string{inner}); ok {
-			names = append(names, fieldNames(v)...)
-		}
-	}
-	return names
 }
 
 // stepsKnown checks that there are steps, and that all their fields can be seen. Doubtful says that problems were
@@ -199,11 +171,13 @@ func (d *document) stepsKnown(doubtful bool) (ps []runbook.Problem) {
 		}
 	}
 	unknown(steps, "steps")
-	names := d.stepNames()
-	for _, name := range names {
-		unknown(d.step(d.value, name), "steps", name)
+	if f := field(d.value, "finally"); f.Exists() {
+		unknown(f, "finally")
 	}
-	if len(names) == 0 && len(ps) == 0 {
+	for _, h := range d.homes {
+		unknown(d.value.LookupPath(h.at), h.path...)
+	}
+	if len(d.written("steps", runbook.StageMain)) == 0 && len(ps) == 0 {
 		p := d.place("steps")
 		p.Text = "a runbook has at least one step"
 		ps = append(ps, p)
@@ -218,142 +192,9 @@ func firstLine(err error) string {
 	return err.Error()
 }
 
-// link completes the needs by the references, checks them, and orders the steps. Without sound it leaves out what would
-// follow from problems of other steps.
-func (d *document) link(plan *runbook.Plan, names []string, sound bool) (ps []runbook.Problem) {
-	exists := map[string]bool{}
-	for _, n := range names {
-		exists[n] = true
-	}
-	for i := range plan.Steps {
-		s := &plan.Steps[i]
-		for _, need := range s.Needs {
-			if need == s.Name || !exists[need] {
-				p := d.place("steps", s.Name, "needs")
-				p.Text, p.Hint = fmt.Sprintf("there is no step %s", need), didYouMean(need, names)
-				if need == s.Name {
-					p.Text, p.Hint = "a step cannot need itself", ""
-				}
-				ps = append(ps, p)
-			}
-		}
-		for _, e := range d.edges[s.Name] {
-			s.Needs = append(s.Needs, e.to)
-			if len(e.path) == 0 || e.path[0] == "output" {
-				s.Refers = append(s.Refers, e.to)
-			}
-		}
-		slices.Sort(s.Needs)
-		slices.Sort(s.Refers)
-		s.Needs, s.Refers = slices.Compact(s.Needs), slices.Compact(s.Refers)
-	}
-	if len(ps) > 0 || !sound {
-		return ps
-	}
-	steps, err := runbook.Order(plan.Steps)
-	if err != nil {
-		return []runbook.Problem{d.cycle(err)}
-	}
-	plan.Steps = steps
-	return nil
-}
-
-// cycle gives the place at which the first step of a cycle needs the next.
-func (d *document) cycle(err error) runbook.Problem {
-	var c *runbook.CycleError
-	if !errors.As(err, &c) {
-		return runbook.Problem{File: d.file.Filename, Text: err.Error()}
-	}
-	next := c.Steps[1%len(c.Steps)]
-	p := d.place("steps", c.Steps[0], "needs")
-	for _, e := range d.edges[c.Steps[0]] {
-		if e.to == next {
-			p = problemAt(e.pos, pathAt(d.file, e.pos), "")
-			break
-		}
-	}
-	p.Text = c.Error()
-	return p
-}
-
-// references checks each reference against the type of what it refers to. CUE does so too, but not in every place, and
-// with the position of a whole text instead of the reference's.
-func (d *document) references(bad map[string]bool) (ps []runbook.Problem) {
-	names := d.stepNames()
-	for _, e := range d.graph.edges {
-		if bad[e.to] {
-			continue // what is missing there may be there under a misspelled name
-		}
-		v := d.step(d.value, e.to)
-		p := problemAt(e.pos, pathAt(d.file, e.pos), "")
-		switch {
-		case !v.Exists():
-			p.Text, p.Hint = fmt.Sprintf("there is no step %s", e.to), didYouMean(e.to, names)
-		case e.from == e.to:
-			p.Text = "a step cannot refer to its own output"
-		case len(e.path) == 0:
-			continue
-		case e.path[0] == "output" && !field(v, "output").Exists():
-			p.Text, p.Hint = fmt.Sprintf("the step %s has no output", e.to), "declare its type with output: {...}"
-		default:
-			name, candidates, ok := missing(v, e.path)
-			if !ok {
-				continue
-			}
-			p.Text = fmt.Sprintf("there is no field %q in the step %s", name, e.to)
-			p.Hint = didYouMean(name, candidates)
-		}
-		ps = append(ps, p)
-	}
-	for _, e := range d.graph.answers {
-		if bad[e.to] {
-			continue
-		}
-		if name, candidates, ok := missing(d.step(d.value, e.to), e.path); ok {
-			p := problemAt(e.pos, pathAt(d.file, e.pos), "")
-			p.Text, p.Hint = fmt.Sprintf("the answer has no field %q", name), didYouMean(name, candidates)
-			ps = append(ps, p)
-		}
-	}
-	alert := field(d.def, "alert")
-	for _, e := range d.graph.alert {
-		if name, candidates, ok := missing(alert, e.path); ok {
-			p := problemAt(e.pos, pathAt(d.file, e.pos), "")
-			p.Text, p.Hint = fmt.Sprintf("an alert has no field %q", name), didYouMean(name, candidates)
-			ps = append(ps, p)
-		}
-	}
-	return ps
-}
-
-// within reports whether a path leads to another one or to what is below it.
-func within(path, above string) bool { return path == above || strings.HasPrefix(path, above+".") }
-
-// missing follows a path into a type and returns the first name that the type does not have.
-func missing(v cue.Value, path []string) (name string, candidates []string, ok bool) {
-	for _, name := range path {
-		if name == "*" {
-			return "", nil, false // only evaluation knows
-		}
-		next, found := lookup(v, []string{name})
-		if found {
-			v = next
-			continue
-		}
-		if op, _ := v.Expr(); op == cue.OrOp || v.IncompleteKind() == cue.TopKind {
-			return "", nil, false // it depends on the value
-		}
-		if open := field(v, name); cue.IsIncomplete(open.Err()) && !v.IsClosed() {
-			return "", nil, false
-		}
-		return name, fieldNames(v), true
-	}
-	return "", nil, false
-}
-
 // policyProblems checks the steps with the policy and the risks in place.
 func (d *document) policyProblems() []runbook.Problem {
-	if !d.org.policy.Exists() {
+	if d.org.policy == nil {
 		return nil
 	}
 	var ps []runbook.Problem
@@ -366,7 +207,7 @@ func (d *document) policyProblems() []runbook.Problem {
 		}
 		// An undecided rule says nothing, and hides what else is wrong.
 		if err := v.Err(); err != nil {
-			p := d.place("steps", name)
+			p := d.placeIn(name)
 			p.Text = "the policy cannot be decided before anything runs: " + firstLine(err)
 			ps = append(ps, p)
 		}

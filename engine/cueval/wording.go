@@ -139,7 +139,7 @@ func fieldNames(v cue.Value) (out []string) {
 
 // alternatives are the texts of an enumeration, quoted.
 func alternatives(v cue.Value) (out []string) {
-	op, vs := v.Expr()
+	op, vs := cue.Dereference(v).Expr()
 	if op != cue.OrOp {
 		return nil
 	}
@@ -165,6 +165,8 @@ func rule(v cue.Value) string {
 		return `a user or a team, such as "alice" or "acme/sre"`
 	case "#Path":
 		return "a path in the ledger, relative to its root"
+	case "#Clock":
+		return `a time of the day, such as "09:30"`
 	case "#Variable":
 		return "the name of a secret: capital letters, digits and _"
 	}

@@ -1,0 +1,75 @@
+package cueval
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"cuelang.org/go/cue"
+
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// names checks what the syntax tree alone tells: names that would shadow others, and steps that nobody can foresee.
+func (d *document) names() (ps []runbook.Problem) {
+	taken := reserved(d.def)
+	for name, pos := range d.graph.at {
+		if slices.Contains(taken, name) {
+			p := problemAt(pos, pathAt(d.file, pos), fmt.Sprintf("a step cannot be called %s", name))
+			p.Hint = "inside other steps the name already means something else"
+			ps = append(ps, p)
+		}
+	}
+	seen := map[string]home{}
+	for _, h := range d.homes {
+		other, twice := seen[h.name]
+		seen[h.name] = h
+		if !twice {
+			continue
+		}
+		at := h
+		if h.stage == runbook.StageUndo { // the undo cannot have another name, the other step can
+			at = other
+		}
+		p := d.place(at.path...)
+		p.Text = fmt.Sprintf("there are two steps called %s", h.name)
+		if other.stage == runbook.StageUndo || h.stage == runbook.StageUndo {
+			p.Text = fmt.Sprintf("a step cannot be called %s", h.name)
+			p.Hint = fmt.Sprintf("that is the name of the undo of %s", strings.TrimSuffix(h.name, undoSuffix))
+		}
+		ps = append(ps, p)
+	}
+	for _, pos := range d.graph.whole {
+		p := problemAt(pos, pathAt(d.file, pos), "a reference to a step names the step")
+		p.Hint = "write steps.name or name"
+		ps = append(ps, p)
+	}
+	for _, pos := range d.graph.guards {
+		p := problemAt(pos, "steps", "which steps there are cannot depend on outputs or the alert")
+		p.Hint = "write the step with when"
+		ps = append(ps, p)
+	}
+	for _, pos := range d.graph.partial {
+		p := problemAt(pos, pathAt(d.file, pos), "which fields a step has cannot depend on outputs or the alert")
+		p.Hint = "use when, or put the condition into the kind, such as exec"
+		ps = append(ps, p)
+	}
+	return ps
+}
+
+// reserved are the names that mean something inside a step: the fields of the schema, and what CUE predeclares.
+func reserved(def cue.Value) []string {
+	names := append(predeclared(), "true", "false", "null", "if", "for", "in", "let", "alert", "steps", "finally", "self")
+	step, _ := lookup(def, []string{"steps", "any"})
+	names = append(names, fieldNames(step)...)
+	inside := [][]string{{"retry"}, {"approval"}, {"wait", "window"}}
+	for _, k := range kinds() {
+		inside = append(inside, []string{string(k)})
+	}
+	for _, path := range inside {
+		if v, ok := lookup(step, path); ok {
+			names = append(names, fieldNames(v)...)
+		}
+	}
+	return names
+}

@@ -1,0 +1,83 @@
+package cueval
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// TestReadmeExamples runs what the schema's README shows, under the policy that it shows: every step ends well and puts
+// out a sample of its type, until none is left.
+func TestReadmeExamples(t *testing.T) {
+	text, err := os.ReadFile("../../schema/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var blocks, policies []string
+	for _, part := range strings.Split(string(text), "```cue\n")[1:] {
+		block, _, _ := strings.Cut(part, "```")
+		if strings.HasPrefix(block, "policy:") {
+			policies = append(policies, block)
+			continue
+		}
+		blocks = append(blocks, block)
+	}
+	if len(blocks) < 7 || len(policies) != 1 {
+		t.Fatalf("%d runbooks and %d policies", len(blocks), len(policies))
+	}
+	for _, block := range blocks {
+		if !strings.HasPrefix(block, "title:") {
+			block = "title: \"t\"\nalert: _\n" + block
+		}
+		q := runbook.Query{Alert: json.RawMessage(strings.Replace(checkoutAlert, `"service"`, `"host": "h", "service"`, 1)),
+			Source: runbook.Source{Runbook: "runbooks/x.cue", Files: map[string][]byte{
+				"runbooks/x.cue": []byte(block), organisationFile: []byte(policies[0])}}}
+		for _, s := range playedOut(t, q).Steps {
+			if s.Now.Status != runbook.StatusReady && s.Now.Status != runbook.StatusSkip {
+				t.Errorf("%s is %s: %s\n%s", s.Name, s.Now.Status, s.Now.Problem, block)
+			}
+		}
+	}
+}
+
+// playedOut ends one step after the other.
+func playedOut(t *testing.T, q runbook.Query) (plan runbook.Plan) {
+	t.Helper()
+	d, loaded, ps := load(q.Source)
+	if len(ps) > 0 {
+		t.Fatal(ps)
+	}
+	q.Ended = map[string]runbook.Ended{}
+	for _, s := range loaded.Steps {
+		plan, err := resolve(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now, _ := plan.Step(s.Name)
+		if now.Now.Status == runbook.StatusSkip {
+			q.Ended[s.Name] = runbook.Ended{Skipped: true}
+			continue
+		}
+		end := runbook.Ended{Conclusion: runbook.Succeeded}
+		x := sample(field(d.step(d.static, s.Name), "output"), 0)
+		if m, ok := x.(map[string]any); ok && m["begins"] != nil {
+			m["begins"] = "2026-11-22T10:00:00Z"
+		} else if ok && m["names"] != nil {
+			m["names"] = []string{"eu", "us"}
+		}
+		if x != nil {
+			if end.Output, err = json.Marshal(x); err != nil {
+				t.Fatal(err)
+			}
+		}
+		q.Ended[s.Name] = end
+	}
+	plan, err := resolve(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan
+}

@@ -1,0 +1,106 @@
+package cueval
+
+import (
+	"fmt"
+	"strings"
+
+	"cuelang.org/go/cue"
+
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// references checks each reference against the type of what it refers to. CUE does so too, but not in every place, and
+// with the position of a whole text instead of the reference's.
+func (d *document) references(bad map[string]bool) (ps []runbook.Problem) {
+	names := d.stepNames()
+	for _, e := range d.graph.edges {
+		if bad[e.to] {
+			continue // what is missing there may be there under a misspelled name
+		}
+		p := problemAt(e.pos, pathAt(d.file, e.pos), "")
+		if p.Text, p.Hint = d.wrongReference(e, names); p.Text != "" {
+			ps = append(ps, p)
+		}
+	}
+	for _, e := range d.graph.answers {
+		if bad[e.to] {
+			continue
+		}
+		if name, candidates, ok := missing(d.step(d.value, e.to), e.path); ok {
+			p := problemAt(e.pos, pathAt(d.file, e.pos), "")
+			p.Text, p.Hint = fmt.Sprintf("the answer has no field %q", name), didYouMean(name, candidates)
+			ps = append(ps, p)
+		}
+	}
+	for _, b := range d.graph.compared {
+		p := problemAt(b.Pos(), pathAt(d.file, b.Pos()), fmt.Sprintf("no step ever has the status %s", b.Value))
+		if p.Hint = didYouMean(strings.Trim(b.Value, `"`), statuses()); p.Hint == "" {
+			p.Hint = "it is one of " + strings.Join(statuses(), ", ")
+		}
+		ps = append(ps, p)
+	}
+	alert := field(d.def, "alert")
+	for _, e := range d.graph.alert {
+		if name, candidates, ok := missing(alert, e.path); ok {
+			p := problemAt(e.pos, pathAt(d.file, e.pos), "")
+			p.Text, p.Hint = fmt.Sprintf("an alert has no field %q", name), didYouMean(name, candidates)
+			ps = append(ps, p)
+		}
+	}
+	return ps
+}
+
+// wrongReference says what is wrong with a reference to a step, or nothing.
+func (d *document) wrongReference(e edge, names []string) (text, hint string) {
+	v, to := d.step(d.value, e.to), d.homeOf[e.to]
+	switch {
+	case !v.Exists() && strings.HasSuffix(e.to, undoSuffix):
+		return fmt.Sprintf("the step %s has no undo", strings.TrimSuffix(e.to, undoSuffix)), ""
+	case !v.Exists():
+		return fmt.Sprintf("there is no step %s", e.to), didYouMean(e.to, names)
+	case e.from == e.to && len(e.path) > 0:
+		return "a step cannot refer to its own " + e.path[0], ""
+	case to.stage == runbook.StageUndo && e.stage != runbook.StageFinally:
+		return "only a finally step can refer to what becomes of an undo", "write what both need as a helper, such as _name: ..."
+	case to.stage == runbook.StageFinally && e.stage != runbook.StageFinally:
+		return "only a finally step can refer to another one", ""
+	case len(e.path) == 0:
+		return "", ""
+	case e.path[0] == "output" && !field(v, "output").Exists():
+		hint = "declare its type with output: {...}"
+		if field(v, string(runbook.KindChoose)).Exists() {
+			hint = "declare it with output: choice: string"
+		}
+		return fmt.Sprintf("the step %s has no output", e.to), hint
+	}
+	name, candidates, ok := missing(v, e.path)
+	if !ok {
+		return "", ""
+	}
+	return fmt.Sprintf("there is no field %q in the step %s", name, e.to), didYouMean(name, candidates)
+}
+
+// within reports whether a path leads to another one or to what is below it.
+func within(path, above string) bool { return path == above || strings.HasPrefix(path, above+".") }
+
+// missing follows a path into a type and returns the first name that the type does not have.
+func missing(v cue.Value, path []string) (name string, candidates []string, ok bool) {
+	for _, name := range path {
+		if name == "*" {
+			return "", nil, false // only evaluation knows
+		}
+		next, found := lookup(v, []string{name})
+		if found {
+			v = next
+			continue
+		}
+		if op, _ := v.Expr(); op == cue.OrOp || v.IncompleteKind() == cue.TopKind {
+			return "", nil, false // it depends on the value
+		}
+		if open := field(v, name); cue.IsIncomplete(open.Err()) && !v.IsClosed() {
+			return "", nil, false
+		}
+		return name, fieldNames(v), true
+	}
+	return "", nil, false
+}
