@@ -14,20 +14,21 @@ import (
 
 // strange reports a command whose program or options come from an output or the alert.
 func (d *document) strange(s runbook.Step, command []string) (runbook.Problem, bool) {
-	p := d.placeIn(s.Name, "exec", "command")
 	known := d.knownWords(s.Name)
+	text, hint := "", ""
 	if len(command) == 0 || len(known) == 0 || command[0] != known[0] {
-		p.Text = "the program is another one than was known before anything ran"
-		return p, true
+		text = "the program is another one than was known before anything ran"
+	} else if s.Risk == runbook.RiskRead && !d.org.mayRead(command) {
+		text = fmt.Sprintf("%q is not among the commands that may say risk: \"read\"", command)
+	} else if option, found := d.foreignOption(s.Name, command); found {
+		text = fmt.Sprintf("the argument %q would be an option, but comes from an output or the alert", option)
+		hint = "put \"--\" before it, or write it behind a text such as \"--name=\""
+	} else {
+		return runbook.Problem{}, false
 	}
-	if s.Risk == runbook.RiskRead && !d.org.mayRead(command) {
-		p.Text = fmt.Sprintf("%q is not among the commands that may say risk: \"read\"", command)
-		return p, true
-	}
-	option, found := d.foreignOption(s.Name, command)
-	p.Text = fmt.Sprintf("the argument %q would be an option, but comes from an output or the alert", option)
-	p.Hint = "put \"--\" before it, or write it behind a text such as \"--name=\""
-	return p, found
+	p := d.placeIn(s.Name, "exec", "command")
+	p.Text, p.Hint = text, hint
+	return p, true
 }
 
 // foreignOption finds an argument that a program would take for an option although its author did not write it: an
@@ -35,9 +36,12 @@ func (d *document) strange(s runbook.Step, command []string) (runbook.Problem, b
 // without outputs and alert, or if the text of the runbook holds it, whole or as the beginning of an interpolation.
 // What comes after "--" is no option.
 func (d *document) foreignOption(step string, command []string) (string, bool) {
-	static := d.step(d.static, step).LookupPath(cue.ParsePath("exec.command"))
+	dashed := func(argument string) bool { return strings.HasPrefix(argument, "-") && argument != "-" }
+	if !slices.ContainsFunc(command[1:], dashed) {
+		return "", false
+	}
 	var written []string
-	if static.Decode(&written) == nil && slices.Equal(written, command) {
+	if commandOf(d.step(d.static, step)).Decode(&written) == nil && slices.Equal(written, command) {
 		return "", false
 	}
 	var own *options
@@ -45,7 +49,7 @@ func (d *document) foreignOption(step string, command []string) (string, bool) {
 		if argument == "--" {
 			return "", false
 		}
-		if !strings.HasPrefix(argument, "-") || argument == "-" {
+		if !dashed(argument) {
 			continue
 		}
 		if own == nil {
@@ -106,20 +110,24 @@ func interpolationStart(x *ast.Interpolation) string {
 	return strings.TrimSuffix(strings.TrimLeft(first.Value, "#\""), "\\(")
 }
 
+func commandOf(step cue.Value) cue.Value {
+	return step.LookupPath(cue.MakePath(cue.Str("exec"), cue.Str("command")))
+}
+
 // knownWords returns the first words of a command, as far as they are known. A list whose length depends on an output or
 // the alert has no value yet; then they are read from the text.
 func (d *document) knownWords(step string) (words []string) {
 	path := append(slices.Clone(d.homeOf[step].path), "exec", "command")
 	var list *ast.ListLit
-	if f, depth := fieldOf(d.file, path); f != nil && depth == len(path) {
-		list, _ = f.Value.(*ast.ListLit)
+	if values := d.refs.vals[joined(path)]; len(values) > 0 {
+		list, _ = values[0].(*ast.ListLit)
 	}
 	if list != nil && len(list.Elts) > 0 {
 		if _, isFor := list.Elts[0].(*ast.Comprehension); isFor {
 			return nil // as long as it yields nothing the second word looks like the first
 		}
 	}
-	it, err := d.step(d.static, step).LookupPath(cue.ParsePath("exec.command")).List()
+	it, err := commandOf(d.step(d.static, step)).List()
 	if err == nil {
 		for it.Next() {
 			word, err := it.Value().String()

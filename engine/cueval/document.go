@@ -29,6 +29,7 @@ type document struct {
 	ctx    *cue.Context
 	file   *ast.File
 	graph  *graph
+	refs   *walker           // of file, as the author wrote it
 	edges  map[string][]edge // by the step they start in
 	def    cue.Value         // #Runbook
 	value  cue.Value         // the runbook & #Runbook
@@ -56,7 +57,8 @@ func open(src runbook.Source) (*document, []runbook.Problem) {
 	org, orgProblems := readOrganisation(ctx, types, src.Files)
 	ps = append(ps, orgProblems...)
 	d := &document{ctx: ctx, file: f, org: org, def: types.LookupPath(cue.MakePath(cue.Def("#Runbook")))}
-	d.graph = readGraph(f)
+	d.refs = newWalker(f)
+	d.graph = d.refs.read()
 	ps = append(ps, d.shapeProblems()...)
 	closeTypes(f)
 	// The order decides: unified this way round, fields of an output that its type does not declare are refused.
@@ -68,7 +70,11 @@ func open(src runbook.Source) (*document, []runbook.Problem) {
 }
 
 func (d *document) shapeProblems() []runbook.Problem {
-	err := d.ctx.BuildFile(shape(d.file)).Unify(d.def).Validate()
+	s := shape(d.file, d.refs)
+	if newNameTree(d.def).holds(s.Decls) {
+		return nil
+	}
+	err := d.ctx.BuildFile(s).Unify(d.def).Validate()
 	return d.reporter().report(err)
 }
 

@@ -48,7 +48,7 @@ func FuzzSyntax(f *testing.F) {
 			}
 			pathAt(file, e.pos)
 		}
-		shape(file)
+		shape(file, newWalker(file))
 		closeTypes(file)
 	})
 }

@@ -41,8 +41,9 @@ type graph struct {
 }
 
 // readGraph walks the tree of one runbook. The parser has already tied each identifier to its declaration.
-func readGraph(f *ast.File) *graph {
-	w := newWalker(f)
+func readGraph(f *ast.File) *graph { return newWalker(f).read() }
+
+func (w *walker) read() *graph {
 	for _, e := range w.vals["steps"] {
 		w.steps(e)
 	}

@@ -10,8 +10,8 @@ import (
 // shows every misspelled field, also where the real value is incomplete and CUE would not look. Positions are kept.
 //
 // What an author names freely is left out: the type of outputs and answers, the body of a request, and the alert.
-func shape(f *ast.File) *ast.File {
-	s := shaper{parameters: parametersOf(f), refs: newWalker(f), open: map[ast.Expr]bool{}}
+func shape(f *ast.File, refs *walker) *ast.File {
+	s := shaper{parameters: parametersOf(f), refs: refs, open: map[ast.Expr]bool{}}
 	return &ast.File{Filename: f.Filename, Decls: s.decls(f.Decls, nil)}
 }
 

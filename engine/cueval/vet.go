@@ -33,10 +33,11 @@ func load(src runbook.Source) (*document, runbook.Plan, []runbook.Problem) {
 	if ps = d.trial(plan); len(ps) > 0 {
 		return nil, runbook.Plan{}, tidy(ps)
 	}
+	d.words(&plan, d.static)
 	return d, plan, nil
 }
 
-// assemble makes the plan, with every check that the plan itself rests on.
+// assemble makes the plan but for the texts in it, with every check that the plan itself rests on.
 func assemble(src runbook.Source) (*document, runbook.Plan, []runbook.Problem) {
 	d, ps := open(src)
 	if d == nil {
@@ -91,7 +92,6 @@ func assemble(src runbook.Source) (*document, runbook.Plan, []runbook.Problem) {
 	if len(ps) > 0 {
 		return nil, runbook.Plan{}, ps
 	}
-	d.words(&plan, d.static)
 	return d, plan, nil
 }
 
