@@ -97,6 +97,9 @@ func getCommit(c *call) (reply, error) {
 	if len(commits[0].Parents) > 0 {
 		parent = commits[0].Parents[0]
 	}
+	if text, asked, err := c.printed(parent, sha); asked {
+		return text, err
+	}
 	files, err := c.Repos.Files(c.r.Context(), c.name(), parent, sha)
 	if err != nil {
 		return reply{}, err
@@ -151,6 +154,9 @@ func compare(c *call) (reply, error) {
 	}
 	if mergeBase == "" {
 		return reply{}, &state.Refusal{Status: http.StatusNotFound, Message: "No common ancestor between " + baseName + " and " + headName + "."}
+	}
+	if text, asked, err := c.printed(mergeBase, head); asked {
+		return text, err
 	}
 	ahead, err := c.Repos.List(ctx, repo, git.Range{Tip: head, Not: base, Reverse: true})
 	if err != nil {

@@ -111,6 +111,9 @@ func getPull(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	if text, asked, err := c.printedPull(p); asked {
+		return text, err
+	}
 	o, err := c.full(p)
 	if err != nil {
 		return reply{}, err

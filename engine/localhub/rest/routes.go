@@ -115,6 +115,7 @@ func repoRoutes() []Route {
 		{"GET", inRepo + "/collaborators", writes(state.Write, metaRead), listCollaborators},
 		{"GET", inRepo + "/collaborators/{login}", writes(state.Write, metaRead), checkCollaborator},
 		{"GET", inRepo + "/collaborators/{login}/permission", writes(state.Read, metaRead), getPermission},
+		{"GET", inRepo + "/readme", reads(contentsRead), getReadme},
 		{"GET", inRepo + "/contents", reads(contentsRead), getContents},
 		{"GET", inRepo + "/contents/{path...}", reads(contentsRead), getContents},
 		{"GET", inRepo + "/git/ref/{ref...}", reads(contentsRead), getRef},
