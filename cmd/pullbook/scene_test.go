@@ -26,7 +26,7 @@ import (
 // scene is a hub and a service in this process, and an engine in another that can be killed.
 type scene struct {
 	world  *world
-	toy    *toy // nil unless startToy was called
+	toy    *toy   // nil unless startToy was called
 	token  string // of alert sources; empty: loopback may send without
 	hooks  hooks
 	log    bytes.Buffer // of the engine; read only when it has exited
