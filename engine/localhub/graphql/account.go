@@ -44,11 +44,13 @@ func (a *account) ResourcePath() uri { return uri("/" + a.u.Login) }
 // URL is the page's address.
 func (a *account) URL() uri { return uri(a.s.host.Page("/%s", a.u.Login)) }
 
-// Repository finds one of the account's repositories.
-func (a *account) Repository(args struct {
+type repositoryArgs struct {
 	Name          string
-	FollowRenames bool
-}) (*repository, error) {
+	FollowRenames gql.NullBool
+}
+
+// Repository finds one of the account's repositories.
+func (a *account) Repository(args repositoryArgs) (*repository, error) {
 	return a.s.repository(a.u.Login + "/" + args.Name)
 }
 
@@ -152,7 +154,7 @@ type team struct {
 }
 
 // AvatarURL is the same for every size.
-func (t *team) AvatarURL(struct{ Size int32 }) *uri {
+func (t *team) AvatarURL(struct{ Size gql.NullInt }) *uri {
 	u := uri(t.s.host.Page("/avatars/%d", t.t.ID))
 	return &u
 }
@@ -283,9 +285,9 @@ func (s *session) actorNode(u state.User) *object {
 }
 
 // owner is an account as a RepositoryOwner, which bots are not.
-func (s *session) owner(u state.User) *object {
+func (s *session) owner(u state.User) *owner {
 	if u.Type == state.TypeBot {
 		return nil
 	}
-	return s.actorNode(u)
+	return &owner{*s.actorNode(u)}
 }

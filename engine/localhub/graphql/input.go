@@ -14,16 +14,16 @@ type createPullInput struct {
 	BaseRefName         string
 	Body                *string
 	ClientMutationID    *string
-	Draft               bool
+	Draft               gql.NullBool
 	HeadRefName         string
 	HeadRepositoryID    *gql.ID
-	MaintainerCanModify bool
+	MaintainerCanModify gql.NullBool
 	RepositoryID        gql.ID
 	Title               string
 }
 
 func (in createPullInput) opening() git.Opening {
-	o := git.Opening{Title: in.Title, Head: in.HeadRefName, Base: in.BaseRefName, Draft: in.Draft}
+	o := git.Opening{Title: in.Title, Head: in.HeadRefName, Base: in.BaseRefName, Draft: isTrue(in.Draft)}
 	if in.Body != nil {
 		o.Body = *in.Body
 	}
@@ -49,18 +49,39 @@ type pullInput struct {
 	PullRequestID    gql.ID
 }
 
+// method is a PullRequestMergeMethod. Null stands for the default: the library gives null for a variable that is absent.
+type method string
+
+// ImplementsGraphQLType names the enumeration.
+func (method) ImplementsGraphQLType(name string) bool { return name == "PullRequestMergeMethod" }
+
+// UnmarshalGraphQL reads an input.
+func (m *method) UnmarshalGraphQL(input any) error {
+	if input == nil {
+		*m = "MERGE"
+		return nil
+	}
+	return unmarshalText(m, "PullRequestMergeMethod", input)
+}
+
+// Nullable tells the library that null is an input, too.
+func (*method) Nullable() {}
+
+// isTrue takes null for the default of all these fields, which is false.
+func isTrue(b gql.NullBool) bool { return b.Value != nil && *b.Value }
+
 type mergeInput struct {
 	AuthorEmail      *string
 	ClientMutationID *string
 	CommitBody       *string
 	CommitHeadline   *string
 	ExpectedHeadOID  *oid
-	MergeMethod      string
+	MergeMethod      method
 	PullRequestID    gql.ID
 }
 
 func (in mergeInput) merging() git.Merging {
-	m := git.Merging{Method: strings.ToLower(in.MergeMethod)}
+	m := git.Merging{Method: strings.ToLower(string(in.MergeMethod))}
 	if in.CommitHeadline != nil {
 		m.Title = *in.CommitHeadline
 	}
@@ -77,6 +98,6 @@ type requestReviewsInput struct {
 	ClientMutationID *string
 	PullRequestID    gql.ID
 	TeamIDs          *[]gql.ID
-	Union            bool
+	Union            gql.NullBool
 	UserIDs          *[]gql.ID
 }

@@ -51,24 +51,11 @@ func (l *label) URL() uri { return uri(l.r.s.host) + l.ResourcePath() }
 
 type labelOrder struct{ Direction, Field string }
 
-// labels are all that the repository's pull requests carry: the hub has no other list of them.
+// labels are the repository's, in the order of their creation.
 func (r *repository) labels() ([]state.Label, error) {
-	pulls, err := r.s.store().Pulls(r.full(), state.PullFilter{State: "all"})
-	if err != nil {
-		return nil, err
-	}
-	seen := map[int64]bool{}
-	var out []state.Label
-	for _, p := range pulls {
-		for _, l := range p.Labels {
-			if !seen[l.ID] {
-				seen[l.ID] = true
-				out = append(out, l)
-			}
-		}
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].ID < out[j].ID })
-	return out, nil
+	all, err := r.s.store().Labels(r.full())
+	sort.Slice(all, func(i, j int) bool { return all[i].ID < all[j].ID })
+	return all, err
 }
 
 // Label finds a label by name.

@@ -248,7 +248,7 @@ func (*mutation) RequestReviews(ctx context.Context, args struct{ Input requestR
 			return nil, err
 		}
 	}
-	if extra := others(p, want); !in.Union {
+	if extra := others(p, want); !isTrue(in.Union) {
 		if len(extra.Users)+len(extra.Teams) > 0 {
 			if p, err = s.store().RemoveReviewers(s.actor, full, p.Number, extra); err != nil {
 				return nil, err

@@ -70,7 +70,7 @@ func (s *session) ref(ctx context.Context, id gql.ID, name string) (*ref, error)
 func (*mutation) UpdateRef(ctx context.Context, args struct {
 	Input struct {
 		ClientMutationID *string
-		Force            bool
+		Force            gql.NullBool
 		OID              oid
 		RefID            gql.ID
 	}
@@ -83,7 +83,7 @@ func (*mutation) UpdateRef(ctx context.Context, args struct {
 	if err := checkRef(f.full, string(in.OID)); err != nil {
 		return nil, err
 	}
-	err = s.git().SetRef(ctx, s.actor, f.r.full(), git.RefChange{Ref: f.full, After: string(in.OID), Force: in.Force})
+	err = s.git().SetRef(ctx, s.actor, f.r.full(), git.RefChange{Ref: f.full, After: string(in.OID), Force: isTrue(in.Force)})
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func (*mutation) UpdateRefs(ctx context.Context, args struct {
 		RefUpdates       []struct {
 			AfterOID  oid
 			BeforeOID *oid
-			Force     bool
+			Force     gql.NullBool
 			Name      refname
 		}
 		RepositoryID gql.ID
@@ -137,7 +137,7 @@ func (*mutation) UpdateRefs(ctx context.Context, args struct {
 		if string(u.AfterOID) == state.ZeroID && string(u.Name) == "refs/heads/"+r.r.DefaultBranch {
 			return nil, refuse("Cannot delete the default branch")
 		}
-		next := git.RefUpdate{Ref: string(u.Name), After: string(u.AfterOID), Force: u.Force}
+		next := git.RefUpdate{Ref: string(u.Name), After: string(u.AfterOID), Force: isTrue(u.Force)}
 		if u.BeforeOID != nil {
 			next.Before = string(*u.BeforeOID)
 		}

@@ -247,7 +247,7 @@ type labelInput struct {
 
 type labelled struct {
 	ClientMutationID *string
-	Labelable        *object
+	Labelable        *labelable
 }
 
 // AddLabelsToLabelable puts labels on a pull request.
@@ -288,5 +288,5 @@ func (s *session) relabel(ctx context.Context, in labelInput, name string, do re
 	if p, err = do(s, p, names); err != nil {
 		return nil, err
 	}
-	return &labelled{in.ClientMutationID, &object{s.pullNode(p)}}, nil
+	return &labelled{in.ClientMutationID, &labelable{object{s.pullNode(p)}}}, nil
 }

@@ -63,13 +63,11 @@ func (s *session) inRepository(r *repository, k key) (*object, error) {
 			return &object{r}, nil
 		}
 	case "PullRequest", "Issue":
-		p, err := findPull(r, func(p *state.Pull) bool {
-			return (k.kind == "Issue" && p.IssueID == k.number) || (k.kind != "Issue" && p.ID == k.number)
-		})
-		if p != nil {
-			return &object{s.pullNode(p)}, r.may(pullsRead, issuesRead)
+		p, err := s.store().PullByID(r.full(), k.number)
+		if err != nil {
+			return nil, err
 		}
-		return nil, err
+		return &object{s.pullNode(p)}, r.may(pullsRead, issuesRead)
 	case "IssueComment":
 		return r.commentObject(k.number)
 	case "PullRequestReview":
@@ -98,16 +96,6 @@ func (s *session) inRepository(r *repository, k key) (*object, error) {
 	return nil, nil
 }
 
-func findPull(r *repository, is func(*state.Pull) bool) (*state.Pull, error) {
-	all, err := r.s.store().Pulls(r.full(), state.PullFilter{State: "all"})
-	for _, p := range all {
-		if is(p) {
-			return p, nil
-		}
-	}
-	return nil, err
-}
-
 func (r *repository) commentObject(id int64) (*object, error) {
 	c, err := r.s.store().Comment(r.full(), id)
 	if err != nil {
@@ -124,21 +112,18 @@ func (r *repository) commentObject(id int64) (*object, error) {
 }
 
 func (r *repository) reviewObject(id int64) (*object, error) {
-	all, err := r.s.store().Pulls(r.full(), state.PullFilter{State: "all"})
+	v, err := r.s.store().ReviewByID(r.full(), id)
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range all {
-		v, err := r.s.store().Review(r.full(), p.Number, id)
-		if isAbsent(err) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		return &object{&review{r.s.pullNode(p), *v}}, r.may(pullsRead)
+	if err := r.may(pullsRead); err != nil {
+		return nil, err
 	}
-	return nil, nil
+	p, err := r.s.store().Pull(r.full(), v.Pull)
+	if err != nil {
+		return nil, err
+	}
+	return &object{&review{r.s.pullNode(p), *v}}, nil
 }
 
 // teamObject looks into the organisations of the repositories that the actor sees, and shows members' teams alone.

@@ -1,5 +1,7 @@
 package graphql
 
+import "context"
+
 // object is any value behind an interface or a union of the schema. The library asks it for each type that it might be.
 type object struct{ value any }
 
@@ -7,6 +9,34 @@ type object struct{ value any }
 func as[T any](o *object) (*T, bool) {
 	v, ok := o.value.(*T)
 	return v, ok
+}
+
+// owner is a RepositoryOwner. Its field with arguments stands here, since the library passes none on to the types behind
+// an interface.
+type owner struct{ object }
+
+// Repository finds one of the account's repositories.
+func (o *owner) Repository(args repositoryArgs) (*repository, error) {
+	switch v := o.value.(type) {
+	case *user:
+		return v.Repository(args)
+	case *organization:
+		return v.Repository(args)
+	default:
+		return nil, nil
+	}
+}
+
+// labelable is a Labelable, likewise.
+type labelable struct{ object }
+
+// Labels are the labels of a pull request, the only kind of Labelable here.
+func (l *labelable) Labels(ctx context.Context, args labelsArgs) (*connection[label], error) {
+	p, ok := l.ToPullRequest()
+	if !ok {
+		return nil, nil
+	}
+	return p.Labels(ctx, args)
 }
 
 // The methods below are the library's questions; each answers for the type in its name.

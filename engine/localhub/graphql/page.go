@@ -27,7 +27,7 @@ type pageInfo struct {
 	StartCursor     *string
 }
 
-// connection is a page of a list. Count, unlike TotalCount, is of this page.
+// connection is a page of a list.
 type connection[T any] struct {
 	Edges      *[]*edge[T]
 	Nodes      *[]*T
@@ -114,13 +114,17 @@ func paginate[S, T any](ctx context.Context, p slice, list listing[S], shape fun
 	if err != nil {
 		return nil, err
 	}
-	nodes, edges := make([]*T, 0, to-from), make([]*edge[T], 0, to-from)
-	for i, item := range list.items[from:to] {
+	return assemble(list.items[from:to], from, len(list.items), shape), nil
+}
+
+// assemble makes a connection of the items of a page, which begins at an index of a list of n.
+func assemble[S, T any](items []S, from, n int, shape func(S) *T) *connection[T] {
+	nodes, edges := make([]*T, 0, len(items)), make([]*edge[T], 0, len(items))
+	for i, item := range items {
 		node := shape(item)
 		nodes, edges = append(nodes, node), append(edges, &edge[T]{Cursor: cursorOf(from + i), Node: node})
 	}
-	c := &connection[T]{Nodes: &nodes, Edges: &edges, TotalCount: int32(len(list.items)), PageInfo: infoOf(from, to, len(list.items))}
-	return c, nil
+	return &connection[T]{Nodes: &nodes, Edges: &edges, TotalCount: int32(n), PageInfo: infoOf(from, from+len(items), n)}
 }
 
 // listing is a whole list and the name of its field, for refusals.

@@ -97,7 +97,7 @@ func (p *pullRequest) BaseRepository() *repository { return p.r }
 func (p *pullRequest) HeadRepository() *repository { return p.r }
 
 // HeadRepositoryOwner is whose it is.
-func (p *pullRequest) HeadRepositoryOwner() *object { return p.r.Owner() }
+func (p *pullRequest) HeadRepositoryOwner() *owner { return p.r.Owner() }
 
 // IsCrossRepository is false.
 func (p *pullRequest) IsCrossRepository() bool { return false }
@@ -299,12 +299,9 @@ func (r *repository) pulls(ctx context.Context, args pullsArgs, field string) (*
 	if args.OrderBy != nil {
 		order = *args.OrderBy
 	}
-	f := order.filter("all")
-	if args.BaseRefName != nil {
-		f.Base = *args.BaseRefName
-	}
-	if args.HeadRefName != nil {
-		f.Head = *args.HeadRefName
+	f, whole := args.filter(order)
+	if whole {
+		return r.pullWindow(ctx, args.slice, f, field)
 	}
 	all, err := r.s.store().Pulls(r.full(), f)
 	if err != nil {
@@ -317,4 +314,50 @@ func (r *repository) pulls(ctx context.Context, args pullsArgs, field string) (*
 		}
 	}
 	return paginate(ctx, args.slice, list, r.s.pullNode)
+}
+
+// filter is what the state can select by itself, and whether that is everything that the arguments ask.
+func (a pullsArgs) filter(order pullOrder) (f state.PullFilter, whole bool) {
+	f, whole = order.filter("all"), a.Labels == nil
+	if a.BaseRefName != nil {
+		f.Base = *a.BaseRefName
+	}
+	if a.HeadRefName != nil {
+		f.Head = *a.HeadRefName
+	}
+	if a.States == nil {
+		return f, whole
+	}
+	has := func(word string) bool { return slices.Contains(*a.States, word) }
+	switch open, closed, merged := has("OPEN"), has("CLOSED"), has("MERGED"); {
+	case open && closed && merged:
+	case open && !closed && !merged:
+		f.State = "open"
+	case !open && closed && merged:
+		f.State = "closed"
+	case !open && !closed && merged:
+		f.State = "merged"
+	default:
+		whole = false
+	}
+	return f, whole
+}
+
+// pullWindow copies only the pull requests of the page.
+func (r *repository) pullWindow(ctx context.Context, p slice, f state.PullFilter, field string) (*connection[pullRequest], error) {
+	_, total, err := r.s.store().PullsIn(r.full(), f, state.Window{Limit: 1})
+	if err != nil {
+		return nil, err
+	}
+	from, to, err := p.bounds(ctx, field, total)
+	if err != nil {
+		return nil, err
+	}
+	var page []*state.Pull
+	if to > from && (gql.HasSelectedField(ctx, "nodes") || gql.HasSelectedField(ctx, "edges") || gql.HasSelectedField(ctx, "pageInfo")) {
+		if page, _, err = r.s.store().PullsIn(r.full(), f, state.Window{Offset: from, Limit: to - from}); err != nil {
+			return nil, err
+		}
+	}
+	return assemble(page, from, total, r.s.pullNode), nil
 }

@@ -18,11 +18,13 @@ func (p *pullRequest) Assignees(ctx context.Context, args slice) (*connection[us
 	return paginate(ctx, args, listing[state.User]{"assignees", p.p.Assignees}, p.s.userNode)
 }
 
-// Labels are the pull request's labels.
-func (p *pullRequest) Labels(ctx context.Context, args struct {
+type labelsArgs struct {
 	slice
 	OrderBy labelOrder
-}) (*connection[label], error) {
+}
+
+// Labels are the pull request's labels.
+func (p *pullRequest) Labels(ctx context.Context, args labelsArgs) (*connection[label], error) {
 	return p.r.labelPage(ctx, args.slice, listing[state.Label]{"labels", slices.Clone(p.p.Labels)}, &args.OrderBy)
 }
 
@@ -165,10 +167,10 @@ func (p *pullRequest) LatestReviews(ctx context.Context, args slice) (*connectio
 // LatestOpinionatedReviews lists each person's last review that says yes or no.
 func (p *pullRequest) LatestOpinionatedReviews(ctx context.Context, args struct {
 	slice
-	WritersOnly bool
+	WritersOnly gql.NullBool
 }) (*connection[review], error) {
 	return p.reviewPage(ctx, args.slice, "latestOpinionatedReviews", func(all []state.Review) []state.Review {
-		return p.opinions(all, args.WritersOnly)
+		return p.opinions(all, isTrue(args.WritersOnly))
 	})
 }
 

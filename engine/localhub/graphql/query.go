@@ -30,13 +30,13 @@ func (*query) Viewer(ctx context.Context) *user {
 // Repository finds a repository that the actor may read.
 func (*query) Repository(ctx context.Context, args struct {
 	Owner, Name   string
-	FollowRenames bool
+	FollowRenames gql.NullBool
 }) (*repository, error) {
 	return sessionOf(ctx).repository(args.Owner + "/" + args.Name)
 }
 
 // RepositoryOwner finds a person or an organisation.
-func (*query) RepositoryOwner(ctx context.Context, args loginArgs) (*object, error) {
+func (*query) RepositoryOwner(ctx context.Context, args loginArgs) (*owner, error) {
 	s := sessionOf(ctx)
 	u, err := s.store().Account(args.Login)
 	if isAbsent(err) {
@@ -104,7 +104,7 @@ type rateLimit struct {
 }
 
 // RateLimit says what is left of the hour.
-func (*query) RateLimit(ctx context.Context, args struct{ DryRun bool }) *rateLimit {
+func (*query) RateLimit(ctx context.Context, args struct{ DryRun gql.NullBool }) *rateLimit {
 	s := sessionOf(ctx)
 	return &rateLimit{
 		Cost: 1, Limit: hourly, NodeCount: int32(s.nodes), Remaining: int32(s.used.left()), Used: int32(s.used.used),

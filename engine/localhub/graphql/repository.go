@@ -75,7 +75,7 @@ func (r *repository) Name() string { return r.r.Name }
 func (r *repository) NameWithOwner() string { return r.full() }
 
 // Owner is the person or organisation.
-func (r *repository) Owner() *object { return r.s.owner(r.r.Owner) }
+func (r *repository) Owner() *owner { return r.s.owner(r.r.Owner) }
 
 // Description is what the repository is for.
 func (r *repository) Description() *string { return orNull(r.r.Description) }

@@ -133,7 +133,7 @@ func (s *session) searchPulls(f search) ([]*object, error) {
 		if !f.wantsRepo(r) || s.repositoryNode(r).may(pullsRead) != nil {
 			continue
 		}
-		all, err := s.store().Pulls(r.FullName(), state.PullFilter{State: "all"})
+		all, err := s.store().Pulls(r.FullName(), f.pulls())
 		if err != nil {
 			return nil, err
 		}
@@ -149,6 +149,15 @@ func (s *session) searchPulls(f search) ([]*object, error) {
 		out[i] = &object{p}
 	}
 	return out, nil
+}
+
+// pulls narrows what has to be looked at.
+func (f search) pulls() state.PullFilter {
+	out := state.PullFilter{State: "all"}
+	if slices.Contains(f.qualifiers["is"], "open") || slices.Contains(f.qualifiers["state"], "open") {
+		out.State = "open"
+	}
+	return out
 }
 
 // order sorts by what "sort:" says; newest first otherwise.

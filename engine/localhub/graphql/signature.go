@@ -2,10 +2,10 @@ package graphql
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
+	"encoding/pem"
 	"strings"
-
-	"github.com/hiddeco/sshsig"
 )
 
 // unverified is what a GitSignature says on this hub, which knows nobody's signing keys.
@@ -47,13 +47,20 @@ func (c *commit) Signature() *object {
 	}
 }
 
-// fingerprint is of the key inside an ssh signature; null when the signature cannot be read.
+// fingerprint is of the key inside an ssh signature, which follows magic and version (OpenSSH, PROTOCOL.sshsig); null when
+// the signature cannot be read.
 func fingerprint(armored string) *string {
-	sig, err := sshsig.Unarmor([]byte(armored))
-	if err != nil {
+	const magic = "SSHSIG"
+	block, _ := pem.Decode([]byte(armored))
+	if block == nil || len(block.Bytes) < len(magic)+8 || string(block.Bytes[:len(magic)]) != magic {
 		return nil
 	}
-	sum := sha256.Sum256(sig.PublicKey.Marshal())
+	rest := block.Bytes[len(magic)+4:]
+	n := uint64(binary.BigEndian.Uint32(rest))
+	if uint64(len(rest)) < 4+n {
+		return nil
+	}
+	sum := sha256.Sum256(rest[4 : 4+n])
 	text := hex.EncodeToString(sum[:])
 	return &text
 }

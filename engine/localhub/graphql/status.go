@@ -17,7 +17,7 @@ type statusContext struct {
 }
 
 // AvatarURL is the creator's.
-func (x *statusContext) AvatarURL(struct{ Size int32 }) *uri {
+func (x *statusContext) AvatarURL(struct{ Size gql.NullInt }) *uri {
 	u := uri(x.r.s.host.Page("/avatars/%d", x.x.Creator.ID))
 	return &u
 }
