@@ -37,9 +37,6 @@ func (g *Repos) CommitOn(ctx context.Context, a state.Actor, repo string, in Cha
 	if tip != in.Expected {
 		return "", ErrMoved
 	}
-	if g.restricted(a, repo, ref) {
-		return "", ruleViolation()
-	}
 	tree, err := g.changedTree(ctx, repo, tip, in)
 	if err != nil {
 		return "", err
@@ -55,14 +52,13 @@ func (g *Repos) CommitOn(ctx context.Context, a state.Actor, repo string, in Cha
 		return "", fmt.Errorf("write a commit on %s of %s: %w", in.Branch, repo, err)
 	}
 	commit := strings.TrimSpace(string(out))
+	if err := g.allowed(ctx, a, repo, Move{ref, tip, commit}); err != nil {
+		return "", err
+	}
 	if err := g.updateRef(ctx, repo, ref, tip, commit); err != nil {
 		return "", err
 	}
 	return commit, g.publish(ctx, a, repo, []Move{{ref, tip, commit}}, 0)
-}
-
-func ruleViolation() *state.Refusal {
-	return state.Unprocessable("Repository rule violations found\n\nCannot create, update or delete ref due to creations, updates and deletions being restricted.")
 }
 
 // changedTree writes the tree of a change with an index that is thrown away.
@@ -197,13 +193,14 @@ func (g *Repos) checkUpdate(ctx context.Context, a state.Actor, repo string, u R
 		return state.Unprocessable(fmt.Sprintf("Reference %s cannot be updated: expected %s but is at %s", u.Ref, u.Before, current))
 	case u.After == state.ZeroID && current == state.ZeroID:
 		return state.Unprocessable("Reference does not exist")
-	case g.restricted(a, repo, u.Ref):
-		return ruleViolation()
 	case u.After == state.ZeroID:
-		return nil
+		return g.allowed(ctx, a, repo, Move{u.Ref, current, u.After})
 	}
 	if _, err := g.Commits(ctx, repo, []string{u.After}); err != nil {
 		return state.Unprocessable("Object does not exist")
+	}
+	if err := g.allowed(ctx, a, repo, Move{u.Ref, current, u.After}); err != nil {
+		return err
 	}
 	if current == state.ZeroID || u.Force {
 		return nil

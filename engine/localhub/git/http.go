@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"time"
 
@@ -121,18 +120,27 @@ func (g *Repos) Receive(w http.ResponseWriter, r *http.Request, a state.Actor, r
 	if err != nil {
 		return err
 	}
+	commands, body, err := readCommands(body)
+	if err != nil {
+		return err
+	}
 	defer g.lock(repo)()
 	before, err := g.Refs(r.Context(), repo, "")
 	if err != nil {
 		return err
 	}
 	cmd := g.service(r.Context(), repo, Receive, r)
-	if g.restricted(a, repo, incidentPrefix) {
+	rules, err := g.guard(a, repo, commands)
+	if err != nil {
+		return err
+	}
+	if rules != "" {
+		defer os.Remove(rules)
 		hooks, err := g.ruleHooks()
 		if err != nil {
 			return err
 		}
-		cmd.Env = append(cmd.Env, "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=core.hooksPath", "GIT_CONFIG_VALUE_0="+hooks)
+		cmd.Env = append(cmd.Env, "LOCALHUB_RULES="+rules, "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=core.hooksPath", "GIT_CONFIG_VALUE_0="+hooks)
 	}
 	report, runErr := output(cmd, body, []string{string(Receive)})
 
@@ -152,46 +160,4 @@ func (g *Repos) Receive(w http.ResponseWriter, r *http.Request, a state.Actor, r
 	answer(w, "application/x-git-receive-pack-result")
 	_, err = w.Write(report)
 	return wrapIO(err)
-}
-
-// ruleHook is an update hook in git's own protocol (githooks(5)): it sees one ref and refuses it alone, in the words
-// that GitHub has for a violated rule.
-const ruleHook = `#!/bin/sh
-case "$1" in
-` + incidentPrefix + `*)
-	echo "error: GH013: Repository rule violations found for $1." >&2
-	echo "" >&2
-	echo "- Cannot create, update or delete ref due to creations, updates and deletions being restricted." >&2
-	exit 1 ;;
-esac
-`
-
-func (g *Repos) ruleHooks() (string, error) {
-	dir := filepath.Join(g.dir, ".rules")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("make the rule hooks: %w", err)
-	}
-	file := filepath.Join(dir, "update")
-	if _, err := os.Stat(file); err == nil {
-		return dir, nil
-	}
-	tmp, err := os.CreateTemp(dir, "new-")
-	if err != nil {
-		return "", fmt.Errorf("make the rule hooks: %w", err)
-	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.WriteString(ruleHook)
-	if err == nil {
-		err = tmp.Chmod(0o755)
-	}
-	if closeErr := tmp.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), file)
-	}
-	if err != nil {
-		return "", fmt.Errorf("make the rule hooks: %w", err)
-	}
-	return dir, nil
 }

@@ -296,20 +296,5 @@ func (g *Repos) tree(ctx context.Context, repo, commit, path string) ([]Entry, e
 	if err != nil {
 		return nil, fmt.Errorf("list files of %s: %w", repo, err)
 	}
-	var list []Entry
-	for line := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
-		meta, name, ok := strings.Cut(line, "\t")
-		f := strings.Fields(meta)
-		if !ok || len(f) != 4 {
-			continue
-		}
-		e := Entry{Path: name, Mode: f[0], Type: f[1], SHA: f[2]}
-		if f[3] != "-" {
-			if e.Size, err = strconv.ParseInt(f[3], 10, 64); err != nil {
-				return nil, fmt.Errorf("read the size of %s: %w", name, err)
-			}
-		}
-		list = append(list, e)
-	}
-	return list, nil
+	return parseTree(out)
 }

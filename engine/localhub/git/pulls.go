@@ -168,11 +168,12 @@ type Merging struct {
 
 // Merge makes the merge commit and moves the base branch to it.
 func (g *Repos) Merge(ctx context.Context, a state.Actor, repo string, number int, in Merging) (string, error) {
-	if err := checkMethod(in.Method); err != nil {
+	method, err := checkMethod(in.Method)
+	if err != nil {
 		return "", err
 	}
 	defer g.lock(repo)()
-	p, err := g.store.CheckMerge(repo, number, in.SHA)
+	p, err := g.mayMerge(ctx, a, repo, number, state.MergeTry{SHA: in.SHA, Method: method})
 	if err != nil {
 		return "", err
 	}
@@ -190,7 +191,12 @@ func (g *Repos) Merge(ctx context.Context, a state.Actor, repo string, number in
 	if !ok {
 		return "", notMergeable()
 	}
-	commit, err := g.mergeCommit(ctx, a, p, in, []string{tree, base, p.Head.SHA})
+	var commit string
+	if method == "squash" {
+		commit, err = g.squash(ctx, a, p, in, tree, base)
+	} else {
+		commit, err = g.mergeCommit(ctx, a, p, in, []string{tree, base, p.Head.SHA})
+	}
 	if err != nil {
 		return "", err
 	}
@@ -201,21 +207,33 @@ func (g *Repos) Merge(ctx context.Context, a state.Actor, repo string, number in
 	if err := g.store.MarkMerged(a, repo, number, state.Merged{Base: base, Commit: commit}); err != nil {
 		return "", err
 	}
-	return commit, g.publish(ctx, a, repo, []Move{{ref, base, commit}}, number)
+	if err := g.publish(ctx, a, repo, []Move{{ref, base, commit}}, number); err != nil {
+		return "", err
+	}
+	return commit, g.dropHead(ctx, a, p)
 }
 
-// checkMethod allows merge commits alone: the other methods would take the commits' signatures away.
-func checkMethod(method string) error {
-	switch method {
-	case "", "merge":
-		return nil
-	case "squash", "rebase":
-		return &state.Refusal{
-			Status: http.StatusMethodNotAllowed, Message: strings.ToUpper(method[:1]) + method[1:] + " merges are not allowed on this repository.",
-		}
-	default:
-		return state.Invalid(state.Problem{Resource: "PullRequest", Field: "merge_method", Code: "invalid"})
+// mayMerge asks the rules, with the code owners of what would be merged.
+func (g *Repos) mayMerge(ctx context.Context, a state.Actor, repo string, number int, try state.MergeTry) (*state.Pull, error) {
+	p, err := g.store.Pull(repo, number)
+	if err != nil {
+		return nil, err
 	}
+	if try.Owners, err = g.CodeOwners(ctx, p); err != nil {
+		return nil, err
+	}
+	return g.store.MayMerge(a, repo, number, try)
+}
+
+// checkMethod reads a merge method. Rebase merges would take the commits' signatures away; the hub has none.
+func checkMethod(method string) (string, error) {
+	switch method {
+	case "":
+		return "merge", nil
+	case "merge", "squash", "rebase":
+		return method, nil
+	}
+	return "", state.Invalid(state.Problem{Resource: "PullRequest", Field: "merge_method", Code: "invalid"})
 }
 
 func notMergeable() *state.Refusal {

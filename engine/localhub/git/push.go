@@ -226,8 +226,6 @@ func (g *Repos) SetRef(ctx context.Context, a state.Actor, repo string, c RefCha
 		return state.Unprocessable("Reference already exists")
 	case !c.Create && before == state.ZeroID:
 		return state.Unprocessable("Reference does not exist")
-	case g.restricted(a, repo, c.Ref):
-		return state.Unprocessable("Repository rule violations found\n\nCannot create, update or delete ref due to creations, updates and deletions being restricted.")
 	}
 	if c.After != state.ZeroID {
 		if _, err := g.Commits(ctx, repo, []string{c.After}); err != nil {
@@ -243,11 +241,14 @@ func (g *Repos) SetRef(ctx context.Context, a state.Actor, repo string, c RefCha
 			}
 		}
 	}
-	if err := g.updateRef(ctx, repo, c.Ref, before, c.After); err != nil {
-		return err
-	}
 	if before == c.After {
 		return nil
+	}
+	if err := g.allowed(ctx, a, repo, Move{c.Ref, before, c.After}); err != nil {
+		return err
+	}
+	if err := g.updateRef(ctx, repo, c.Ref, before, c.After); err != nil {
+		return err
 	}
 	return g.publish(ctx, a, repo, []Move{{c.Ref, before, c.After}}, 0)
 }
@@ -263,14 +264,3 @@ func (g *Repos) updateRef(ctx context.Context, repo, ref, before, after string) 
 	}
 	return nil
 }
-
-// restricted says whether the repository's rule keeps the actor away from a branch.
-func (g *Repos) restricted(a state.Actor, repo, ref string) bool {
-	r, err := g.store.Repo(repo)
-	if err != nil || r.IncidentApp == "" || !strings.HasPrefix(ref, incidentPrefix) {
-		return err != nil
-	}
-	return a.App == nil || !strings.EqualFold(a.App.Slug, r.IncidentApp)
-}
-
-const incidentPrefix = "refs/heads/incident/"

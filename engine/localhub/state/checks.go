@@ -20,6 +20,7 @@ type RunInput struct {
 	Name, HeadSHA, ExternalID, DetailsURL, Status, Conclusion *string
 	Started, Completed                                        *time.Time
 	Output                                                    *Output
+	Actions                                                   *[]RunAction
 }
 
 var (
@@ -39,6 +40,11 @@ func (in RunInput) check() error {
 	}
 	if in.Status != nil && *in.Status == "completed" && in.Conclusion == nil {
 		return missing("CheckRun", "conclusion")
+	}
+	if in.Actions != nil {
+		if err := checkActions(*in.Actions); err != nil {
+			return err
+		}
 	}
 	if in.Output == nil {
 		return nil
@@ -155,6 +161,9 @@ func (s *Store) apply(run *Run, in RunInput) {
 			run.Completed = in.Completed.UTC().Truncate(time.Second)
 		}
 	}
+	if in.Actions != nil {
+		run.Actions = *in.Actions
+	}
 	if o := in.Output; o != nil {
 		run.Output.Title, run.Output.Summary = o.Title, o.Summary
 		if o.Text != nil {
@@ -166,7 +175,7 @@ func (s *Store) apply(run *Run, in RunInput) {
 
 func (s *Store) emitRun(a Actor, r *repo, run *Run, suite *Suite, action string) {
 	c := *run
-	suite.Updated = s.Now()
+	suite.Updated, suite.Again = s.Now(), false
 	s.saveSuite(r, suite)
 	r.checksMoved()
 	s.emit(a, r, Event{Name: "check_run", Action: action, Run: &c, Suite: suite.view(r)})
@@ -217,7 +226,7 @@ func (x *Suite) view(r *repo) *Suite {
 		rank = max(rank, slices.Index(worst, run.Conclusion))
 		c.Status = "in_progress"
 	}
-	if c.Runs > 0 && done {
+	if c.Runs > 0 && done && !x.Again {
 		c.Status, c.Conclusion = "completed", worst[max(rank, 0)]
 	}
 	return &c
@@ -328,6 +337,9 @@ func (s *Store) AddStatus(a Actor, fullName string, in Status) (_ *Status, err e
 		in.Context = "default"
 	}
 	in.ID, in.Creator, in.Created = s.newID(), a.User, s.Now()
+	if a.App != nil {
+		in.App = a.App.ID
+	}
 	r.statuses[in.SHA] = append(slices.Clone(r.statuses[in.SHA]), in)
 	s.saveStatus(r, in)
 	s.emit(a, r, Event{Name: "status", Status: &in})

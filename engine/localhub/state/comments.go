@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// AddComment writes a comment into a pull request's conversation.
+// AddComment writes a comment into the conversation of an issue or pull request.
 func (s *Store) AddComment(a Actor, fullName string, number int, body string) (_ *Comment, err error) {
 	s.mu.Lock()
 	defer s.commit(&err)
-	r, p, err := s.pull(fullName, number)
+	t, err := s.thread(fullName, number)
 	if err != nil {
 		return nil, err
 	}
@@ -17,14 +17,14 @@ func (s *Store) AddComment(a Actor, fullName string, number int, body string) (_
 		return nil, err
 	}
 	c := &Comment{
-		ID: s.newID(), Pull: number, User: a.User, Association: s.association(r, a.User), Body: body,
+		ID: s.newID(), Pull: number, User: a.User, Association: s.association(t.repo, a.User), Body: body,
 		Created: s.Now(), Updated: s.Now(),
 	}
-	r.addComment(c)
-	s.saveComment(r, c)
-	p.Comments++
-	s.touch(p)
-	s.emit(a, r, commentEvent(r, p, c, "created"))
+	t.repo.addComment(c)
+	s.saveComment(t.repo, c)
+	t.countComment(1)
+	s.touchThread(t)
+	s.emit(a, t.repo, commentEvent(t, c, "created"))
 	out := *c
 	return &out, nil
 }
@@ -36,42 +36,58 @@ func checkComment(body string) error {
 	return checkText("IssueComment", "body", body)
 }
 
-func commentEvent(r *repo, p *Pull, c *Comment, action string) Event {
+func commentEvent(t thread, c *Comment, action string) Event {
+	e := t.event(action)
 	out := *c
-	return Event{Name: "issue_comment", Action: action, Pull: copyOf(r, p), Comment: &out}
+	e.Name, e.Comment = "issue_comment", &out
+	return e
 }
 
-// Comments lists a pull request's conversation, oldest first.
+// Comments lists the conversation of an issue or pull request, oldest first.
 func (s *Store) Comments(fullName string, number int) ([]Comment, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, _, err := s.pull(fullName, number)
+	t, err := s.thread(fullName, number)
 	if err != nil {
 		return nil, err
 	}
 	out := []Comment{}
-	for _, c := range r.comments[number] {
+	for _, c := range t.repo.comments[number] {
 		out = append(out, *c)
 	}
 	return out, nil
 }
 
-func (s *Store) comment(fullName string, id int64) (*repo, *Pull, *Comment, error) {
+// AllComments lists the comments of all of a repository's conversations, oldest first.
+func (s *Store) AllComments(fullName string) ([]Comment, error) {
+	return view(s, fullName, func(r *repo) ([]Comment, error) {
+		out := []Comment{}
+		for _, c := range r.commentByID {
+			out = append(out, *c)
+		}
+		slices.SortFunc(out, func(x, y Comment) int { return int(x.ID - y.ID) })
+		return out, nil
+	})
+}
+
+func (s *Store) comment(fullName string, id int64) (thread, *Comment, error) {
 	r, err := s.repo(fullName)
 	if err != nil {
-		return nil, nil, nil, err
+		return thread{}, nil, err
 	}
-	if c, ok := r.commentByID[id]; ok {
-		return r, r.pulls[c.Pull], c, nil
+	c, ok := r.commentByID[id]
+	if !ok {
+		return thread{}, nil, NotFound()
 	}
-	return nil, nil, nil, NotFound()
+	t, err := s.thread(fullName, c.Pull)
+	return t, c, err
 }
 
 // Comment finds one comment by its id.
 func (s *Store) Comment(fullName string, id int64) (*Comment, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, _, c, err := s.comment(fullName, id)
+	_, c, err := s.comment(fullName, id)
 	if err != nil {
 		return nil, err
 	}
@@ -83,11 +99,11 @@ func (s *Store) Comment(fullName string, id int64) (*Comment, error) {
 func (s *Store) EditComment(a Actor, fullName string, id int64, body string) (_ *Comment, err error) {
 	s.mu.Lock()
 	defer s.commit(&err)
-	r, p, c, err := s.comment(fullName, id)
+	t, c, err := s.comment(fullName, id)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.mayEdit(a, r, c.User); err != nil {
+	if err := s.mayEdit(a, t.repo, c.User); err != nil {
 		return nil, err
 	}
 	if err := checkComment(body); err != nil {
@@ -95,11 +111,11 @@ func (s *Store) EditComment(a Actor, fullName string, id int64, body string) (_ 
 	}
 	old := c.Body
 	c.Body, c.Updated, c.Edited = body, s.Now(), true
-	s.saveComment(r, c)
-	s.touch(p)
-	e := commentEvent(r, p, c, "edited")
+	s.saveComment(t.repo, c)
+	s.touchThread(t)
+	e := commentEvent(t, c, "edited")
 	e.Changes = map[string]string{"body": old}
-	s.emit(a, r, e)
+	s.emit(a, t.repo, e)
 	out := *c
 	return &out, nil
 }
@@ -108,114 +124,121 @@ func (s *Store) EditComment(a Actor, fullName string, id int64, body string) (_ 
 func (s *Store) DeleteComment(a Actor, fullName string, id int64) (err error) {
 	s.mu.Lock()
 	defer s.commit(&err)
-	r, p, c, err := s.comment(fullName, id)
+	t, c, err := s.comment(fullName, id)
 	if err != nil {
 		return err
 	}
-	if err := s.mayEdit(a, r, c.User); err != nil {
+	if err := s.mayEdit(a, t.repo, c.User); err != nil {
 		return err
 	}
-	r.dropComment(c)
-	s.dropComment(r, c)
-	p.Comments--
-	s.touch(p)
-	s.emit(a, r, commentEvent(r, p, c, "deleted"))
+	t.repo.dropComment(c)
+	s.dropComment(t.repo, c)
+	t.countComment(-1)
+	s.touchThread(t)
+	s.emit(a, t.repo, commentEvent(t, c, "deleted"))
 	return nil
 }
 
 var reactionWords = []string{"+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes"}
 
-// React adds a reaction to a comment; fresh is false when the actor had given the same one.
-func (s *Store) React(a Actor, fullName string, id int64, content string) (reaction Reaction, fresh bool, err error) {
-	s.mu.Lock()
-	defer s.commit(&err)
-	r, p, c, err := s.comment(fullName, id)
-	if err != nil {
-		return Reaction{}, false, err
-	}
+// react adds a reaction to a list; fresh is false when the actor had given the same one.
+func (s *Store) react(a Actor, to *[]Reaction, content string) (reaction Reaction, fresh bool, err error) {
 	if !slices.Contains(reactionWords, content) {
 		return Reaction{}, false, Invalid(Problem{Resource: "Reaction", Field: "content", Code: "invalid"})
 	}
-	for _, x := range c.Reactions {
+	for _, x := range *to {
 		if x.User.ID == a.User.ID && x.Content == content {
 			return x, false, nil
 		}
 	}
 	x := Reaction{ID: s.newID(), User: a.User, Content: content, Created: s.Now()}
-	c.Reactions = append(slices.Clone(c.Reactions), x)
-	s.saveComment(r, c)
-	p.Revision++
-	s.savePull(p)
+	*to = append(slices.Clone(*to), x)
 	return x, true, nil
 }
 
-// AddLabels puts labels on a pull request; names that the repository does not have yet are made.
-func (s *Store) AddLabels(a Actor, fullName string, number int, names []string) (_ *Pull, err error) {
-	s.mu.Lock()
-	defer s.commit(&err)
-	r, p, err := s.pull(fullName, number)
-	if err != nil {
-		return nil, err
+// unreact takes a reaction of the actor's own away.
+func unreact(a Actor, from *[]Reaction, id int64) error {
+	at := slices.IndexFunc(*from, func(x Reaction) bool { return x.ID == id })
+	switch {
+	case at < 0:
+		return NotFound()
+	case (*from)[at].User.ID != a.User.ID:
+		return Forbid("Must be the author of the reaction to delete it.")
 	}
-	for _, name := range names {
-		if name == "" || len(name) > 50 {
-			return nil, Invalid(Problem{Resource: "Label", Field: "name", Code: "invalid"})
-		}
-	}
-	s.touch(p)
-	for _, name := range names {
-		l, ok := r.labels[fold(name)]
-		if !ok {
-			l = Label{ID: s.newID(), Name: name, Color: "ededed"}
-			r.labels[fold(name)] = l
-			s.saveLabel(r, l)
-			s.emit(a, r, Event{Name: "label", Action: "created", Label: &l})
-		}
-		if slices.ContainsFunc(p.Labels, func(x Label) bool { return x.ID == l.ID }) {
-			continue
-		}
-		p.Labels = append(slices.Clone(p.Labels), l)
-		s.emit(a, r, Event{Name: "pull_request", Action: "labeled", Pull: copyOf(r, p), Label: &l})
-	}
-	return copyOf(r, p), nil
+	*from = slices.Delete(slices.Clone(*from), at, at+1)
+	return nil
 }
 
-// RemoveLabel takes one label off a pull request.
-func (s *Store) RemoveLabel(a Actor, fullName string, number int, name string) (_ *Pull, err error) {
+// React adds a reaction to a comment; fresh is false when the actor had given the same one.
+func (s *Store) React(a Actor, fullName string, id int64, content string) (reaction Reaction, fresh bool, err error) {
 	s.mu.Lock()
 	defer s.commit(&err)
-	r, p, err := s.pull(fullName, number)
+	t, c, err := s.comment(fullName, id)
 	if err != nil {
-		return nil, err
+		return Reaction{}, false, err
 	}
-	at := slices.IndexFunc(p.Labels, func(l Label) bool { return fold(l.Name) == fold(name) })
-	if at < 0 {
-		return nil, &Refusal{Status: 404, Message: "Label does not exist"}
+	if reaction, fresh, err = s.react(a, &c.Reactions, content); fresh {
+		s.saveReactions(t, c)
 	}
-	gone := p.Labels[at]
-	p.Labels = slices.Delete(slices.Clone(p.Labels), at, at+1)
-	s.touch(p)
-	s.emit(a, r, Event{Name: "pull_request", Action: "unlabeled", Pull: copyOf(r, p), Label: &gone})
-	return copyOf(r, p), nil
+	return reaction, fresh, err
 }
 
-// Assign makes people responsible for a pull request; like GitHub it passes over those who cannot be.
-func (s *Store) Assign(a Actor, fullName string, number int, logins []string) (_ *Pull, err error) {
+// Unreact takes the actor's reaction to a comment away.
+func (s *Store) Unreact(a Actor, fullName string, id, reaction int64) (err error) {
 	s.mu.Lock()
 	defer s.commit(&err)
-	r, p, err := s.pull(fullName, number)
+	t, c, err := s.comment(fullName, id)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s.touch(p)
-	for _, login := range logins {
-		u, ok := s.accounts[fold(login)]
-		if !ok || !s.granted(r, *u) || len(p.Assignees) >= 10 || slices.ContainsFunc(p.Assignees, u.same) {
-			continue
-		}
-		who := *u
-		p.Assignees = append(slices.Clone(p.Assignees), who)
-		s.emit(a, r, Event{Name: "pull_request", Action: "assigned", Pull: copyOf(r, p), User: &who})
+	if err := unreact(a, &c.Reactions, reaction); err != nil {
+		return err
 	}
-	return copyOf(r, p), nil
+	s.saveReactions(t, c)
+	return nil
+}
+
+// saveReactions keeps what a comment shows; updated_at stays, as on GitHub.
+func (s *Store) saveReactions(t thread, c *Comment) {
+	s.saveComment(t.repo, c)
+	if t.pull != nil {
+		t.pull.Revision++
+		s.savePull(t.pull)
+	}
+}
+
+// ReactTo adds a reaction to an issue or pull request itself.
+func (s *Store) ReactTo(a Actor, fullName string, number int, content string) (reaction Reaction, fresh bool, err error) {
+	_, err = s.changeThread(fullName, number, func(t thread) error {
+		reaction, fresh, err = s.react(a, t.reactions(), content)
+		s.saveThread(t)
+		return err
+	})
+	return reaction, fresh, err
+}
+
+// UnreactTo takes the actor's reaction to an issue or pull request away.
+func (s *Store) UnreactTo(a Actor, fullName string, number int, reaction int64) error {
+	_, err := s.changeThread(fullName, number, func(t thread) error {
+		s.saveThread(t)
+		return unreact(a, t.reactions(), reaction)
+	})
+	return err
+}
+
+func (t thread) reactions() *[]Reaction {
+	if t.pull != nil {
+		return &t.pull.Reactions
+	}
+	return &t.issue.Reactions
+}
+
+// saveThread keeps an issue or pull request without counting it as updated.
+func (s *Store) saveThread(t thread) {
+	if t.pull != nil {
+		t.pull.Revision++
+		s.savePull(t.pull)
+		return
+	}
+	stow(s, t.repo, &t.repo.desk.issues, "issue", t.issue)
 }

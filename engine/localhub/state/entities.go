@@ -15,7 +15,7 @@ import (
 // it; load reads the kinds in the order of this table, since later ones refer to earlier ones. To keep something new on
 // disk: a row here, a save method, and a line in everything, which Verify compares with the disk.
 func (s *Store) kinds() []kind {
-	return []kind{
+	return append([]kind{
 		{"account", decoded(func(w *world, key string, u *User) error { w.accounts[key] = u; return nil })},
 		{"org", decoded(loadOrg)},
 		{"team", decoded(func(w *world, key string, t *Team) error { w.teams[key] = t; return nil })},
@@ -38,7 +38,7 @@ func (s *Store) kinds() []kind {
 			r.statuses[x.SHA] = append(r.statuses[x.SHA], *x)
 			return nil
 		})},
-	}
+	}, deskKinds()...)
 }
 
 type kind struct {

@@ -87,6 +87,8 @@ type Repo struct {
 	Collaborators  map[string]Role
 	Teams          map[string]Role
 	RequiredChecks []string
+	Merging        Merging
+	Homepage       string
 	IncidentApp    string // slug of the only App that may touch incident/**; empty: no such rule
 	Created        time.Time
 	Pushed         time.Time
@@ -124,6 +126,10 @@ type Pull struct {
 	Reviewers   []User // whose review is asked for and not given yet
 	ReviewTeams []Team
 	Comments    int
+	Milestone   int64      // number; 0: none
+	In          *Milestone `json:",omitempty"` // in copies: the milestone itself
+	Reactions   []Reaction
+	PushedBy    int64 // account that moved the head last; 0: unknown
 	Merged      bool
 	MergedBy    User
 	MergeCommit string
@@ -201,6 +207,7 @@ type Suite struct {
 	Branch  string
 	Created time.Time
 	Updated time.Time
+	Again   bool // rerequested, and not run since
 	Runs    int
 	// Status and Conclusion follow from the runs; Conclusion is empty until all have completed.
 	Status, Conclusion string
@@ -220,6 +227,7 @@ type Run struct {
 	Started    time.Time
 	Completed  time.Time
 	Output     Output
+	Actions    []RunAction // buttons, shown once it is completed
 }
 
 // Output is what a check run shows. Title, Summary and Text are nil until given.
@@ -249,6 +257,7 @@ type Status struct {
 	Context     string
 	Description string
 	TargetURL   string
+	App         int64 // the App that said so; 0: a person did
 	Creator     User
 	Created     time.Time
 	Head        PushedCommit // what SHA is

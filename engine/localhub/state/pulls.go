@@ -2,8 +2,6 @@ package state
 
 import (
 	"fmt"
-	"net/http"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -206,77 +204,6 @@ func (s *Store) setState(a Actor, r *repo, p *Pull, to string) {
 	}
 	s.touch(p)
 	s.emit(a, r, Event{Name: "pull_request", Action: action, Pull: copyOf(r, p)})
-}
-
-// Blocked says why a pull request may not be merged now, in GitHub's words, or "" when only a conflict could stop it.
-func (s *Store) Blocked(fullName string, number int) (string, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	r, p, err := s.pull(fullName, number)
-	if err != nil {
-		return "", err
-	}
-	return r.blocked(p), nil
-}
-
-func (r *repo) blocked(p *Pull) string {
-	if p.Draft {
-		return "Pull Request is still a draft"
-	}
-	if p.Base.Ref != r.DefaultBranch {
-		return ""
-	}
-	for _, name := range r.RequiredChecks {
-		switch status, conclusion := r.checkState(p.Head.SHA, name); {
-		case status == "":
-			return fmt.Sprintf("Required status check %q is expected.", name)
-		case status != "completed":
-			return fmt.Sprintf("Required status check %q is in progress.", name)
-		case !slices.Contains([]string{"success", "neutral", "skipped"}, conclusion):
-			return fmt.Sprintf("Required status check %q is failing.", name)
-		}
-	}
-	return ""
-}
-
-// checkState is the newest check run, or else commit status, of that name on a commit.
-func (r *repo) checkState(sha, name string) (status, conclusion string) {
-	runs := r.runsBySHA[sha]
-	for _, run := range slices.Backward(runs) {
-		if run.Name == name {
-			return run.Status, run.Conclusion
-		}
-	}
-	for _, st := range slices.Backward(r.statuses[sha]) {
-		switch {
-		case st.Context != name:
-		case st.State == "pending":
-			return "in_progress", ""
-		default:
-			return "completed", st.State
-		}
-	}
-	return "", ""
-}
-
-// CheckMerge refuses what may not be merged: 405 for a state or rule that forbids it, 409 for a head that moved.
-func (s *Store) CheckMerge(fullName string, number int, sha string) (*Pull, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	r, p, err := s.pull(fullName, number)
-	if err != nil {
-		return nil, err
-	}
-	if !p.Open() {
-		return nil, &Refusal{Status: http.StatusMethodNotAllowed, Message: "Pull Request is not mergeable"}
-	}
-	if sha != "" && sha != p.Head.SHA {
-		return nil, &Refusal{Status: http.StatusConflict, Message: "Head branch was modified. Review and try the merge again."}
-	}
-	if why := r.blocked(p); why != "" {
-		return nil, &Refusal{Status: http.StatusMethodNotAllowed, Message: why}
-	}
-	return copyOf(r, p), nil
 }
 
 // A Merged is where a merge happened: the base branch moved from Base to Commit.

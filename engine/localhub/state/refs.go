@@ -49,6 +49,8 @@ func (s *Store) follow(a Actor, r *repo, p *Pull, push Push, m Moved) {
 		}
 	case p.Open():
 		p.Head.SHA, p.Base.SHA, p.Stats, p.HeadGone = push.After, m.Base, m.Stats, false
+		p.PushedBy = a.User.ID
+		s.dropStale(a, r, p)
 		r.tips[p.Head.SHA] = p.Head.Ref
 		s.touch(p)
 		s.emit(a, r, Event{

@@ -73,6 +73,7 @@ type repo struct {
 	suiteByID   map[int64]*Suite
 	suitesBySHA map[string][]*Suite
 	checks      int64 // grows with every change of a check
+	desk        desk
 }
 
 // An Event is one mutation. Name and Action are those of GitHub's webhook; the pointers are copies, set as far as the
@@ -101,6 +102,16 @@ type Event struct {
 	Changes       map[string]string // field to its old value
 	Before, After string            // of a synchronize
 	Dispatch      *Dispatch
+	Issue         *Issue
+	Remark        *Remark
+	Requested     string // identifier of the button that was pressed
+
+	Deployment       *Deployment
+	DeploymentStatus *DeploymentStatus
+	Workflow         *Workflow
+	WorkflowRun      *WorkflowRun
+	CodeAlert        *CodeAlert
+	SecretAlert      *SecretAlert
 }
 
 // A Dispatch is the content of a repository_dispatch.
@@ -200,6 +211,7 @@ func copyOf(r *repo, p *Pull) *Pull {
 	c := *p
 	c.Repo = r.Repo
 	c.Revision += r.checks
+	c.In = r.milestoneOf(p.Milestone)
 	return &c
 }
 

@@ -50,15 +50,21 @@ func (h Host) fill(o Object, e state.Event) {
 	case "pull_request_review":
 		o["pull_request"], o["review"] = h.PullItem(e.Pull), h.Review(e.Pull, *e.Review, true)
 	case "issue_comment":
-		o["issue"], o["comment"] = h.Issue(e.Pull), h.Comment(e.Repo, *e.Comment)
+		o["issue"], o["comment"] = h.Thread(e.Repo, state.Thread{Pull: e.Pull, Issue: e.Issue}), h.Comment(e.Repo, *e.Comment)
+	case "issues":
+		o["issue"] = h.PlainIssue(e.Repo, *e.Issue)
+		h.subject(o, e)
 	case "check_run":
 		run := h.Run(e.Repo, *e.Run)
 		run["check_suite"] = h.Suite(e.Repo, *e.Suite)
 		o["check_run"] = run
+		if e.Requested != "" {
+			o["requested_action"] = Object{"identifier": e.Requested}
+		}
 	case "check_suite":
 		o["check_suite"] = h.Suite(e.Repo, *e.Suite)
 	case "label":
-		o["label"] = h.label(e.Repo)(*e.Label)
+		o["label"] = h.Label(e.Repo, *e.Label)
 	case "status":
 		h.status(o, e)
 	case "repository_dispatch":
@@ -67,6 +73,8 @@ func (h Host) fill(o Object, e state.Event) {
 		h.push(o, e)
 	case "create", "delete":
 		h.refChange(o, e)
+	default:
+		h.fillMore(o, e)
 	}
 }
 
@@ -78,7 +86,7 @@ func (h Host) subject(o Object, e state.Event) {
 	}
 	switch {
 	case e.Label != nil:
-		o["label"] = h.label(e.Repo)(*e.Label)
+		o["label"] = h.Label(e.Repo, *e.Label)
 	case e.User != nil:
 		o[person] = h.User(*e.User)
 	case e.Team != nil:

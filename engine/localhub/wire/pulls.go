@@ -2,25 +2,11 @@ package wire
 
 import (
 	"fmt"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/pullbook/pullbook/engine/localhub/state"
 )
-
-// Label is a label.
-func (h Host) label(r state.Repo) func(state.Label) Object {
-	return func(l state.Label) Object {
-		return Object{
-			"id": l.ID, "node_id": nodeID("Label", l.ID), "name": l.Name, "color": l.Color, "default": false,
-			"description": orNull(l.Description), "url": h.API("/repos/%s/labels/%s", r.FullName(), url.PathEscape(l.Name)),
-		}
-	}
-}
-
-// Labels are a pull request's labels.
-func (h Host) Labels(p *state.Pull) []Object { return list(p.Labels, h.label(p.Repo)) }
 
 // PullItem is a pull request as lists show it: without sizes and mergeability.
 func (h Host) PullItem(p *state.Pull) Object {
@@ -32,7 +18,8 @@ func (h Host) PullItem(p *state.Pull) Object {
 	link := func(to string) Object { return Object{"href": to} }
 	return Object{
 		"id": p.ID, "node_id": nodeID("PullRequest", p.ID), "number": p.Number, "state": p.State, "locked": false,
-		"title": p.Title, "body": orNull(p.Body), "user": h.User(p.Author), "draft": p.Draft, "labels": h.Labels(p), "milestone": nil,
+		"title": p.Title, "body": orNull(p.Body), "user": h.User(p.Author), "draft": p.Draft, "labels": h.Labels(p.Repo, p.Labels),
+		"milestone":          h.milestoneOrNull(p.Repo, p.In),
 		"active_lock_reason": nil, "author_association": p.Association, "auto_merge": nil,
 		"assignee": h.first(p.Assignees), "assignees": list(p.Assignees, h.User),
 		"requested_reviewers": list(p.Reviewers, h.User), "requested_teams": list(p.ReviewTeams, h.Team),
@@ -80,26 +67,6 @@ func (h Host) Pull(p *state.Pull, m Mergeability) Object {
 	return o
 }
 
-// Issue is a pull request seen as an issue.
-func (h Host) Issue(p *state.Pull) Object {
-	repo := p.Repo.FullName()
-	api := h.API("/repos/%s/issues/%d", repo, p.Number)
-	page := h.Page("/%s/pull/%d", repo, p.Number)
-	return Object{
-		"id": p.IssueID, "node_id": nodeID("Issue", p.IssueID), "number": p.Number, "state": p.State, "state_reason": nil,
-		"locked": false, "title": p.Title, "body": orNull(p.Body), "user": h.User(p.Author), "labels": h.Labels(p), "milestone": nil,
-		"assignee": h.first(p.Assignees), "assignees": list(p.Assignees, h.User), "author_association": p.Association,
-		"active_lock_reason": nil, "comments": p.Comments, "created_at": stamp(p.Created), "updated_at": stamp(p.Updated),
-		"closed_at": stamp(p.Closed), "closed_by": nil, "url": api, "html_url": page,
-		"repository_url": h.API("/repos/%s", repo), "labels_url": api + "/labels{/name}", "comments_url": api + "/comments",
-		"events_url": api + "/events", "timeline_url": api + "/timeline", "reactions": reactions(api, nil),
-		"pull_request": Object{
-			"url": h.API("/repos/%s/pulls/%d", repo, p.Number), "html_url": page, "diff_url": page + ".diff",
-			"patch_url": page + ".patch", "merged_at": stamp(p.MergedAt),
-		},
-	}
-}
-
 // Review is a review. Lower says to write its state as webhooks do.
 func (h Host) Review(p *state.Pull, v state.Review, lower bool) Object {
 	repo := p.Repo.FullName()
@@ -127,21 +94,6 @@ func (h Host) Comment(repo state.Repo, c state.Comment) Object {
 		"author_association": c.Association, "created_at": stamp(c.Created), "updated_at": stamp(c.Updated),
 		"performed_via_github_app": nil, "reactions": reactions(api, c.Reactions),
 	}
-}
-
-// reactions counts what was given to the issue or comment at an address.
-func reactions(api string, given []state.Reaction) Object {
-	counts := Object{"url": api + "/reactions", "total_count": len(given)}
-	for _, word := range []string{"+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes"} {
-		n := 0
-		for _, r := range given {
-			if r.Content == word {
-				n++
-			}
-		}
-		counts[word] = n
-	}
-	return counts
 }
 
 // Reaction is one reaction.

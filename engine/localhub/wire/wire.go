@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -93,6 +94,7 @@ func (h Host) userOrNull(u state.User) any {
 func (h Host) Profile(u state.User) Object {
 	o := h.User(u)
 	o["name"], o["email"], o["company"], o["blog"], o["location"], o["bio"] = orNull(u.Name), orNull(u.Email), nil, "", nil, nil
+	o["user_view_type"] = "public"
 	o["public_repos"], o["public_gists"], o["followers"], o["following"] = 0, 0, 0, 0
 	o["created_at"], o["updated_at"] = stamp(u.Created), stamp(u.Created)
 	return o
@@ -105,11 +107,19 @@ func (h Host) Organization(u state.User) Object {
 		"login": u.Login, "id": u.ID, "node_id": nodeID("Organization", u.ID), "url": api, "repos_url": api + "/repos",
 		"events_url": api + "/events", "hooks_url": api + "/hooks", "issues_url": api + "/issues",
 		"members_url": api + "/members{/member}", "public_members_url": api + "/public_members{/member}",
-		"avatar_url": h.Page("/avatars/%d", u.ID), "description": nil, "name": orNull(u.Name), "type": u.Type,
+		"avatar_url": h.Page("/avatars/%d", u.ID), "description": nil, "name": named(u), "type": u.Type,
 		"html_url": h.Page("/%s", u.Login), "created_at": stamp(u.Created), "updated_at": stamp(u.Created),
 		"public_repos": 0, "public_gists": 0, "followers": 0, "following": 0,
 		"has_organization_projects": false, "has_repository_projects": false, "archived_at": nil,
 	}
+}
+
+// named is what an account is called: its login unless it says something else.
+func named(u state.User) string {
+	if u.Name != "" {
+		return u.Name
+	}
+	return u.Login
 }
 
 // Team is a team of an organisation.
@@ -119,7 +129,7 @@ func (h Host) Team(t state.Team) Object {
 		"id": t.ID, "node_id": nodeID("Team", t.ID), "name": t.Name, "slug": t.Slug, "description": orNull(t.Description),
 		"privacy": "closed", "notification_setting": "notifications_enabled", "permission": "pull", "url": api,
 		"html_url": h.Page("/orgs/%s/teams/%s", t.Org, t.Slug), "members_url": api + "/members{/member}",
-		"repositories_url": api + "/repos", "parent": nil, "members_count": len(t.Members), "repos_count": 0,
+		"repositories_url": api + "/repos", "parent": nil, "type": "organization", "members_count": len(t.Members), "repos_count": 0,
 		"created_at": stamp(t.Created), "updated_at": stamp(t.Created),
 	}
 }
@@ -194,11 +204,11 @@ func (h Host) Repo(r state.Repo) Object {
 		"id": r.ID, "node_id": nodeID("Repository", r.ID), "name": r.Name, "full_name": r.FullName(), "owner": h.User(r.Owner),
 		"private": r.Private, "visibility": visibility, "description": orNull(r.Description), "fork": false, "url": api,
 		"html_url": h.Page("/%s", r.FullName()), "clone_url": h.Page("/%s.git", r.FullName()), "git_url": h.Page("/%s.git", r.FullName()),
-		"ssh_url": "", "svn_url": h.Page("/%s", r.FullName()), "mirror_url": nil, "homepage": nil, "language": nil,
+		"ssh_url": "", "svn_url": h.Page("/%s", r.FullName()), "mirror_url": nil, "homepage": orNull(r.Homepage), "language": nil,
 		"default_branch": r.DefaultBranch, "archived": false, "disabled": false, "is_template": false, "topics": []string{},
 		"has_issues": true, "has_projects": false, "has_wiki": false, "has_pages": false, "has_downloads": false, "has_discussions": false,
-		"allow_merge_commit": true, "allow_squash_merge": false, "allow_rebase_merge": false, "allow_auto_merge": false,
-		"delete_branch_on_merge": false, "allow_update_branch": false, "allow_forking": false, "web_commit_signoff_required": false,
+		"allow_merge_commit": !r.Merging.NoCommit, "allow_squash_merge": r.Merging.Squash, "allow_rebase_merge": false, "allow_auto_merge": r.Merging.AutoMerge,
+		"delete_branch_on_merge": r.Merging.DeleteBranch, "allow_update_branch": r.Merging.UpdateBranch, "allow_forking": false, "web_commit_signoff_required": false,
 		"forks": 0, "forks_count": 0, "stargazers_count": 0, "watchers": 0, "watchers_count": 0, "open_issues": 0, "open_issues_count": 0,
 		"size": 0, "license": nil, "created_at": stamp(r.Created), "updated_at": stamp(r.Updated), "pushed_at": stamp(r.Pushed),
 	}
@@ -223,3 +233,5 @@ func (h Host) Collaborator(u state.User, r state.Role) Object {
 	o["permissions"], o["role_name"] = RolePermissions(r), r.String()
 	return o
 }
+
+func number(id int64) string { return strconv.FormatInt(id, 10) }
