@@ -46,11 +46,14 @@ func rooms() map[string]room {
 		"engine/localhub/git":     {imports: hub},
 		"engine/localhub/wire":    {imports: hub},
 		"engine/localhub/hooks":   {imports: append([]string{"engine/localhub/wire"}, hub...)},
-		"engine/localhub/rest":    {imports: append([]string{"engine/localhub/wire", "engine/localhub/git"}, hub...)},
+		"engine/localhub/limits":  {},
+		"engine/localhub/faults":  {},
+		"engine/localhub/rest":    {imports: append([]string{"engine/localhub/wire", "engine/localhub/git", "engine/localhub/limits"}, hub...)},
 		"engine/localhub/graphql": {imports: append([]string{"engine/localhub/wire", "engine/localhub/git", "engine/localhub/rest"}, hub...)},
 		"engine/localhub/pages":   {imports: append([]string{"engine/localhub/git"}, hub...)},
 
 		"engine/localhub/openapitest": {},
+		"engine/localhub/clients":     {tests: []string{"engine/localhub", "engine/localhub/openapitest"}},
 
 		"engine":       {imports: []string{"engine/runbook", "engine/approval", "engine/incident", "engine/journal", "engine/render"}},
 		"engine/audit": {imports: []string{"engine/runbook", "engine/approval", "engine/incident", "engine/journal", "engine/render", "engine/gitstore"}},
