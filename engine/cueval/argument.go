@@ -41,7 +41,7 @@ func (d *document) foreignOption(step string, command []string) (string, bool) {
 		return "", false
 	}
 	var written []string
-	if commandOf(d.step(d.static, step)).Decode(&written) == nil && slices.Equal(written, command) {
+	if commandOf(d.step(d.static(), step)).Decode(&written) == nil && slices.Equal(written, command) {
 		return "", false
 	}
 	var own *options
@@ -127,7 +127,7 @@ func (d *document) knownWords(step string) (words []string) {
 			return nil // as long as it yields nothing the second word looks like the first
 		}
 	}
-	it, err := commandOf(d.step(d.static, step)).List()
+	it, err := commandOf(d.step(d.static(), step)).List()
 	if err == nil {
 		for it.Next() {
 			word, err := it.Value().String()

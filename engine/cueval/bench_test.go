@@ -46,11 +46,17 @@ func BenchmarkLoad100(b *testing.B) {
 	}
 }
 
-func benchmarkResolve(b *testing.B, n int) {
+// benchmarkResolve resolves as an engine does that has the plan from before, or as one that was just started.
+func benchmarkResolve(b *testing.B, n int, first bool) {
 	q, _ := long(n)
+	_, made, _ := load(q.Source)
+	known := &made
+	if first {
+		known = nil
+	}
 	b.ReportAllocs()
 	for b.Loop() {
-		plan, err := resolve(q)
+		plan, err := resolve(q, known)
 		if err != nil || len(plan.Steps) != n {
 			b.Fatal(err)
 		}
@@ -60,8 +66,10 @@ func benchmarkResolve(b *testing.B, n int) {
 	}
 }
 
-func BenchmarkResolve100(b *testing.B)  { benchmarkResolve(b, 100) }
-func BenchmarkResolve1000(b *testing.B) { benchmarkResolve(b, 1000) }
+func BenchmarkResolve100(b *testing.B)       { benchmarkResolve(b, 100, false) }
+func BenchmarkResolve1000(b *testing.B)      { benchmarkResolve(b, 1000, false) }
+func BenchmarkResolveFirst100(b *testing.B)  { benchmarkResolve(b, 100, true) }
+func BenchmarkResolveFirst1000(b *testing.B) { benchmarkResolve(b, 1000, true) }
 
 // BenchmarkChild50 resolves a runbook of 50 steps in a child, its start included.
 func BenchmarkChild50(b *testing.B) {

@@ -26,15 +26,16 @@ const maxAlert = 4 << 20
 
 // document is one runbook in one fresh CUE context, evaluated without alert and outputs.
 type document struct {
-	ctx    *cue.Context
-	file   *ast.File
-	graph  *graph
-	refs   *walker           // of file, as the author wrote it
-	edges  map[string][]edge // by the step they start in
-	def    cue.Value         // #Runbook
-	value  cue.Value         // the runbook & #Runbook
-	static cue.Value         // value & the risks & the policy
-	org    organisation
+	ctx   *cue.Context
+	file  *ast.File
+	graph *graph
+	refs  *walker           // of file, as the author wrote it
+	edges map[string][]edge // by the step they start in
+	def   cue.Value         // #Runbook
+	value cue.Value         // the runbook & #Runbook
+	fixed cue.Value         // value & the risks & the policy; static returns it
+	org   organisation
+	known *runbook.Plan // the plan that was made of the same source, or nil while it is being made
 
 	homes       []home          // of all steps: main, undo, finally, each in the author's order
 	homeOf      map[string]home // by the name of the step
@@ -44,6 +45,22 @@ type document struct {
 // open reads and evaluates a runbook. The problems are those that leave nothing to evaluate, or that later steps of
 // vet need not repeat; the document is nil if there is none.
 func open(src runbook.Source) (*document, []runbook.Problem) {
+	d, ps := parse(src)
+	if d == nil {
+		return nil, ps
+	}
+	ps = append(ps, d.shapeProblems()...)
+	closeTypes(d.file)
+	// The order decides: unified this way round, fields of an output that its type does not declare are refused.
+	d.value = d.ctx.BuildFile(d.file).Unify(d.def)
+	d.fixed = d.value
+	d.findHomes()
+	d.edges = d.edgesByStep()
+	return d, ps
+}
+
+// parse reads a runbook and the organisation without evaluating the runbook.
+func parse(src runbook.Source) (*document, []runbook.Problem) {
 	text, ok := src.Files[src.Runbook]
 	if !ok {
 		return nil, []runbook.Problem{{File: src.Runbook, Text: "there is no such file"}}
@@ -54,19 +71,11 @@ func open(src runbook.Source) (*document, []runbook.Problem) {
 	}
 	ctx := cuecontext.New()
 	types := ctx.CompileBytes(schema.Runbook(), cue.Filename("schema/runbook.cue"))
-	org, orgProblems := readOrganisation(ctx, types, src.Files)
-	ps = append(ps, orgProblems...)
+	org, more := readOrganisation(ctx, types, src.Files)
 	d := &document{ctx: ctx, file: f, org: org, def: types.LookupPath(cue.MakePath(cue.Def("#Runbook")))}
 	d.refs = newWalker(f)
 	d.graph = d.refs.read()
-	ps = append(ps, d.shapeProblems()...)
-	closeTypes(f)
-	// The order decides: unified this way round, fields of an output that its type does not declare are refused.
-	d.value = ctx.BuildFile(f).Unify(d.def)
-	d.static = d.value
-	d.findHomes()
-	d.edges = d.edgesByStep()
-	return d, ps
+	return d, append(ps, more...)
 }
 
 func (d *document) shapeProblems() []runbook.Problem {
@@ -99,14 +108,19 @@ func (d *document) applyPolicy(risks map[string]runbook.Risk) error {
 	if err != nil {
 		return err
 	}
-	d.static = risked
+	d.fixed = d.narrowed(risked)
+	return nil
+}
+
+// narrowed unifies the policy with a runbook whose risks are filled in.
+func (d *document) narrowed(v cue.Value) cue.Value {
 	// One after the other: unified with each other first, rules that cannot be decided are lost.
 	for _, stage := range []runbook.Stage{runbook.StageMain, runbook.StageUndo, runbook.StageFinally} {
 		if slices.ContainsFunc(d.homes, func(h home) bool { return h.stage == stage }) {
-			d.static = d.static.Unify(d.org.policy[stage])
+			v = v.Unify(d.org.policy[stage])
 		}
 	}
-	return nil
+	return v
 }
 
 // fill is JSON by the name of a field.
@@ -115,13 +129,21 @@ type fill map[string]json.RawMessage
 // filled returns v with the alert and with fields of its steps, all in one unification: a chain of them would keep the
 // memory of each. The JSON is read by CUE's own decoder, since encoding/json makes floats of all numbers.
 func (d *document) filled(v cue.Value, alert json.RawMessage, steps map[string]fill) (cue.Value, error) {
-	root := &ast.StructLit{}
+	decls, err := d.fills(alert, steps)
+	if err != nil {
+		return cue.Value{}, err
+	}
+	return v.Unify(d.ctx.BuildExpr(&ast.StructLit{Elts: decls})), nil
+}
+
+// fills writes the alert and fields of steps as declarations of a runbook.
+func (d *document) fills(alert json.RawMessage, steps map[string]fill) (decls []ast.Decl, err error) {
 	if len(alert) > 0 && string(alert) != "null" {
 		x, err := extract("alert.json", alert, maxAlert)
 		if err != nil {
-			return cue.Value{}, err
+			return nil, err
 		}
-		root.Elts = append(root.Elts, &ast.Field{Label: ast.NewIdent("alert"), Value: x})
+		decls = append(decls, &ast.Field{Label: ast.NewIdent("alert"), Value: x})
 	}
 	lists := map[string]*ast.StructLit{}
 	for _, name := range slices.Sorted(maps.Keys(steps)) {
@@ -129,7 +151,7 @@ func (d *document) filled(v cue.Value, alert json.RawMessage, steps map[string]f
 		for _, key := range slices.Sorted(maps.Keys(steps[name])) {
 			x, err := extract(name+"/"+key+".json", steps[name][key], maxValue)
 			if err != nil {
-				return cue.Value{}, err
+				return nil, err
 			}
 			if key == "answer" {
 				x = ast.NewStruct("answer", x)
@@ -148,9 +170,9 @@ func (d *document) filled(v cue.Value, alert json.RawMessage, steps map[string]f
 		lists[h.path[0]].Elts = append(lists[h.path[0]].Elts, &ast.Field{Label: ast.NewString(h.path[1]), Value: one})
 	}
 	for _, name := range slices.Sorted(maps.Keys(lists)) {
-		root.Elts = append(root.Elts, &ast.Field{Label: ast.NewIdent(name), Value: lists[name]})
+		decls = append(decls, &ast.Field{Label: ast.NewIdent(name), Value: lists[name]})
 	}
-	return v.Unify(d.ctx.BuildExpr(root)), nil
+	return decls, nil
 }
 
 func extract(name string, text []byte, most int) (ast.Expr, error) {

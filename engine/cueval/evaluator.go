@@ -28,6 +28,7 @@ type Evaluator struct {
 	wall   time.Duration
 	memory uint64
 	slots  chan struct{}
+	plans  plans
 }
 
 // New makes an evaluator. It starts nothing.
@@ -95,12 +96,16 @@ func (e *Evaluator) Load(ctx context.Context, src runbook.Source) (runbook.Plan,
 	if err != nil {
 		return runbook.Plan{}, nil, fmt.Errorf("load %s: %w", src.Runbook, err)
 	}
+	if len(r.Problems) == 0 {
+		e.plans.keep(src, r.Plan)
+	}
 	return r.Plan, r.Problems, nil
 }
 
 // Resolve says what each step of the plan is now. It returns a *SourceError if the source makes no plan.
 func (e *Evaluator) Resolve(ctx context.Context, q runbook.Query) (runbook.Plan, error) {
-	r, err := e.run(ctx, childRequest{Op: opResolve, Query: q})
+	known := e.plans.of(q.Source)
+	r, err := e.run(ctx, childRequest{Op: opResolve, Query: q, Known: known})
 	if err == nil {
 		err = r.err()
 	}
@@ -109,6 +114,9 @@ func (e *Evaluator) Resolve(ctx context.Context, q runbook.Query) (runbook.Plan,
 	}
 	if len(r.Now) != len(r.Plan.Steps) {
 		return runbook.Plan{}, fmt.Errorf("resolve %s: %d steps, %d resolutions", q.Source.Runbook, len(r.Plan.Steps), len(r.Now))
+	}
+	if known == nil {
+		e.plans.keep(q.Source, r.Plan)
 	}
 	for i := range r.Plan.Steps {
 		r.Plan.Steps[i].Now = r.Now[i]
@@ -119,7 +127,7 @@ func (e *Evaluator) Resolve(ctx context.Context, q runbook.Query) (runbook.Plan,
 // Until says whether the condition of a probe holds for an answer {status, headers, body}. It returns an *OutputError
 // if the answer is not of the type that the probe declares, or the condition cannot be decided with it.
 func (e *Evaluator) Until(ctx context.Context, q runbook.Query, step string, answer json.RawMessage) (bool, error) {
-	r, err := e.run(ctx, childRequest{Op: opUntil, Query: q, Step: step, Value: answer})
+	r, err := e.run(ctx, childRequest{Op: opUntil, Query: q, Known: e.plans.of(q.Source), Step: step, Value: answer})
 	if err == nil {
 		err = r.err()
 	}
@@ -132,7 +140,7 @@ func (e *Evaluator) Until(ctx context.Context, q runbook.Query, step string, ans
 // Output checks what a step put out against the type that the step declares, and returns the declared fields of it as
 // JSON, at most 256 KiB. It returns an *OutputError for another type.
 func (e *Evaluator) Output(ctx context.Context, q runbook.Query, step string, output json.RawMessage) (json.RawMessage, error) {
-	r, err := e.run(ctx, childRequest{Op: opOutput, Query: q, Step: step, Value: output})
+	r, err := e.run(ctx, childRequest{Op: opOutput, Query: q, Known: e.plans.of(q.Source), Step: step, Value: output})
 	if err == nil {
 		err = r.err()
 	}

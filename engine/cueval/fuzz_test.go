@@ -70,12 +70,12 @@ func TestAlertStrict(t *testing.T) {
 	q := checkoutQuery()
 	for _, alert := range []string{`{"name": "n", "new": 1}`, `{"name": 3}`, `[]`, `{`} {
 		q.Alert = []byte(alert)
-		if _, err := resolve(q); err == nil {
+		if _, err := resolve(q, nil); err == nil {
 			t.Errorf("the alert %s is taken", alert)
 		}
 	}
 	q.Alert = []byte("null")
-	plan, err := resolve(q)
+	plan, err := resolve(q, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestLargeAlert(t *testing.T) {
 	members := strings.TrimSuffix(strings.Repeat(member+",", 250), ",")
 	q := checkoutQuery()
 	q.Alert = []byte(strings.TrimSuffix(checkoutAlert, "}") + `, "alerts": [` + members + `], "cut": 3}`)
-	plan, err := resolve(q)
+	plan, err := resolve(q, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

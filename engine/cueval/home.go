@@ -50,6 +50,22 @@ func (d *document) findHomes() {
 	}
 }
 
+// homesOf lists the steps of a plan that is known.
+func (d *document) homesOf(plan runbook.Plan) {
+	d.homeOf = make(map[string]home, len(plan.Steps))
+	for _, s := range plan.Steps {
+		h := newHome(s.Name, s.Stage, "steps", s.Name)
+		switch s.Stage {
+		case runbook.StageUndo:
+			h = newHome(s.Name, s.Stage, "steps", s.Undoes, "undo")
+			h.undoes = s.Undoes
+		case runbook.StageFinally:
+			h = newHome(s.Name, s.Stage, "finally", s.Name)
+		}
+		d.homes, d.homeOf[s.Name] = append(d.homes, h), h
+	}
+}
+
 // written returns the fields of steps or finally in the author's order.
 func (d *document) written(list string, stage runbook.Stage) (names []string) {
 	it, err := field(d.value, list).Fields()

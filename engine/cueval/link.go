@@ -40,15 +40,16 @@ func (d *document) link(plan *runbook.Plan, sound bool) (ps []runbook.Problem) {
 
 // needs checks the names that an author wrote as needs.
 func (d *document) needs(s runbook.Step) (ps []runbook.Problem) {
-	var names []string
-	for _, h := range d.homes {
-		if h.stage == runbook.StageMain || h.stage == s.Stage {
-			names = append(names, h.name)
-		}
-	}
+	wanted := func(h home) bool { return h.stage == runbook.StageMain || h.stage == s.Stage }
 	for _, need := range s.Needs {
-		if need != s.Name && slices.Contains(names, need) {
+		if h, ok := d.homeOf[need]; ok && wanted(h) && need != s.Name {
 			continue
+		}
+		var names []string
+		for _, h := range d.homes {
+			if wanted(h) {
+				names = append(names, h.name)
+			}
 		}
 		p := d.placeIn(s.Name, "needs")
 		p.Text, p.Hint = fmt.Sprintf("there is no step %s", need), didYouMean(need, names)

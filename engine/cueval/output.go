@@ -12,10 +12,14 @@ import (
 )
 
 // output checks what a step put out against the declared type, and returns the declared fields of it.
-func output(q runbook.Query, name string, text json.RawMessage) (json.RawMessage, error) {
+func output(q runbook.Query, known *runbook.Plan, name string, text json.RawMessage) (json.RawMessage, error) {
 	q.Ended = maps.Clone(q.Ended)
 	delete(q.Ended, name) // an earlier output would be a constraint on this one
-	d, plan, v, err := evaluate(q)
+	d, plan, err := planned(q.Source, known)
+	if err != nil {
+		return nil, err
+	}
+	v, err := d.filledFor(plan, q, nil)
 	if err != nil {
 		return nil, err
 	}

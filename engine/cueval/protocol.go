@@ -48,7 +48,8 @@ const (
 // childRequest is what the child reads: one JSON value.
 type childRequest struct {
 	Op     string            `json:"op"`
-	Query  runbook.Query     `json:"query,omitzero"` // load takes its source alone
+	Query  runbook.Query     `json:"query,omitzero"`  // load takes its source alone
+	Known  *runbook.Plan     `json:"known,omitempty"` // of the query's source, if it was made before
 	Step   string            `json:"step,omitempty"`
 	Value  json.RawMessage   `json:"value,omitempty"` // answer or output
 	Files  map[string][]byte `json:"files,omitempty"` // of route
@@ -89,14 +90,14 @@ func answer(q childRequest) (r childReply) {
 	case opLoad:
 		_, r.Plan, r.Problems = load(q.Query.Source)
 	case opResolve:
-		r.Plan, err = resolve(q.Query)
+		r.Plan, err = resolve(q.Query, q.Known)
 		for _, s := range r.Plan.Steps {
 			r.Now = append(r.Now, s.Now)
 		}
 	case opUntil:
-		r.Holds, err = until(q.Query, q.Step, q.Value)
+		r.Holds, err = until(q.Query, q.Known, q.Step, q.Value)
 	case opOutput:
-		r.Output, err = output(q.Query, q.Step, q.Value)
+		r.Output, err = output(q.Query, q.Known, q.Step, q.Value)
 	case opRoute:
 		r.Route, err = route(q.Files, q.Value)
 	default:

@@ -52,7 +52,7 @@ func playedOut(t *testing.T, q runbook.Query) (plan runbook.Plan) {
 	}
 	q.Ended = map[string]runbook.Ended{}
 	for _, s := range loaded.Steps {
-		plan, err := resolve(q)
+		plan, err := resolve(q, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +62,7 @@ func playedOut(t *testing.T, q runbook.Query) (plan runbook.Plan) {
 			continue
 		}
 		end := runbook.Ended{Conclusion: runbook.Succeeded}
-		x := sample(field(d.step(d.static, s.Name), "output"), 0)
+		x := sample(field(d.step(d.static(), s.Name), "output"), 0)
 		if m, ok := x.(map[string]any); ok && m["begins"] != nil {
 			m["begins"] = "2026-11-22T10:00:00Z"
 		} else if ok && m["names"] != nil {
@@ -75,7 +75,7 @@ func playedOut(t *testing.T, q runbook.Query) (plan runbook.Plan) {
 		}
 		q.Ended[s.Name] = end
 	}
-	plan, err := resolve(q)
+	plan, err := resolve(q, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,9 +16,13 @@ import (
 // longestTitle is how much of a title is kept, in characters: part of it may come from an alert.
 const longestTitle = 200
 
-// resolve makes the plan once more from the same text, and says what each step is now.
-func resolve(q runbook.Query) (runbook.Plan, error) {
-	d, plan, v, err := evaluate(q)
+// resolve says what each step is now. With a known plan it does not make that once more.
+func resolve(q runbook.Query, known *runbook.Plan) (runbook.Plan, error) {
+	d, plan, err := planned(q.Source, known)
+	if err != nil {
+		return runbook.Plan{}, err
+	}
+	v, err := d.filledFor(plan, q, nil)
 	if err != nil {
 		return runbook.Plan{}, err
 	}
@@ -27,53 +31,6 @@ func resolve(q runbook.Query) (runbook.Plan, error) {
 		plan.Steps[i].Now = d.now(plan.Steps[i], v, q.Ended)
 	}
 	return plan, nil
-}
-
-// evaluate makes the plan, and fills the alert and the outputs of the steps that have ended into it.
-func evaluate(q runbook.Query) (*document, runbook.Plan, cue.Value, error) {
-	d, plan, ps := assemble(q.Source)
-	if len(ps) > 0 {
-		return nil, runbook.Plan{}, cue.Value{}, &SourceError{Problems: tidy(ps)}
-	}
-	v, err := d.filledFor(plan, q, nil)
-	return d, plan, v, err
-}
-
-// filledFor fills the alert, the outputs of the steps that have ended, and further values into the plan's evaluation.
-func (d *document) filledFor(plan runbook.Plan, q runbook.Query, further map[string]fill) (cue.Value, error) {
-	steps := map[string]fill{}
-	for _, s := range plan.Steps {
-		end, ok := q.Ended[s.Name]
-		if !ok {
-			continue
-		}
-		one := fill{}
-		if s.HasOutput && succeeded(end) {
-			one["output"] = end.Output
-		}
-		if d.statusAsked[s.Name] {
-			one["status"] = statusOf(end)
-		}
-		if len(one) > 0 {
-			steps[s.Name] = one
-		}
-	}
-	for name, one := range further {
-		if steps[name] == nil {
-			steps[name] = fill{}
-		}
-		for key, text := range one {
-			steps[name][key] = text
-		}
-	}
-	v, err := d.filled(d.static, q.Alert, steps)
-	if err != nil {
-		return cue.Value{}, err
-	}
-	if err := field(v, "alert").Validate(cue.Final()); err != nil {
-		return cue.Value{}, fmt.Errorf("read the alert: %s", firstLine(err))
-	}
-	return v, nil
 }
 
 // succeeded reports whether a step left an output that others can refer to.
@@ -260,7 +217,7 @@ func (d *document) work(s runbook.Step, step cue.Value) (runbook.Work, error) {
 		}
 		return runbook.Work{Wait: &x}, nil
 	case runbook.KindChoose:
-		return d.chooseWork(k, field(d.step(d.static, s.Name), "output")) // with the choice filled in it fits one option only
+		return d.chooseWork(k, field(d.step(d.static(), s.Name), "output")) // with the choice filled in it fits one option only
 	}
 	return runbook.Work{}, fmt.Errorf("the kind %q cannot run", s.Kind) // unreachable: kindOf knows the same kinds
 }
@@ -333,17 +290,17 @@ func mapKeys(m map[string]string) (keys []string) {
 }
 
 // until says whether the condition of a probe holds for an answer.
-func until(q runbook.Query, name string, answer json.RawMessage) (bool, error) {
-	d, plan, ps := assemble(q.Source)
-	if len(ps) > 0 {
-		return false, &SourceError{Problems: tidy(ps)}
+func until(q runbook.Query, known *runbook.Plan, name string, answer json.RawMessage) (bool, error) {
+	d, plan, err := planned(q.Source, known)
+	if err != nil {
+		return false, err
 	}
 	s, ok := plan.Step(name)
 	if !ok || s.Kind != runbook.KindProbe {
 		return false, fmt.Errorf("decide the probe %s: there is no such probe in %s", name, q.Source.Runbook)
 	}
 	var further map[string]fill
-	if typ := d.step(d.static, name).LookupPath(cue.ParsePath("probe.answer")); typ.Exists() {
+	if typ := d.step(d.static(), name).LookupPath(cue.ParsePath("probe.answer")); typ.Exists() {
 		kept, err := d.project(typ, answer)
 		if err != nil {
 			return false, &OutputError{Step: name, Problem: fmt.Sprintf("the answer to %s cannot be read: %v", name, err)}

@@ -128,12 +128,26 @@ func (s *scenario) query(ended []byte) (runbook.Query, error) {
 	return q, err
 }
 
+// resolve asks twice: with the plan known and without. The answers must be the same.
+func (s *scenario) resolve(q runbook.Query) (runbook.Plan, error) {
+	plan, err := resolve(q, nil)
+	if err != nil {
+		return plan, err
+	}
+	_, known, _ := load(q.Source)
+	again, err := resolve(q, &known)
+	if d := cmp.Diff(plan, again); d != "" && err == nil {
+		err = fmt.Errorf("with a known plan it is another: %s", d)
+	}
+	return plan, err
+}
+
 func (s *scenario) now(ended []byte) string {
 	q, err := s.query(ended)
 	if err != nil {
 		return "error: " + err.Error() + "\n"
 	}
-	plan, err := resolve(q)
+	plan, err := s.resolve(q)
 	if err != nil {
 		return "error: " + err.Error() + "\n"
 	}
@@ -170,10 +184,10 @@ func (s *scenario) ask(text []byte) string {
 		}
 		var out any
 		if parts[0] == "until" {
-			out, err = until(q, parts[1], json.RawMessage(parts[2]))
+			out, err = until(q, nil, parts[1], json.RawMessage(parts[2]))
 		} else {
 			var kept json.RawMessage
-			kept, err = output(q, parts[1], json.RawMessage(parts[2]))
+			kept, err = output(q, nil, parts[1], json.RawMessage(parts[2]))
 			out = string(kept)
 		}
 		var wrong *OutputError

@@ -76,7 +76,7 @@ func asks(method string) bool { return method == "" || method == "GET" || method
 // skeletonOf reads a step whose risk is known. Its needs are still those that references make.
 func (d *document) skeletonOf(name string, kind runbook.Kind, risk runbook.Risk) (runbook.Step, []runbook.Problem) {
 	h := d.homeOf[name]
-	v := d.static.LookupPath(h.at)
+	v := d.static().LookupPath(h.at)
 	s := &skeleton{doc: d, path: h.path}
 	s.step = runbook.Step{Name: name, Kind: kind, Risk: risk, Title: name, HasOutput: field(v, "output").Exists(),
 		Stage: h.stage, Undoes: h.undoes}

@@ -22,7 +22,7 @@ func (d *document) trial(plan runbook.Plan) []runbook.Problem {
 				}
 			}
 		}
-		v := d.step(d.static, s.Name)
+		v := d.step(d.static(), s.Name)
 		add("output", field(v, "output"))
 		add("answer", v.LookupPath(cue.ParsePath("probe.answer")))
 		if d.statusAsked[s.Name] {
@@ -32,7 +32,7 @@ func (d *document) trial(plan runbook.Plan) []runbook.Problem {
 			steps[s.Name] = one
 		}
 	}
-	v, err := d.filled(d.static, d.sampleAlert(), steps)
+	v, err := d.filled(d.static(), d.sampleAlert(), steps)
 	if err != nil {
 		return nil // unreachable: the JSON is our own; and a trial is an extra
 	}

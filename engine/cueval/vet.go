@@ -33,7 +33,7 @@ func load(src runbook.Source) (*document, runbook.Plan, []runbook.Problem) {
 	if ps = d.trial(plan); len(ps) > 0 {
 		return nil, runbook.Plan{}, tidy(ps)
 	}
-	d.words(&plan, d.static)
+	d.words(&plan, d.static())
 	return d, plan, nil
 }
 
@@ -98,7 +98,7 @@ func assemble(src runbook.Source) (*document, runbook.Plan, []runbook.Problem) {
 // whole reads what is said of the runbook as a whole.
 func (d *document) whole(plan *runbook.Plan) (ps []runbook.Problem) {
 	s := &skeleton{doc: d}
-	f := field(d.static, "concurrency")
+	f := field(d.static(), "concurrency")
 	if f.Validate() == nil && s.known(f, "concurrency") { // what is wrong otherwise has been reported
 		n, err := f.Int64()
 		if err == nil {
@@ -200,7 +200,7 @@ func (d *document) policyProblems() []runbook.Problem {
 	var ps []runbook.Problem
 	for _, name := range d.stepNames() {
 		// Step by step: CUE looks for missing fields only as long as nothing else is wrong.
-		v := d.step(d.static, name)
+		v := d.step(d.static(), name)
 		if err := v.Validate(cue.Final()); err != nil {
 			ps = append(ps, d.reporter().report(err)...)
 			continue

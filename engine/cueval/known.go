@@ -1,0 +1,117 @@
+package cueval
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// planned returns the plan of a source, made anew with every check that it rests on, or the known one. Equal sources
+// make equal plans, so a plan that was made once needs no check again: the runbook is then evaluated once, with the alert
+// and the outputs in it, instead of once without and once with them.
+func planned(src runbook.Source, known *runbook.Plan) (*document, runbook.Plan, error) {
+	if known == nil {
+		d, plan, ps := assemble(src)
+		if len(ps) > 0 {
+			return nil, runbook.Plan{}, &SourceError{Problems: tidy(ps)}
+		}
+		return d, plan, nil
+	}
+	d, ps := parse(src)
+	if len(ps) > 0 {
+		return nil, runbook.Plan{}, &SourceError{Problems: tidy(ps)} // unreachable unless the plan is of another source
+	}
+	closeTypes(d.file)
+	d.known = known
+	d.homesOf(*known)
+	d.edges = d.edgesByStep()
+	plan := *known
+	plan.Steps = slices.Clone(known.Steps)
+	return d, plan, nil
+}
+
+// static is the runbook as it is without alert and outputs, with the risks and the policy. Of a known plan it is
+// evaluated when somebody asks, since most looks do not.
+func (d *document) static() cue.Value {
+	if d.known == nil || d.fixed.Exists() {
+		return d.fixed
+	}
+	d.value = d.ctx.BuildFile(d.file).Unify(d.def)
+	d.fixed = d.value
+	risks := make(map[string]runbook.Risk, len(d.known.Steps))
+	for _, s := range d.known.Steps {
+		risks[s.Name] = s.Risk
+	}
+	if err := d.applyPolicy(risks); err != nil {
+		d.fixed = cue.Value{} // unreachable: a risk can always be written
+	}
+	return d.fixed
+}
+
+// filledFor fills the alert, the outputs of the steps that have ended, and further values into the plan's evaluation.
+func (d *document) filledFor(plan runbook.Plan, q runbook.Query, further map[string]fill) (cue.Value, error) {
+	steps := map[string]fill{}
+	set := func(name, key string, text json.RawMessage) {
+		if steps[name] == nil {
+			steps[name] = fill{}
+		}
+		steps[name][key] = text
+	}
+	for _, s := range plan.Steps {
+		end, ok := q.Ended[s.Name]
+		if ok && s.HasOutput && succeeded(end) {
+			set(s.Name, "output", end.Output)
+		}
+		if ok && d.statusAsked[s.Name] {
+			set(s.Name, "status", statusOf(end))
+		}
+	}
+	for name, one := range further {
+		for key, text := range one {
+			set(name, key, text)
+		}
+	}
+	v, err := d.evaluated(plan, q.Alert, steps)
+	if err != nil {
+		return cue.Value{}, err
+	}
+	if err := field(v, "alert").Validate(cue.Final()); err != nil {
+		return cue.Value{}, fmt.Errorf("read the alert: %s", firstLine(err))
+	}
+	return v, nil
+}
+
+// evaluated is the runbook with everything in it.
+func (d *document) evaluated(plan runbook.Plan, alert json.RawMessage, steps map[string]fill) (cue.Value, error) {
+	if d.known == nil {
+		return d.filled(d.static(), alert, steps)
+	}
+	risked := maps.Clone(steps)
+	if d.org.policy != nil {
+		for _, s := range plan.Steps {
+			one := fill{"risk": json.RawMessage(strconv.Quote(string(s.Risk)))}
+			maps.Copy(one, steps[s.Name])
+			risked[s.Name] = one
+		}
+	}
+	decls, err := d.fills(alert, risked)
+	if err != nil {
+		return cue.Value{}, err
+	}
+	whole := &ast.File{Filename: d.file.Filename, Decls: append(slices.Clone(d.file.Decls), decls...)}
+	v := d.ctx.BuildFile(whole).Unify(d.def)
+	if d.org.policy != nil {
+		v = d.narrowed(v)
+	}
+	if v.Validate() != nil { // an error in one place can hide the rest, so it is looked at in what is sound without it
+		return d.filled(d.static(), alert, steps)
+	}
+	return v, nil
+}
