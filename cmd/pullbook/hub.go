@@ -6,16 +6,19 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/pullbook/pullbook/engine/localhub"
+	"github.com/pullbook/pullbook/engine/localhub/limits"
 )
 
 type hubFlags struct {
-	dir, listen, seed string
-	verbose           bool
+	dir, listen, seed, limits string
+	verbose                   bool
 }
 
 func hubCommand() *cobra.Command {
@@ -26,24 +29,28 @@ func hubCommand() *cobra.Command {
 		Long: `Hub serves repositories, pull requests, reviews, checks and webhooks as GitHub does,
 well enough for GitHub's own clients: REST below /api/v3, git at
 /{owner}/{repo}.git, pages at /{owner}/{repo}/pull/{n}. People, Apps and
-repositories come from a seed file (see engine/localhub/README.md). It is not meant
-for the internet.`,
-		Example: "  pullbook hub --dir /tmp/hub --listen 127.0.0.1:8490 --seed seed.json",
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return runHub(cmd, f) },
+repositories come from a seed file (see engine/localhub/README.md), which fills an
+empty --dir. A directory that a hub has filled is taken up again where that hub ended;
+the seed must then be the same or left out. It is not meant for the internet.
+
+--limits is off, github (what GitHub documents), or either with changes behind it:
+primary, points, graphql-points, concurrent, content, content-hour, pushes (numbers, 0
+for none) and write-gap (a duration).`,
+		Example: `  pullbook hub --dir /tmp/hub --listen 127.0.0.1:8490 --seed seed.json
+  pullbook hub --dir /tmp/hub --limits github,write-gap=0s,content=20`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runHub(cmd, f) },
 	}
-	cmd.Flags().StringVar(&f.dir, "dir", "", "directory for the repositories")
+	cmd.Flags().StringVar(&f.dir, "dir", "", "directory that keeps everything")
 	cmd.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8490", "address to listen on")
-	cmd.Flags().StringVar(&f.seed, "seed", "", "seed file (JSON)")
+	cmd.Flags().StringVar(&f.seed, "seed", "", "seed file (JSON), for an empty directory")
+	cmd.Flags().StringVar(&f.limits, "limits", "off", "rate limits: off or github, and changes such as github,content=20")
 	cmd.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "log requests and deliveries")
 	return cmd
 }
 
 func runHub(cmd *cobra.Command, f hubFlags) error {
-	if f.dir == "" || f.seed == "" {
-		return usageError{errors.New("--dir and --seed are needed")}
-	}
-	seed, err := localhub.ReadSeed(f.seed)
+	seed, rates, err := f.read()
 	if err != nil {
 		return err
 	}
@@ -52,7 +59,10 @@ func runHub(cmd *cobra.Command, f hubFlags) error {
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level}))
-	hub, err := localhub.Open(localhub.Config{Dir: f.dir, Seed: seed, Logger: log})
+	hub, err := localhub.Open(localhub.Config{Dir: f.dir, Seed: seed, Limits: rates, Logger: log})
+	if _, changed := errors.AsType[*localhub.SeedChanged](err); changed {
+		return withHint(err, "without --seed the hub goes on with what "+f.dir+" has; to begin again name another --dir")
+	}
 	if err != nil {
 		return err
 	}
@@ -70,4 +80,22 @@ func runHub(cmd *cobra.Command, f hubFlags) error {
 		err = server.Close()
 	}
 	return errors.Join(err, hub.Close())
+}
+
+// read checks the flags. A directory that has a state needs no seed.
+func (f hubFlags) read() (seed localhub.Seed, l limits.Limits, err error) {
+	if f.dir == "" {
+		return seed, l, usageError{errors.New("--dir is needed")}
+	}
+	if l, err = limits.Parse(f.limits); err != nil {
+		return seed, l, usageError{fmt.Errorf("--limits: %w", err)}
+	}
+	if f.seed != "" {
+		seed, err = localhub.ReadSeed(f.seed)
+		return seed, l, err
+	}
+	if _, err := os.Stat(filepath.Join(f.dir, localhub.StateFile)); err != nil {
+		return seed, l, usageError{fmt.Errorf("--seed is needed: no hub has filled %s yet", f.dir)}
+	}
+	return seed, l, nil
 }

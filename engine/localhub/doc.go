@@ -5,6 +5,7 @@
 //	seed          users, tokens, organisations, teams, Apps with their keys, installations, repositories
 //	actor         who a request comes from: a person, an App as itself, an installation, or nobody
 //
+//	request ─> faults ─> limits ─> one of:
 //	/api/v3/...                     ─> rest    ─┐
 //	/api/graphql                    ─> graphql ─┤
 //	/{owner}/{repo}.git/...         ─> git     ─┼─> state ── events ──> hooks ──> the Apps' webhook URLs
@@ -13,8 +14,8 @@
 // The houses inside import in one direction: state knows nothing of the others; git does what touches state and
 // repositories together; wire writes GitHub's JSON shapes; rest, graphql, pages and hooks stand on these; this package wires them.
 //
-// The hub is for one machine. It has no limits against abuse, and the pages let anybody who reaches it over loopback
-// act as any seeded person. Never put it on the internet.
+// The hub is for one machine. Its limits are there to be tried out, not to protect it, and the pages let anybody
+// who reaches it over loopback act as any seeded person. Never put it on the internet.
 //
 // README.md lists every endpoint, the seed file's fields, and what deviates from GitHub.
 package localhub

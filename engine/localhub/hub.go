@@ -12,16 +12,20 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pullbook/pullbook/engine/localhub/faults"
 	"github.com/pullbook/pullbook/engine/localhub/git"
 	"github.com/pullbook/pullbook/engine/localhub/graphql"
 	"github.com/pullbook/pullbook/engine/localhub/hooks"
+	"github.com/pullbook/pullbook/engine/localhub/limits"
 	"github.com/pullbook/pullbook/engine/localhub/pages"
 	"github.com/pullbook/pullbook/engine/localhub/rest"
 	"github.com/pullbook/pullbook/engine/localhub/state"
-	"github.com/pullbook/pullbook/engine/localhub/wire"
 )
 
-// Config says how to open a hub. Dir is created if need be and keeps everything. Logger
+// StateFile is the file in a hub's directory that keeps its state.
+const StateFile = "state.sqlite"
+
+// Config says how to open a hub. Dir is created if need be and keeps everything. Limits are off unless given. Logger
 // and Now may be nil: no log, and the system's clock. OnRequest may be nil; it is called just before each REST and git
 // answer is sent (a client that has its answer has been counted), with the route's pattern ("/repos/{owner}/{repo}/pulls",
 // "/{owner}/{repo}.git/git-receive-pack"), and after each GraphQL answer ("/graphql"), possibly from several goroutines at
@@ -29,6 +33,7 @@ import (
 type Config struct {
 	Dir       string
 	Seed      Seed
+	Limits    limits.Limits
 	Logger    *slog.Logger
 	Now       func() time.Time
 	OnRequest func(method, pattern string, status int)
@@ -42,6 +47,8 @@ type Hub struct {
 	sender  *hooks.Sender
 	rest    *rest.Server
 	graphql *graphql.Server
+	limits  *limits.Limiter
+	faults  faults.Table
 	pages   *pages.Site
 }
 
@@ -65,7 +72,7 @@ func Open(c Config) (*Hub, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("open the hub in %s: %w", c.Dir, err)
 	}
-	store, err := state.Open(state.Config{Path: filepath.Join(dir, "state.sqlite"), Seed: c.Seed, Now: c.Now})
+	store, err := state.Open(state.Config{Path: filepath.Join(dir, StateFile), Seed: c.Seed, Now: c.Now})
 	if err != nil {
 		return nil, fmt.Errorf("open the hub in %s: %w", c.Dir, err)
 	}
@@ -81,17 +88,16 @@ func open(c Config, dir string, store *state.Store) (*Hub, error) {
 	if err := createAll(repos, store.AllRepos(), c.Seed); err != nil {
 		return nil, err
 	}
-	sender, err := hooks.New(hooks.Config{Store: store, Logger: c.Logger})
-	if err != nil {
+	h := &Hub{config: c, store: store, repos: repos, limits: limits.New(c.Limits, c.Now)}
+	var err error
+	if h.sender, err = hooks.New(hooks.Config{Store: store, Logger: c.Logger, Disturb: h.disturb}); err != nil {
 		return nil, err
 	}
-	site, err := pages.New(pages.Config{Store: store, Repos: repos, Redeliverer: sender, Logger: c.Logger})
-	if err != nil {
-		sender.Close()
+	if h.pages, err = pages.New(pages.Config{Store: store, Repos: repos, Redeliverer: h.sender, Logger: c.Logger}); err != nil {
+		h.sender.Close()
 		return nil, err
 	}
-	h := &Hub{config: c, store: store, repos: repos, sender: sender, pages: site}
-	h.rest = rest.New(rest.Config{Store: store, Repos: repos, Deliverer: h.sender, Logger: c.Logger, OnRequest: c.OnRequest})
+	h.rest = rest.New(rest.Config{Store: store, Repos: repos, Deliverer: h.sender, Logger: c.Logger, Limits: h.limits, OnRequest: c.OnRequest})
 	h.graphql = graphql.New(graphql.Config{Store: store, Repos: repos, Logger: c.Logger, OnRequest: c.OnRequest})
 	return h, nil
 }
@@ -146,6 +152,7 @@ var hostForm = regexp.MustCompile(`^[A-Za-z0-9.:\[\]_-]{1,255}$`)
 // Handler answers REST below /api/v3, GraphQL at /api/graphql, git below /{owner}/{repo}.git, and pages everywhere else.
 // At api.github.localhost it answers REST without a prefix and GraphQL at /graphql.
 func (h *Hub) Handler() http.Handler {
+	served, control := h.withFaults(h.limited(http.HandlerFunc(h.route))), h.control()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			if p := recover(); p != nil {
@@ -164,19 +171,33 @@ func (h *Hub) Handler() http.Handler {
 			misdirect(w, r)
 			return
 		}
-		path, api := r.URL.EscapedPath(), hostName(r) == wire.APIHost
-		if path == "/api/graphql" || api && path == "/graphql" {
-			h.graphql.ServeHTTP(w, r)
+		if strings.HasPrefix(r.URL.Path, controlPrefix) {
+			control.ServeHTTP(w, r)
 			return
 		}
-		if api || path == rest.Prefix || strings.HasPrefix(path, rest.Prefix+"/") {
-			h.rest.ServeHTTP(w, r)
-			return
-		}
-		if g, ok := parseGitPath(path); ok {
-			h.serveGit(w, r, g)
-			return
-		}
+		served.ServeHTTP(w, r)
+	})
+}
+
+// route hands a request to the part that it is for.
+func (h *Hub) route(w http.ResponseWriter, r *http.Request) {
+	switch to, path := faceOf(r); to {
+	case toGraphQL:
+		h.graphql.ServeHTTP(w, r)
+	case toREST:
+		h.rest.ServeHTTP(w, r)
+	case toGit:
+		g, _ := parseGitPath(path)
+		h.serveGit(w, r, g)
+	default:
 		h.pages.ServeHTTP(w, r)
+	}
+}
+
+// withFaults lets requests meet the rules of faults.
+func (h *Hub) withFaults(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		write := func(w http.ResponseWriter, a faults.Answer) { h.writeFault(w, r, a) }
+		h.faults.Wrap(next, faultPath, write).ServeHTTP(w, r)
 	})
 }

@@ -135,13 +135,21 @@ func (w *world) close() {
 
 func openWorld(t testing.TB, dir, hookURL string) *world {
 	t.Helper()
+	w := openWith(t, localhub.Config{Dir: dir, Seed: seed(hookURL)})
+	w.hookURL = hookURL
+	return w
+}
+
+func openWith(t testing.TB, c localhub.Config) *world {
+	t.Helper()
 	calls := &callLog{}
-	hub, err := localhub.Open(localhub.Config{Dir: dir, Seed: seed(hookURL), OnRequest: calls.add})
+	c.OnRequest = calls.add
+	hub, err := localhub.Open(c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	srv := httptest.NewServer(hub.Handler())
-	w := &world{t: t, hub: hub, server: srv, dir: dir, url: srv.URL, hookURL: hookURL, key: theKey(), pem: keyPEM(theKey()), calls: calls}
+	w := &world{t: t, hub: hub, server: srv, dir: c.Dir, url: srv.URL, key: theKey(), pem: keyPEM(theKey()), calls: calls}
 	t.Cleanup(w.close)
 	return w
 }

@@ -27,7 +27,7 @@ func getMeta(c *call) (reply, error) {
 
 func getRateLimit(c *call) (reply, error) {
 	q := c.usage(true)
-	rate := wire.Object{"limit": hourly, "used": q.used, "remaining": q.left(), "reset": q.reset.Unix()}
+	rate := wire.Object{"limit": q.Shown(), "used": q.Used, "remaining": q.Left(), "reset": q.Reset.Unix()}
 	return ok(wire.Object{"resources": wire.Object{"core": rate}, "rate": rate})
 }
 

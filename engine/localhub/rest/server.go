@@ -9,14 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/pullbook/pullbook/engine/localhub/git"
+	"github.com/pullbook/pullbook/engine/localhub/limits"
 	"github.com/pullbook/pullbook/engine/localhub/state"
 	"github.com/pullbook/pullbook/engine/localhub/wire"
 )
@@ -39,6 +37,7 @@ type Config struct {
 	Repos     *git.Repos
 	Deliverer Deliverer
 	Logger    *slog.Logger
+	Limits    *limits.Limiter
 	OnRequest func(method, pattern string, status int)
 }
 
@@ -46,9 +45,6 @@ type Config struct {
 type Server struct {
 	Config
 	routes []served
-
-	mu    sync.Mutex
-	quota map[string]*quota
 }
 
 type served struct {
@@ -58,7 +54,7 @@ type served struct {
 
 // New makes a server with all of Routes.
 func New(c Config) *Server {
-	s := &Server{Config: c, quota: map[string]*quota{}}
+	s := &Server{Config: c}
 	for _, r := range Routes() {
 		s.routes = append(s.routes, served{r, parsePattern(r.Path)})
 	}
@@ -298,42 +294,21 @@ func (c *call) write(status int, media string, text []byte) {
 	}
 }
 
-// quota counts one actor's requests in the current hour.
-type quota struct {
-	used  int
-	reset time.Time
-}
-
-// hourly is the limit that the headers tell. It is not enforced; what is left never reads 0, since clients stop by
-// themselves at 0.
-const hourly = 5000
-
 // count sets the rate-limit headers. A request that is free does not count.
 func (c *call) count(free bool) {
 	q := c.usage(free)
 	h := c.w.Header()
-	h.Set("X-RateLimit-Limit", strconv.Itoa(hourly))
-	h.Set("X-RateLimit-Remaining", strconv.Itoa(q.left()))
-	h.Set("X-RateLimit-Used", strconv.Itoa(q.used))
-	h.Set("X-RateLimit-Reset", strconv.FormatInt(q.reset.Unix(), 10))
+	h.Set("X-RateLimit-Limit", strconv.Itoa(q.Shown()))
+	h.Set("X-RateLimit-Remaining", strconv.Itoa(q.Left()))
+	h.Set("X-RateLimit-Used", strconv.Itoa(q.Used))
+	h.Set("X-RateLimit-Reset", strconv.FormatInt(q.Reset.Unix(), 10))
 	h.Set("X-RateLimit-Resource", "core")
 }
 
-func (q quota) left() int { return max(hourly-q.used, 1) }
-
-func (c *call) usage(free bool) quota {
-	key := fmt.Sprintf("%d/%d", c.actor.User.ID, c.actor.Installation)
-	now := c.Store.Now()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	q := c.quota[key]
-	if q == nil || !now.Before(q.reset) {
-		maps.DeleteFunc(c.quota, func(_ string, old *quota) bool { return !now.Before(old.reset) })
-		q = &quota{reset: now.Add(time.Hour)}
-		c.quota[key] = q
+func (c *call) usage(free bool) limits.Usage {
+	n := 1
+	if free {
+		n = 0
 	}
-	if !free {
-		q.used++
-	}
-	return *q
+	return c.Limits.Count(c.actor.Key(), "core", n)
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -64,6 +65,9 @@ type Actor struct {
 
 // Anonymous says that no credential was given.
 func (a Actor) Anonymous() bool { return a.User.ID == 0 }
+
+// Key names who is counted together by limits: a person or an App's bot, or one installation.
+func (a Actor) Key() string { return fmt.Sprintf("%d/%d", a.User.ID, a.Installation) }
 
 // IsInstallation says that the credential is an installation token.
 func (a Actor) IsInstallation() bool { return a.Installation != 0 }

@@ -191,16 +191,21 @@ func (s *Store) RequestReviewers(a Actor, fullName string, number int, in Review
 	newUsers, newTeams := users[len(p.Reviewers):], teams[len(p.ReviewTeams):]
 	p.Reviewers, p.ReviewTeams = users, teams
 	s.touch(p)
-	s.emitAsked(a, r, p, "review_requested", newUsers, newTeams)
+	s.emitAsked(a, r, p, "review_requested", asked{newUsers, newTeams})
 	return copyOf(r, p), nil
 }
 
+type asked struct {
+	users []User
+	teams []Team
+}
+
 // emitAsked sends one event for each person and team, as GitHub does.
-func (s *Store) emitAsked(a Actor, r *repo, p *Pull, action string, users []User, teams []Team) {
-	for _, u := range users {
+func (s *Store) emitAsked(a Actor, r *repo, p *Pull, action string, who asked) {
+	for _, u := range who.users {
 		s.emit(a, r, Event{Name: "pull_request", Action: action, Pull: copyOf(r, p), User: &u})
 	}
-	for _, t := range teams {
+	for _, t := range who.teams {
 		s.emit(a, r, Event{Name: "pull_request", Action: action, Pull: copyOf(r, p), Team: &t})
 	}
 }
@@ -230,6 +235,6 @@ func (s *Store) RemoveReviewers(a Actor, fullName string, number int, in Reviewe
 		return named
 	})
 	s.touch(p)
-	s.emitAsked(a, r, p, "review_request_removed", goneUsers, goneTeams)
+	s.emitAsked(a, r, p, "review_request_removed", asked{goneUsers, goneTeams})
 	return copyOf(r, p), nil
 }
