@@ -134,13 +134,13 @@ func (g *Repos) Receive(w http.ResponseWriter, r *http.Request, a state.Actor, r
 	if err != nil {
 		return err
 	}
-	if rules != "" {
-		defer os.Remove(rules)
+	if rules.file != "" {
+		defer os.Remove(rules.file)
 		hooks, err := g.ruleHooks()
 		if err != nil {
 			return err
 		}
-		cmd.Env = append(cmd.Env, "LOCALHUB_RULES="+rules, "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=core.hooksPath", "GIT_CONFIG_VALUE_0="+hooks)
+		cmd.Env = append(cmd.Env, "LOCALHUB_RULES="+rules.file, "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=core.hooksPath", "GIT_CONFIG_VALUE_0="+hooks)
 	}
 	report, runErr := output(cmd, body, []string{string(Receive)})
 
@@ -158,6 +158,6 @@ func (g *Repos) Receive(w http.ResponseWriter, r *http.Request, a state.Actor, r
 		return fmt.Errorf("serve a push to %s: %w", repo, runErr)
 	}
 	answer(w, "application/x-git-receive-pack-result")
-	_, err = w.Write(report)
+	_, err = w.Write(worded(report, rules.classic))
 	return wrapIO(err)
 }

@@ -75,21 +75,28 @@ func readCommands(body io.Reader) ([]command, io.Reader, error) {
 	return list, io.MultiReader(strings.NewReader(seen.String()), body), nil
 }
 
-// guard writes what the rules forbid a push into a file that the update hook reads, and says where it lies; "" means that
-// nothing is forbidden. Each line holds a ref, what is forbidden, and the refusal.
-func (g *Repos) guard(a state.Actor, repo string, list []command) (string, error) {
+// A fence is what the rules forbid a push.
+type fence struct {
+	file    string          // which the update hook reads; "": nothing is forbidden
+	classic map[string]bool // refs on which branch protection has a word, which came before rules
+}
+
+// guard writes what the rules forbid a push into a file. Each line holds a ref, what is forbidden, and the refusal.
+func (g *Repos) guard(a state.Actor, repo string, list []command) (fence, error) {
 	var lines strings.Builder
+	out := fence{classic: map[string]bool{}}
 	for _, c := range list {
 		if !ValidRef(c.ref) {
 			continue // git refuses it
 		}
 		v, err := g.store.RefRules(a, repo, c.ref, state.Push{Ref: c.ref, Before: c.before, After: c.after})
 		if err != nil {
-			return "", err
+			return fence{}, err
 		}
 		code := "GH013: Repository rule violations found for"
 		if v.Classic {
 			code = "GH006: Protected branch update failed for"
+			out.classic[c.ref] = true
 		}
 		for _, text := range v.Violations {
 			fmt.Fprintf(&lines, "%s\t%s\t%s\t%s\n", c.ref, "never", code, text)
@@ -99,17 +106,18 @@ func (g *Repos) guard(a state.Actor, repo string, list []command) (string, error
 		}
 	}
 	if lines.Len() == 0 {
-		return "", nil
+		return out, nil
 	}
 	f, err := os.CreateTemp(g.dir, "rules-")
 	if err != nil {
-		return "", fmt.Errorf("write the rules of a push: %w", err)
+		return fence{}, fmt.Errorf("write the rules of a push: %w", err)
 	}
 	_, err = f.WriteString(lines.String())
 	if err := errors.Join(err, f.Close()); err != nil {
-		return "", errors.Join(fmt.Errorf("write the rules of a push: %w", err), os.Remove(f.Name()))
+		return fence{}, errors.Join(fmt.Errorf("write the rules of a push: %w", err), os.Remove(f.Name()))
 	}
-	return f.Name(), nil
+	out.file = f.Name()
+	return out, nil
 }
 
 // ruleHook is an update hook in git's own protocol (githooks(5)): it sees one ref and refuses it alone, in GitHub's words.
