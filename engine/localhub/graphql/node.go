@@ -132,7 +132,10 @@ func (s *session) teamObject(id int64) (*object, error) {
 	if err != nil || t == nil {
 		return nil, err
 	}
-	return &object{t}, o.mayReadTeams()
+	if o.mayReadTeams() != nil {
+		return nil, nil
+	}
+	return &object{t}, nil
 }
 
 func (s *session) teamByID(id int64) (*team, *organization, error) {

@@ -60,7 +60,7 @@ func refusedByGitHub(query string) string {
 	return ""
 }
 
-func valid(t *testing.T, query string) {
+func valid(t testing.TB, query string) {
 	t.Helper()
 	if problem := refusedByGitHub(query); problem != "" {
 		t.Fatalf("GitHub's schema refuses the document: %s\n%s", problem, query)

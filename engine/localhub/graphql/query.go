@@ -76,8 +76,8 @@ func (*query) Node(ctx context.Context, args struct{ ID gql.ID }) (*object, erro
 // maxIDs is how many nodes GitHub finds in one go.
 const maxIDs = 100
 
-// Nodes finds what several ids name. GitHub answers null for each that it does not find, and says so in one error; here
-// the first one's absence is told.
+// Nodes finds what several ids name, and null for each that is not there. GitHub adds an error for those; here null says
+// it all.
 func (*query) Nodes(ctx context.Context, args struct{ IDs []gql.ID }) ([]*object, error) {
 	if len(args.IDs) > maxIDs {
 		return nil, &fault{"ARGUMENT_LIMIT", "You may not provide more than 100 node ids."}

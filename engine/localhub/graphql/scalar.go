@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strconv"
 	"time"
-
-	gql "github.com/graph-gophers/graphql-go"
 )
 
 // dateTime is GitHub's DateTime: ISO 8601 in UTC, to the second.
@@ -147,5 +145,3 @@ func small(id int64) *int32 {
 	n := int32(id)
 	return &n
 }
-
-func gid(id string) gql.ID { return gql.ID(id) }

@@ -123,9 +123,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) int {
 	if r.Method != http.MethodPost {
 		return s.deny(w, http.StatusNotFound, "Not Found")
 	}
-	call, status, err := decode(w, r)
-	if err != nil {
-		return s.deny(w, status, err.Error())
+	call, status, why := decode(w, r)
+	if why != "" {
+		return s.deny(w, status, why)
 	}
 	if call.Query == nil || strings.TrimSpace(*call.Query) == "" {
 		return s.send(w, r, answer{Errors: []problemObject{{Message: "A query attribute must be specified and must be a string."}}})
@@ -144,22 +144,22 @@ func (s *Server) describe(w http.ResponseWriter, r *http.Request) int {
 	return s.send(w, r, answer{Data: text})
 }
 
-// decode reads a body. Numbers stay as they were written, so that ids above 2^53 survive.
-func decode(w http.ResponseWriter, r *http.Request) (request, int, error) {
-	var in request
+// decode reads a body, or says with which status and words it is refused.
+func decode(w http.ResponseWriter, r *http.Request) (in request, status int, why string) {
+	const malformed = "Problems parsing JSON"
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, MaxBody))
 	err := d.Decode(&in)
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
-		return in, http.StatusRequestEntityTooLarge, errors.New("Payload too large")
+		return in, http.StatusRequestEntityTooLarge, "Payload too large"
 	case err != nil:
-		return in, http.StatusBadRequest, errors.New("Problems parsing JSON")
+		return in, http.StatusBadRequest, malformed
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return in, http.StatusBadRequest, errors.New("Problems parsing JSON")
+		return in, http.StatusBadRequest, malformed
 	}
-	return in, http.StatusOK, nil
+	return in, http.StatusOK, ""
 }
 
 const documentation = "https://docs.github.com/graphql"

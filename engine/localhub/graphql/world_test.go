@@ -24,7 +24,7 @@ import (
 // world is a server over one organisation: acme/ops is private to the team sre, acme/open is public, acme/secret is
 // nobody's but the owner's.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	store  *state.Store
 	repos  *git.Repos
 	server *Server
@@ -70,7 +70,7 @@ func seed() state.Seed {
 	}
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("git is not installed")
