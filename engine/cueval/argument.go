@@ -14,9 +14,8 @@ import (
 
 // strange reports a command whose program or options come from an output or the alert.
 func (d *document) strange(s runbook.Step, command []string) (runbook.Problem, bool) {
-	known := d.knownWords(s.Name)
 	text, hint := "", ""
-	if len(command) == 0 || len(known) == 0 || command[0] != known[0] {
+	if program := d.knownProgram(s.Name); len(command) == 0 || program == "" || command[0] != program {
 		text = "the program is another one than was known before anything ran"
 	} else if s.Risk == runbook.RiskRead && !d.org.mayRead(command) {
 		text = fmt.Sprintf("%q is not among the commands that may say risk: \"read\"", command)
@@ -36,27 +35,20 @@ func (d *document) strange(s runbook.Step, command []string) (runbook.Problem, b
 // without outputs and alert, or if the text of the runbook holds it, whole or as the beginning of an interpolation.
 // What comes after "--" is no option.
 func (d *document) foreignOption(step string, command []string) (string, bool) {
-	dashed := func(argument string) bool { return strings.HasPrefix(argument, "-") && argument != "-" }
-	if !slices.ContainsFunc(command[1:], dashed) {
-		return "", false
-	}
-	var written []string
-	if commandOf(d.step(d.static(), step)).Decode(&written) == nil && slices.Equal(written, command) {
-		return "", false
-	}
-	var own *options
 	for _, argument := range command[1:] {
 		if argument == "--" {
 			return "", false
 		}
-		if !dashed(argument) {
+		if !strings.HasPrefix(argument, "-") || argument == "-" {
 			continue
 		}
-		if own == nil {
-			own = optionsIn(d.file)
+		if d.options == nil {
+			d.options = optionsIn(d.file)
 		}
-		if !own.has(argument) {
-			return argument, true
+		if !d.options.has(argument) {
+			var written []string
+			known := commandOf(d.step(d.static(), step)).Decode(&written) == nil && slices.Equal(written, command)
+			return argument, !known
 		}
 	}
 	return "", false
@@ -112,6 +104,24 @@ func interpolationStart(x *ast.Interpolation) string {
 
 func commandOf(step cue.Value) cue.Value {
 	return step.LookupPath(cue.MakePath(cue.Str("exec"), cue.Str("command")))
+}
+
+// knownProgram returns the program of a step, from the text where it stands there and nothing else can.
+func (d *document) knownProgram(step string) string {
+	values := d.refs.vals[joined(append(slices.Clone(d.homeOf[step].path), "exec", "command"))]
+	if len(values) == 1 {
+		if list, ok := values[0].(*ast.ListLit); ok && len(list.Elts) > 0 {
+			if x, ok := list.Elts[0].(*ast.BasicLit); ok {
+				if word, err := literal.Unquote(x.Value); err == nil {
+					return word
+				}
+			}
+		}
+	}
+	if words := d.knownWords(step); len(words) > 0 {
+		return words[0]
+	}
+	return ""
 }
 
 // knownWords returns the first words of a command, as far as they are known. A list whose length depends on an output or

@@ -37,6 +37,7 @@ type document struct {
 	org   organisation
 	known *runbook.Plan // the plan that was made of the same source, or nil while it is being made
 
+	options     *options        // of file, once somebody looked
 	homes       []home          // of all steps: main, undo, finally, each in the author's order
 	homeOf      map[string]home // by the name of the step
 	statusAsked map[string]bool // steps to whose status somebody refers
@@ -136,14 +137,15 @@ func (d *document) filled(v cue.Value, alert json.RawMessage, steps map[string]f
 	return v.Unify(d.ctx.BuildExpr(&ast.StructLit{Elts: decls})), nil
 }
 
-// fills writes the alert and fields of steps as declarations of a runbook.
+// fills writes the alert and fields of steps as declarations of a runbook. Their names are quoted: so no identifier of the
+// runbook can come to mean them instead of what its author declared.
 func (d *document) fills(alert json.RawMessage, steps map[string]fill) (decls []ast.Decl, err error) {
 	if len(alert) > 0 && string(alert) != "null" {
 		x, err := extract("alert.json", alert, maxAlert)
 		if err != nil {
 			return nil, err
 		}
-		decls = append(decls, &ast.Field{Label: ast.NewIdent("alert"), Value: x})
+		decls = append(decls, &ast.Field{Label: ast.NewString("alert"), Value: x})
 	}
 	lists := map[string]*ast.StructLit{}
 	for _, name := range slices.Sorted(maps.Keys(steps)) {
@@ -155,10 +157,10 @@ func (d *document) fills(alert json.RawMessage, steps map[string]fill) (decls []
 			}
 			if key == "answer" {
 				x = ast.NewStruct("answer", x)
-				one.Elts = append(one.Elts, &ast.Field{Label: ast.NewIdent("probe"), Value: x})
+				one.Elts = append(one.Elts, &ast.Field{Label: ast.NewString("probe"), Value: x})
 				continue
 			}
-			one.Elts = append(one.Elts, &ast.Field{Label: ast.NewIdent(key), Value: x})
+			one.Elts = append(one.Elts, &ast.Field{Label: ast.NewString(key), Value: x})
 		}
 		h := d.homeOf[name]
 		if h.stage == runbook.StageUndo {
@@ -170,7 +172,7 @@ func (d *document) fills(alert json.RawMessage, steps map[string]fill) (decls []
 		lists[h.path[0]].Elts = append(lists[h.path[0]].Elts, &ast.Field{Label: ast.NewString(h.path[1]), Value: one})
 	}
 	for _, name := range slices.Sorted(maps.Keys(lists)) {
-		decls = append(decls, &ast.Field{Label: ast.NewIdent(name), Value: lists[name]})
+		decls = append(decls, &ast.Field{Label: ast.NewString(name), Value: lists[name]})
 	}
 	return decls, nil
 }
