@@ -2,43 +2,95 @@ package incident
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/pullbook/pullbook/engine/approval"
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
-// advance decides what each step does next. The plan is in order, so a step is seen after all it needs.
+// advance decides what each step does next.
 func (d *decider) advance() {
-	if d.state.Cancelled != nil {
+	d.room = d.free()
+	switch stage := d.state.Stage(); {
+	case stage == runbook.StageFinally:
+		d.finally()
+	case stage == runbook.StageUndo:
+		d.undo()
+	case d.state.Cancelled != nil:
 		d.cancel()
-		return
+	case d.run(stage):
+		d.over(EndResolved)
 	}
-	open := 0
-	for _, step := range d.plan.Steps {
+}
+
+// run lets the steps of a stage go on, and reports whether all of them are over. The plan is in order, so a step is seen
+// after all it needs.
+func (d *decider) run(stage runbook.Stage) (over bool) {
+	over = true
+	for step := range d.plan.In(stage) {
 		st := d.state.Step(step.Name)
 		if d.state.settled(step) {
 			continue
 		}
-		open++
-		d.halted = d.halted || st.Over() && !retriesLeft(step, st)
+		over = false
+		if !st.Over() || retriesLeft(step, st) {
+			continue
+		}
+		d.halted = true
+		if undoesOn(step, st) {
+			d.halted = false
+			d.undoNow(UndoBegun{Why: "step " + step.Name + " " + howEnded(st)})
+			return false
+		}
 	}
-	if open == 0 {
-		d.end(EndResolved)
-		return
+	if over {
+		return true
 	}
-	for _, step := range d.plan.Steps {
+	for step := range d.plan.In(stage) {
 		if !d.state.settled(step) {
 			d.advanceStep(step, d.state.Step(step.Name))
 		}
 	}
+	return false
 }
+
+// free is how many attempts may begin now.
+func (d *decider) free() int {
+	if d.plan.Concurrency <= 0 {
+		return math.MaxInt
+	}
+	room := d.plan.Concurrency
+	for _, step := range d.plan.Steps {
+		if _, busy := d.busyWith(step, d.state.Step(step.Name)); busy {
+			room--
+		}
+	}
+	return room
+}
+
+// busyWith reports whether an attempt of a step is under way, and which one as the step queue knows it: none if it has
+// been lost there, and is to be queued again.
+func (d *decider) busyWith(step runbook.Step, st StepState) (a Attempt, busy bool) {
+	number := st.Attempt + 1
+	if st.Phase == PhaseStarted {
+		number = st.Attempt
+	}
+	a, known := d.attempt(step.Name, number)
+	if known && (a.State == AttemptQueued || a.State == AttemptRunning) {
+		return a, true
+	}
+	return Attempt{}, !known && st.Phase == PhaseStarted && st.Kind.NeedsRunner()
+}
+
+// full reports whether a step has to wait until another one has ended.
+func (d *decider) full(step runbook.Step) bool { return step.Kind.NeedsRunner() && d.room <= 0 }
 
 func (d *decider) advanceStep(step runbook.Step, st StepState) {
 	switch st.Phase {
 	case PhaseUnknown:
-		d.asking = true
-		d.reply(fmt.Sprintf("unknown-%s-%d", step.Name, st.Attempt), unknownText(step.Name, st.Attempt))
+		d.askUnknown(step, st)
 	case PhaseStarted:
 		d.running(step, st)
 	case PhaseGate:
@@ -56,7 +108,11 @@ func (d *decider) advanceStep(step runbook.Step, st StepState) {
 
 // running makes sure that an attempt with an intent is in the queue. One that may be repeated is queued again.
 func (d *decider) running(step runbook.Step, st StepState) {
-	if st.Kind == runbook.KindManual {
+	switch {
+	case st.Kind == runbook.KindWait:
+		d.await(step, st)
+		return
+	case st.Kind.AsksPeople():
 		d.asking = true
 		return
 	}
@@ -65,11 +121,21 @@ func (d *decider) running(step runbook.Step, st StepState) {
 	}
 }
 
+// await ends a wait whose time has come. A clock that was ahead, and has dated an event, does not bring that time nearer.
+func (d *decider) await(step runbook.Step, st StepState) {
+	if d.clock.Before(st.Deadline) {
+		d.wakeAt(st.Deadline, step.Name+" is over")
+		return
+	}
+	d.stale = d.record(StepEnded{Step: step.Name, Attempt: st.Attempt, Conclusion: runbook.Succeeded, Started: st.Started, Ended: d.now}) || d.stale
+}
+
 func (d *decider) retry(step runbook.Step, st StepState) {
-	due := st.Ended.Add(step.Retry.Pause(st.Tried))
+	due := d.state.RetryAt(step)
 	switch {
 	case d.now.Before(due):
 		d.wakeAt(due, "attempt "+fmt.Sprint(st.Attempt+1)+" of "+step.Name)
+	case d.full(step):
 	case step.Approval != nil:
 		d.retryGated(step, st)
 	default:
@@ -115,33 +181,59 @@ func (d *decider) unready(step runbook.Step) {
 	}
 }
 
-// begin starts the next attempt: at once where the risk is read, behind a flushed intent otherwise.
+// begin starts the next attempt: at once where the risk is read, behind a flushed intent otherwise. Where the plan's bound
+// on what runs at once is reached, it does nothing.
 func (d *decider) begin(step runbook.Step, st StepState) {
-	if step.Now.Status != runbook.StatusReady {
+	if step.Now.Status != runbook.StatusReady || d.full(step) {
 		return
 	}
 	attempt := st.Attempt + 1
-	if step.Risk == runbook.RiskRead && step.Kind != runbook.KindManual && step.Approval == nil {
+	if step.Kind.NeedsRunner() && step.Risk == runbook.RiskRead && step.Approval == nil {
 		if _, known := d.attempt(step.Name, attempt); !known {
+			d.room--
 			d.early = append(d.early, d.start(step, attempt))
 		}
 		return
 	}
+	deadline, ok := d.deadline(step)
+	if !ok {
+		d.stale = d.record(StepBroken{Step: step.Name, Problem: "the time that it waits for never comes"}) || d.stale
+		return
+	}
 	intent := StepStarted{Step: step.Name, Attempt: attempt, Work: step.Kind, Key: d.key(step, attempt), Risk: step.Risk,
-		Digest: d.question(step, st).Digest(), Deadline: d.now.Add(step.Timeout)}
+		Digest: d.question(step, st).Digest(), Deadline: deadline}
 	if step.Approval != nil {
 		intent.Gate = st.Gate.Page
 	}
 	if !d.record(intent) {
 		return
 	}
-	if step.Kind == runbook.KindManual {
+	switch {
+	case step.Kind == runbook.KindWait:
+		d.flushFor("the timer of " + step.Name)
+		if deadline.After(d.now) {
+			d.wakeAt(deadline, step.Name+" is over")
+		}
+	case step.Kind.AsksPeople():
 		d.asking = true
 		d.flushFor(step.Name + " is asked of people")
-		return
+	default:
+		d.room--
+		d.flushFor("the intent of " + step.Name)
+		d.starts = append(d.starts, d.start(step, attempt))
 	}
-	d.flushFor("the intent of " + step.Name)
-	d.starts = append(d.starts, d.start(step, attempt))
+}
+
+// deadline is when an attempt that begins now is over at the latest. ok is false for a wait that would never end.
+func (d *decider) deadline(step runbook.Step) (at time.Time, ok bool) {
+	switch wait := step.Now.Work.Wait; {
+	case step.Kind != runbook.KindWait:
+		return d.now.Add(step.Timeout), true
+	case wait == nil:
+		return time.Time{}, false
+	default:
+		return wait.Over(d.now)
+	}
 }
 
 func (d *decider) key(step runbook.Step, attempt int) string {
@@ -189,17 +281,25 @@ func (d *decider) gate(step runbook.Step, st StepState) {
 	case answer.Verdict.Status == approval.StatusRejected:
 		d.stale = d.record(GateRejected{Step: step.Name, Vote: *answer.Rejected}) || d.stale
 		d.flushFor("a gate was rejected")
-	case step.Approval.Within > 0 && !d.now.Before(st.Gate.Opened.Add(step.Approval.Within)):
+	case step.Approval.Within > 0 && !d.now.Before(st.Gate.Opened.Add(step.Approval.Within)) && !d.heldBack(step, st, answer):
 		d.stale = d.record(GateExpired{Step: step.Name}) || d.stale
 		d.flushFor("a gate expired")
+	case answer.Verdict.Status == approval.StatusApproved && !d.halted && d.full(step):
 	case answer.Verdict.Status == approval.StatusApproved && !d.halted:
 		d.pass(step, asked, answer.Votes)
 	default:
 		d.asking = true
-		if step.Approval.Within > 0 {
-			d.wakeAt(st.Gate.Opened.Add(step.Approval.Within), "the gate of "+step.Name+" expires")
+		if expires := st.Gate.Opened.Add(step.Approval.Within); expires.After(d.now) {
+			d.wakeAt(expires, "the gate of "+step.Name+" expires")
 		}
 	}
+}
+
+// heldBack reports whether a gate was approved in time, and only the plan's bound on what runs at once keeps its step from
+// starting. Such a gate does not expire: the people it asked have answered.
+func (d *decider) heldBack(step runbook.Step, st StepState, answer approval.Decision) bool {
+	late := func(v approval.Vote) bool { return !v.At.Before(st.Gate.Opened.Add(step.Approval.Within)) }
+	return d.plan.Concurrency > 0 && answer.Verdict.Status == approval.StatusApproved && !slices.ContainsFunc(answer.Votes, late)
 }
 
 // asked is the gate of a step as it would be opened now, with its page.
@@ -257,33 +357,24 @@ func (s State) Verdict(step string, reviews []approval.Review, commits map[strin
 	return approval.Evaluate(d.approvalGate(runbook.Step{Name: step}, st), reviews, s.Shown(commits))
 }
 
-// cancel stops what is queued or running and ends the incident when nothing is left of it.
-func (d *decider) cancel() {
-	left := 0
-	for _, a := range d.view.Attempts {
-		if a.State == AttemptQueued || a.State == AttemptRunning {
-			d.starts = append(d.starts, Stop{a.Key})
-			left++
+// askUnknown asks people whether an effect happened.
+func (d *decider) askUnknown(step runbook.Step, st StepState) {
+	d.asking = true
+	key, otherwise := "unknown", fmt.Sprintf("- `/retry %s`: it did not happen; start it again (a gate asks again).\n- `/cancel <reason>`: stop here.\n", step.Name)
+	if d.state.Stage() == runbook.StageUndo {
+		key, otherwise = "undo-unknown", fmt.Sprintf("- `/retry %s`: it did not happen. While the incident is undone, it is not started again.\n"+
+			"- `/cancel <reason>`: undo nothing, and stop here.\n", step.Name)
+		if step.Stage == runbook.StageUndo {
+			otherwise = fmt.Sprintf("- `/retry %s`: it did not happen; start it again (a gate asks again).\n- `/cancel <reason>`: undo no more, and stop here.\n", step.Name)
 		}
 	}
-	if left == 0 {
-		d.end(EndCancelled)
-	}
-}
-
-func (d *decider) end(end End) {
-	if d.record(Ended{End: end}) {
-		d.commit.Report = true
-		d.flushFor("the end")
-	}
+	d.reply(fmt.Sprintf("%s-%s-%d", key, step.Name, st.Attempt), unknownText(step.Name, st.Attempt)+otherwise)
 }
 
 func unknownText(step string, attempt int) string {
 	return fmt.Sprintf("**Did it happen?** Attempt %d of `%s` was about to run, or running, when the engine stopped, and nobody has its outcome. "+
 		"It is not declared idempotent, so it will not be started again by itself.\n\n"+
-		"- `/did-it-by-hand %s <what you found or did>`: it happened; go on.\n"+
-		"- `/retry %s`: it did not happen; start it again (a gate asks again).\n"+
-		"- `/cancel <reason>`: stop here.\n", attempt, step, step, step)
+		"- `/did-it-by-hand %s <what you found or did>`: it happened; go on.\n", attempt, step, step)
 }
 
 // Due is the time of the next thing that happens by itself, for people to see; zero when nothing does.
@@ -295,8 +386,10 @@ func (s State) Due(plan runbook.Plan) time.Time {
 		switch {
 		case st.Phase == PhaseGate && step.Approval != nil && step.Approval.Within > 0:
 			at = st.Gate.Opened.Add(step.Approval.Within)
-		case retriesLeft(step, st):
-			at = st.Ended.Add(step.Retry.Pause(st.Tried))
+		case st.Phase == PhaseStarted && st.Kind == runbook.KindWait:
+			at = st.Deadline
+		default:
+			at = s.RetryAt(step)
 		}
 		if !at.IsZero() && (due.IsZero() || at.Before(due)) {
 			due = at

@@ -93,3 +93,9 @@ func (id ID) Dir() string {
 	s := string(id)
 	return "incidents/" + s[:4] + "/" + s[4:6] + "/" + s[6:8] + "/" + s
 }
+
+// Concerns reports whether a notification is still about the problem of a mitigated incident: it is resolved, it says
+// nothing new, or what fires began before the problem was over. Anything else is the problem coming back.
+func (s State) Concerns(a Alert) bool {
+	return a.Status == ResolvedNow || s.Known[a.Digest()] || !a.StartsAt.IsZero() && a.StartsAt.Before(s.MitigatedAt)
+}

@@ -80,3 +80,25 @@ func TestAlertDigest(t *testing.T) {
 		}
 	}
 }
+
+func TestConcerns(t *testing.T) {
+	over := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
+	known := Alert{Name: "known", Status: Firing}
+	s := State{MitigatedAt: over, Known: map[string]bool{known.Digest(): true}}
+	for _, c := range []struct {
+		name  string
+		alert Alert
+		want  bool
+	}{
+		{"resolved", Alert{Status: ResolvedNow, StartsAt: over.Add(time.Hour)}, true},
+		{"an exact repeat", known, true},
+		{"fires since before the problem was over", Alert{Status: Firing, StartsAt: over.Add(-time.Second)}, true},
+		{"fires since afterwards", Alert{Status: Firing, StartsAt: over.Add(time.Second)}, false},
+		{"fires since it was over", Alert{Status: Firing, StartsAt: over}, false},
+		{"fires and does not say since when", Alert{Status: Firing}, false},
+	} {
+		if got := s.Concerns(c.alert); got != c.want {
+			t.Errorf("%s: concerns %t, want %t", c.name, got, c.want)
+		}
+	}
+}

@@ -19,20 +19,21 @@ type Command struct {
 type verb struct {
 	name string
 	step bool   // the first word is a step
-	rest bool   // more words are needed
+	rest string // what must follow, empty if nothing must
 	help string // one line
 }
 
 // verbs returns the commands that a comment may give, in the order in which /help lists them.
 func verbs() []verb {
 	return []verb{
-		{"/ack", false, false, "say that you have taken notice"},
-		{"/done", true, false, "a manual step is done"},
-		{"/retry", true, false, "try a step again that failed, or whose outcome nobody knows"},
-		{"/did-it-by-hand", true, true, "say what you did, or that it did happen, and go on"},
-		{"/resolve", false, false, "the problem is over"},
-		{"/cancel", false, true, "stop here, with the reason; what has happened is reported and merged"},
-		{"/help", false, false, "this list"},
+		{"/ack", false, "", "say that you have taken notice"},
+		{"/done", true, "", "a manual step is done"},
+		{"/choose", true, "option", "answer a question with one of its options"},
+		{"/retry", true, "", "try a step again that failed, or whose outcome nobody knows"},
+		{"/did-it-by-hand", true, "words", "say what you did, or that it did happen, and go on"},
+		{"/resolve", false, "", "the problem is over"},
+		{"/cancel", false, "words", "stop here, with the reason; what has an undo is undone, unless you say it again; then all is reported and merged"},
+		{"/help", false, "", "this list"},
 	}
 }
 
@@ -65,8 +66,8 @@ func parseCommand(words []string) (Command, string) {
 		c.Step, args = args[0], args[1:]
 	}
 	c.Rest = strings.Join(args, " ")
-	if known[i].rest && c.Rest == "" {
-		return c, c.Verb + " needs a few words: " + known[i].help
+	if rest := known[i].rest; rest != "" && c.Rest == "" {
+		return c, c.Verb + " needs " + map[string]string{"words": "a few words", "option": "an option"}[rest] + ": " + known[i].help
 	}
 	return c, ""
 }
@@ -107,8 +108,8 @@ func (v verb) usage() string {
 	if v.step {
 		s += " <step>"
 	}
-	if v.rest {
-		s += " <words>"
+	if v.rest != "" {
+		s += " <" + v.rest + ">"
 	}
 	return s
 }

@@ -15,6 +15,7 @@ func TestParseCommands(t *testing.T) {
 		"/ack seen it":                       {{Verb: "/ack", Rest: "seen it"}},
 		"/done confirm":                      {{Verb: "/done", Step: "confirm"}},
 		"/done  confirm all ok":              {{Verb: "/done", Step: "confirm", Rest: "all ok"}},
+		"/choose which scale_up":             {{Verb: "/choose", Step: "which", Rest: "scale_up"}},
 		"/cancel false alarm":                {{Verb: "/cancel", Rest: "false alarm"}},
 		"/retry a\nand\n/retry b":            {{Verb: "/retry", Step: "a"}, {Verb: "/retry", Step: "b"}},
 		"/did-it-by-hand a from the console": {{Verb: "/did-it-by-hand", Step: "a", Rest: "from the console"}},
@@ -35,6 +36,8 @@ func TestParseCommandsRefuses(t *testing.T) {
 	cases := map[string]string{
 		"/done":                        "/done needs the name of a step",
 		"/cancel":                      "/cancel needs a few words",
+		"/choose which":                "/choose needs an option",
+		"/choose":                      "/choose needs the name of a step",
 		"/did-it-by-hand a":            "/did-it-by-hand needs a few words",
 		"/ack\n/nonsense":              `"/nonsense" is not a command; say /help for what there is`,
 		"/cancle x":                    `"/cancle" is not a command; there is /cancel`,

@@ -14,7 +14,7 @@ import (
 // The plan must have been resolved with s.Ended(plan). When new facts change what later steps rest on, Decide only
 // records them: the caller looks again at once, with the plan resolved anew.
 func Decide(plan runbook.Plan, s State, v View, now time.Time) []Action {
-	d := decider{plan: plan, state: s, view: v, now: s.Clock(now), attempts: make(map[attemptName]Attempt, len(v.Attempts))}
+	d := decider{plan: plan, state: s, view: v, now: s.Clock(now), clock: now, attempts: make(map[attemptName]Attempt, len(v.Attempts))}
 	for _, a := range v.Attempts {
 		d.attempts[attemptName{a.Step, a.Number}] = a
 	}
@@ -59,7 +59,9 @@ type decider struct {
 	view     View
 	attempts map[attemptName]Attempt
 	shown    map[string][]approval.Shown // at the commits of view; what this look records does not change it
-	now      time.Time
+	now      time.Time                   // to write down: never before the latest event
+	clock    time.Time                   // as it was passed in
+	room     int                         // how many attempts may begin
 	actions  []Action
 
 	commit  Commit

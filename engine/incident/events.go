@@ -87,7 +87,8 @@ type GateExpired struct {
 	Step string `json:"step"`
 }
 
-// StepStarted is the intent: it is on the remote branch before the effect. For a manual step it is the request.
+// StepStarted is the intent: it is on the remote branch before the effect. For a manual step and a choice it is the request,
+// for a wait the durable timer.
 type StepStarted struct {
 	Step     string       `json:"step"`
 	Attempt  int          `json:"attempt"`
@@ -96,7 +97,7 @@ type StepStarted struct {
 	Risk     runbook.Risk `json:"risk"`
 	Digest   string       `json:"digest"`         // of the step and everything upstream of it, hex
 	Gate     string       `json:"gate,omitempty"` // SHA-256 of the approved gate page
-	Deadline time.Time    `json:"deadline"`       // after which the runner has killed it
+	Deadline time.Time    `json:"deadline"`       // after which the runner has killed it; of a wait: when it is over
 }
 
 // StepEnded is the outcome of one attempt.
@@ -111,7 +112,7 @@ type StepEnded struct {
 	Cut        []runbook.Cut      `json:"cut,omitempty"`
 	Facts      map[string]string  `json:"facts,omitempty"`
 	Error      string             `json:"error,omitempty"`
-	Deed       *Deed              `json:"deed,omitempty"` // of a manual step: who said /done
+	Deed       *Deed              `json:"deed,omitempty"` // who said /done or /choose
 }
 
 // StepSkipped records that a step will not run.
@@ -146,10 +147,24 @@ type RetryAsked struct {
 	Deed  Deed   `json:"deed"`
 }
 
-// CancelAsked records that a person stopped the incident.
+// CancelAsked records that a person stopped the incident. During undo or finally it stops that stage.
 type CancelAsked struct {
+	Why    string        `json:"why"`
+	Deed   Deed          `json:"deed"`
+	During runbook.Stage `json:"during,omitempty"`
+}
+
+// UndoBegun records that nothing more of the main stage starts, and that what had succeeded is undone. What people are
+// asked, and what time is waited for, is withdrawn by it.
+type UndoBegun struct {
 	Why  string `json:"why"`
-	Deed Deed   `json:"deed"`
+	Deed *Deed  `json:"deed,omitempty"` // when it follows /cancel
+}
+
+// FinallyBegun records that the stages before are over, and how the incident will end. What people are asked, and what
+// time is waited for, is withdrawn by it. A plan without finally steps has none.
+type FinallyBegun struct {
+	End End `json:"end"`
 }
 
 // Mitigated records that the problem is over, though not yet the incident.
@@ -165,6 +180,7 @@ type End string
 const (
 	EndResolved  End = "resolved"
 	EndCancelled End = "cancelled"
+	EndUndone    End = "undone" // a step failed, and what had succeeded before was undone
 )
 
 // Ended is the last event. The report is in the same commit.
@@ -219,6 +235,12 @@ func (RetryAsked) Kind() string { return "retry-asked" }
 
 // Kind implements Data.
 func (CancelAsked) Kind() string { return "cancel-asked" }
+
+// Kind implements Data.
+func (UndoBegun) Kind() string { return "undo-begun" }
+
+// Kind implements Data.
+func (FinallyBegun) Kind() string { return "finally-begun" }
 
 // Kind implements Data.
 func (Mitigated) Kind() string { return "mitigated" }

@@ -1,8 +1,10 @@
 package incident
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/pullbook/pullbook/engine/approval"
 	"github.com/pullbook/pullbook/engine/runbook"
@@ -45,7 +47,7 @@ func (d *decider) recordOutcomes() {
 			d.recordOutcome(*a.Outcome)
 		case known && (a.State == AttemptLost || a.State == AttemptEnded):
 			d.recordLoss(step, st, a)
-		case !known && st.Phase == PhaseStarted && st.Kind != runbook.KindManual && !step.Repeatable():
+		case !known && st.Phase == PhaseStarted && st.Kind.NeedsRunner() && !step.Repeatable():
 			d.recordLoss(step, st, Attempt{Number: st.Attempt})
 		}
 	}
@@ -83,13 +85,13 @@ func (d *decider) recordLoss(step runbook.Step, st StepState, a Attempt) {
 	}
 }
 
-// recordMitigation notes when every probe of the plan that ran has passed.
+// recordMitigation notes when every probe of the main stage that ran has passed.
 func (d *decider) recordMitigation() {
-	if !d.state.MitigatedAt.IsZero() {
+	if !d.state.MitigatedAt.IsZero() || d.state.Stage() != runbook.StageMain {
 		return
 	}
 	passed := 0
-	for _, step := range d.plan.Steps {
+	for step := range d.plan.In(runbook.StageMain) {
 		if step.Kind != runbook.KindProbe {
 			continue
 		}
@@ -140,7 +142,8 @@ func (d *decider) mayCommand(p approval.Person) bool {
 func (d *decider) obey(commands []Command, c Comment) (problem string) {
 	before := *d
 	d.owned = false // before keeps the state as it is
-	before.commit.Events = before.commit.Events[:len(before.commit.Events):len(before.commit.Events)]
+	before.commit.Events = slices.Clip(before.commit.Events)
+	before.commit.Evidence = slices.Clip(before.commit.Evidence)
 	deed := Deed{By: c.By, Via: "comment", ID: c.ID, At: c.At, Words: c.Body}
 	heard := len(d.commit.Events)
 	for _, cmd := range commands {
@@ -159,8 +162,12 @@ func (d *decider) obey(commands []Command, c Comment) (problem string) {
 func (d *decider) obeyOne(cmd Command, deed Deed) (problem string) {
 	st := d.state.Step(cmd.Step)
 	if cmd.Step != "" {
-		if _, ok := d.plan.Step(cmd.Step); !ok {
+		step, ok := d.plan.Step(cmd.Step)
+		if !ok {
 			return "this plan has no step of that name"
+		}
+		if problem := d.misplaced(step); problem != "" {
+			return problem
 		}
 	}
 	if (cmd.Verb == "/retry" || cmd.Verb == "/did-it-by-hand") && d.restedOn(cmd.Step) {
@@ -175,6 +182,8 @@ func (d *decider) obeyOne(cmd Command, deed Deed) (problem string) {
 			return "`" + cmd.Step + "` is not a manual step that is asked for now"
 		}
 		ok = d.record(StepEnded{Step: cmd.Step, Attempt: st.Attempt, Conclusion: runbook.Succeeded, Started: st.Started, Ended: d.now, Deed: &deed})
+	case "/choose":
+		return d.choose(cmd, st, deed)
 	case "/retry":
 		ok = d.record(RetryAsked{Step: cmd.Step, Round: st.Round + 1, Deed: deed})
 	case "/did-it-by-hand":
@@ -182,13 +191,39 @@ func (d *decider) obeyOne(cmd Command, deed Deed) (problem string) {
 	case "/resolve":
 		ok = d.record(Mitigated{How: "said by " + deed.By.Login, Deed: &deed})
 	case "/cancel":
-		ok = d.state.Cancelled == nil && d.record(CancelAsked{Why: cmd.Rest, Deed: deed})
+		ok = !d.state.Stopped() && d.record(CancelAsked{Why: cmd.Rest, Deed: deed, During: d.state.Stage()})
 	case "/help":
 		d.reply(fmt.Sprintf("comment-%d", deed.ID), HelpText())
 	}
 	if !ok {
 		return "`" + cmd.Verb + "` does not fit what the step or the incident is at now"
 	}
+	return ""
+}
+
+// choose takes a person's answer to a question of the plan.
+func (d *decider) choose(cmd Command, st StepState, deed Deed) (problem string) {
+	step, _ := d.plan.Step(cmd.Step)
+	question := step.Now.Work.Choose
+	if st.Phase != PhaseStarted || st.Kind != runbook.KindChoose || question == nil {
+		return "`" + cmd.Step + "` is not a question that is asked now"
+	}
+	var names []string
+	for _, o := range question.Options {
+		names = append(names, o.Name)
+	}
+	if !slices.Contains(names, cmd.Rest) {
+		return "the options of `" + cmd.Step + "` are `" + strings.Join(names, "`, `") + "`"
+	}
+	output, err := json.Marshal(map[string]string{"choice": cmd.Rest})
+	if err != nil {
+		return "the answer cannot be written down" // unreachable: a string is always JSON
+	}
+	if !d.record(StepEnded{Step: cmd.Step, Attempt: st.Attempt, Conclusion: runbook.Succeeded, Started: st.Started, Ended: d.now,
+		Output: output, Deed: &deed}) {
+		return "`" + cmd.Step + "` is over already"
+	}
+	d.commit.Evidence = append(d.commit.Evidence, Evidence{Step: cmd.Step, Attempt: st.Attempt, Output: output})
 	return ""
 }
 
@@ -207,6 +242,10 @@ func (d *decider) byHand(cmd Command, st StepState, deed Deed) (problem string) 
 	switch {
 	case step.Approval != nil && !passed:
 		return "`" + cmd.Step + "` has a gate that nobody has passed; a comment does not override it"
+	case st.Phase == PhaseStarted && st.Kind == runbook.KindWait:
+		return "`" + cmd.Step + "` waits for its time"
+	case st.Phase == PhaseStarted && st.Kind == runbook.KindChoose:
+		return "`" + cmd.Step + "` is answered by `/choose " + cmd.Step + " <option>`"
 	case st.Phase == PhaseStarted && st.Kind != runbook.KindManual:
 		return "`" + cmd.Step + "` is running"
 	case !d.record(StepByHand{Step: cmd.Step, What: cmd.Rest, Deed: deed}):

@@ -52,9 +52,11 @@ func (s *State) take(e Event) error {
 	case Acknowledged:
 		s.hear(e, d.Deed)
 	case CancelAsked:
-		s.hear(e, d.Deed)
-		s.Cancelled = &d
-		s.closeGates(e.Seq)
+		return s.cancelAsked(e, d)
+	case UndoBegun:
+		return s.undoBegun(e, d)
+	case FinallyBegun:
+		return s.finallyBegun(e, d)
 	case Mitigated:
 		if d.Deed != nil {
 			s.hear(e, *d.Deed)
@@ -63,6 +65,9 @@ func (s *State) take(e Event) error {
 			s.MitigatedAt = e.At
 		}
 	case Ended:
+		if s.Finally != nil && !s.Stopped() && d.End != s.Finally.End {
+			return fmt.Errorf("it ends as %q after it was to end as %q", d.End, s.Finally.End)
+		}
 		s.End, s.EndedAt = d.End, e.At
 		if s.MitigatedAt.IsZero() && d.End == EndResolved {
 			s.MitigatedAt = e.At
@@ -172,7 +177,7 @@ func (s *State) stepStarted(e Event, d StepStarted) error {
 	if d.Gate != "" && (d.Gate != st.Gate.Page || len(st.Gate.Votes) < st.Gate.Rule.Count) {
 		return fmt.Errorf("step %s starts behind a gate that was not approved", d.Step)
 	}
-	st.Phase, st.Kind, st.Attempt, st.Started, st.Deadline = PhaseStarted, d.Work, d.Attempt, e.At, d.Deadline
+	st.Phase, st.Kind, st.Attempt, st.Started, st.Deadline, st.since = PhaseStarted, d.Work, d.Attempt, e.At, d.Deadline, e.Seq
 	s.set(d.Step, st)
 	return nil
 }
@@ -257,7 +262,7 @@ func (s *State) acknowledge(e Event) {
 
 // countWaiting adds up the time in which the incident waited for people.
 func (s *State) countWaiting(e Event) {
-	waits := s.End == "" && s.Cancelled == nil && s.asking > 0
+	waits := s.End == "" && !s.Stopped() && s.asking > 0
 	switch {
 	case waits && s.waitedFrom.IsZero():
 		s.waitedFrom = e.At
@@ -279,5 +284,5 @@ func (s *State) set(name string, st StepState) {
 }
 
 func (s StepState) asksPeople() bool {
-	return s.Phase == PhaseGate || s.Phase == PhaseUnknown || s.Phase == PhaseStarted && s.Kind == runbook.KindManual
+	return s.Phase == PhaseGate || s.Phase == PhaseUnknown && !s.Closed || s.Phase == PhaseStarted && s.Kind.AsksPeople()
 }

@@ -47,15 +47,17 @@ func CheckID(id ID, step string, st StepState) string {
 
 // publishRollup says on the head what the incident waits for: at opening, at gates and questions, when it halts.
 func (d *decider) publishRollup() {
-	status, since, summary := RollupRunning, 1, "The incident is open."
+	status, since, summary := RollupRunning, max(1, d.state.stageSince), d.stageNow()
 	var waits []string
+	questions := ""
 	for _, step := range d.plan.Steps {
 		st := d.state.Step(step.Name)
 		switch {
-		case st.Phase == PhaseGate || st.Phase == PhaseUnknown:
+		case st.asksPeople() && st.Phase != PhaseStarted || st.Phase == PhaseStarted && st.Kind == runbook.KindChoose:
 			waits = append(waits, step.Name)
-			status, since, summary = RollupWaiting, max(since, st.since), "Waits for people: "+strings.Join(waits, ", ")+"."
-		case d.halted && st.Over() && !d.state.settled(step) && status != RollupWaiting:
+			questions += questionText(step)
+			status, since, summary = RollupWaiting, max(since, st.since), "Waits for people: "+strings.Join(waits, ", ")+"."+questions
+		case d.halted && step.Stage == d.state.Stage() && st.Over() && !d.state.settled(step) && status != RollupWaiting:
 			status, since, summary = RollupFailed, max(since, st.Seq), "Halted: "+step.Name+" "+howEnded(st)+"."
 		}
 	}
@@ -63,6 +65,29 @@ func (d *decider) publishRollup() {
 	if !d.view.Checks[id] {
 		d.actions = append(d.actions, PublishRollup{ExternalID: id, Status: status, Summary: summary})
 	}
+}
+
+func (d *decider) stageNow() string {
+	switch d.state.Stage() {
+	case runbook.StageUndo:
+		return "What was done is being undone."
+	case runbook.StageFinally:
+		return "The finally steps run."
+	}
+	return "The incident is open."
+}
+
+// questionText is the question of a choice with its options, in a block that the author's words cannot leave.
+func questionText(step runbook.Step) string {
+	question := step.Now.Work.Choose
+	if question == nil {
+		return ""
+	}
+	text := question.Question + "\n"
+	for _, o := range question.Options {
+		text += "\n" + strings.TrimSpace("/choose "+step.Name+" "+o.Name+"  "+o.Title)
+	}
+	return "\n\n" + runbook.Fence("text", text)
 }
 
 // howEnded is the phase of a step that is over, or how its attempt ended.

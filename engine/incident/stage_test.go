@@ -16,6 +16,7 @@ import (
 type stage struct {
 	plan     runbook.Plan
 	says     map[string]runbook.Resolution // what a step is once all it needs has ended; ready unless said otherwise
+	works    map[string]runbook.Work       // of waits and choices
 	state    State
 	pushed   State // as the remote branch has it
 	view     View
@@ -23,13 +24,14 @@ type stage struct {
 	journal  []Event       // all events of state
 	due      time.Time     // of the last WakeAt of a look, zero if it asked for none
 	withdraw int64         // the review that is dismissed when the next confirmation reads the reviews again
+	unpushed bool          // the next push fails
 	confirm  func()        // called before each confirmation, when it is set
 	flushed  func([]Event) // told of the events of every flush that departs, when it is set
 	started  func(Start)   // told of every start, when it is set
 }
 
 func newStage() *stage {
-	return &stage{now: time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC), says: map[string]runbook.Resolution{},
+	return &stage{now: time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC), says: map[string]runbook.Resolution{}, works: map[string]runbook.Work{},
 		view: View{Checks: map[string]bool{}, Branch: Branch{Commits: map[string]int{}}}}
 }
 
@@ -69,13 +71,20 @@ func (s *stage) resolution(step runbook.Step, ended map[string]runbook.Ended) ru
 			skipped++
 		}
 	}
-	if skipped > 0 && skipped == len(step.Needs) {
+	if end := ended[step.Undoes]; step.Undoes != "" && end.Conclusion != runbook.Succeeded {
+		return runbook.Resolution{Status: runbook.StatusSkip, Problem: "there is nothing to undo"}
+	}
+	if skipped > 0 && skipped == len(step.Needs) && !step.JoinAny {
 		return runbook.Resolution{Status: runbook.StatusSkip, Problem: "it only follows skipped steps"}
 	}
 	if said, ok := s.says[step.Name]; ok {
 		return said
 	}
-	return runbook.Resolution{Status: runbook.StatusReady, Work: runbook.Work{Manual: &runbook.Manual{Task: step.Name}}}
+	work, ok := s.works[step.Name]
+	if !ok {
+		work = runbook.Work{Manual: &runbook.Manual{Task: step.Name}}
+	}
+	return runbook.Resolution{Status: runbook.StatusReady, Work: work}
 }
 
 // look decides and performs as the engine does: until nothing has changed.
@@ -144,6 +153,11 @@ func (s *stage) perform(t *testing.T, action Action) (again bool, failed string)
 
 // flush confirms and pushes. When an approval is gone, what is local is dropped, as the engine does.
 func (s *stage) flush(f Flush) (again bool, failed string) {
+	if s.unpushed {
+		s.unpushed = false
+		s.drop()
+		return false, "the remote does not answer"
+	}
 	if len(f.Confirm) > 0 && s.withdraw != 0 {
 		s.dismiss(s.withdraw)
 		s.withdraw = 0

@@ -44,7 +44,8 @@ type StepState struct {
 	Gate       Gate
 	Deadline   time.Time // of the attempt that started
 	Asked      []Deed    // who asked for a retry: they cannot approve it
-	since      int       // the event that asked people, of PhaseGate and PhaseUnknown
+	Closed     bool      // its outcome is unknown, and nobody is asked about it any more
+	since      int       // the event that asked people
 }
 
 // Gate is the latest gate of a step.
@@ -75,12 +76,16 @@ type State struct {
 	Known       map[string]bool // digests of the notifications that are recorded
 	AckedAt     time.Time       // the first time a person did anything
 	MitigatedAt time.Time
-	Cancelled   *CancelAsked
-	End         End // empty while open
+	Cancelled   *CancelAsked  // the first
+	Undo        *UndoBegun    // nil unless what was done is, or was, undone
+	Finally     *FinallyBegun // nil until the finally steps
+	End         End           // empty while open
 	EndedAt     time.Time
 	Steps       map[string]StepState
-	Heard       map[int64]bool // comments that are recorded
-	Waited      time.Duration  // during which at least one gate or request waited for people
+	Heard       map[int64]bool         // comments that are recorded
+	Waited      time.Duration          // during which at least one gate or request waited for people
+	stopped     map[runbook.Stage]bool // by /cancel
+	stageSince  int                    // the event that began the stage it is in
 	spans       []span
 	asking      int // steps that wait for people
 	waitedFrom  time.Time
@@ -89,7 +94,7 @@ type State struct {
 // Fold makes the state of a journal. It returns an error that names the first event that cannot follow the ones before
 // it: such a journal was not written by this engine.
 func Fold(events []Event) (State, error) {
-	s := State{Known: map[string]bool{}, Steps: map[string]StepState{}, Heard: map[int64]bool{}}
+	s := State{Known: map[string]bool{}, Steps: map[string]StepState{}, Heard: map[int64]bool{}, stopped: map[runbook.Stage]bool{}}
 	for _, e := range events {
 		if err := s.apply(e); err != nil {
 			return State{}, fmt.Errorf("event %d (%s): %w", e.Seq, e.Data.Kind(), err)
@@ -112,7 +117,7 @@ func (s State) With(events ...Event) (State, error) {
 // clone returns a state that shares nothing that apply changes.
 func (s State) clone() State {
 	s.Known, s.Steps, s.Heard = maps.Clone(s.Known), maps.Clone(s.Steps), maps.Clone(s.Heard)
-	s.spans = slices.Clone(s.spans)
+	s.spans, s.stopped = slices.Clone(s.spans), maps.Clone(s.stopped)
 	return s
 }
 
@@ -155,26 +160,33 @@ func (s State) Shown(commits map[string]int) map[string][]approval.Shown {
 	return out
 }
 
-// Ended gives what later steps may refer to: every step that will not run again, as far as plan lets it be over.
+// Ended gives what later steps may refer to: every step that will not run again, as far as plan lets it be over. For the
+// finally steps every step of the other stages has ended; one that had not begun, or whose outcome nobody knows, counts as
+// cancelled.
 func (s State) Ended(plan runbook.Plan) map[string]runbook.Ended {
 	out := map[string]runbook.Ended{}
 	for _, step := range plan.Steps {
-		st, named := s.Steps[step.Name]
-		if !named || !s.settled(step) {
-			continue
+		st := s.Step(step.Name)
+		if s.settled(step) || s.Finally != nil && step.Stage != runbook.StageFinally {
+			out[step.Name] = st.seenLater()
 		}
-		e := runbook.Ended{Conclusion: st.Conclusion, Output: st.Output, Skipped: st.Phase == PhaseSkipped}
-		switch st.Phase {
-		case PhaseByHand:
-			e.Conclusion = runbook.Succeeded
-		case PhaseBroken, PhaseRefused:
-			e.Conclusion = runbook.Failed
-		case PhaseSkipped:
-			e.Conclusion = ""
-		}
-		out[step.Name] = e
 	}
 	return out
+}
+
+func (s StepState) seenLater() runbook.Ended {
+	e := runbook.Ended{Conclusion: runbook.Cancelled, Output: s.Output}
+	switch s.Phase {
+	case PhaseEnded:
+		e.Conclusion = s.Conclusion
+	case PhaseByHand:
+		e.Conclusion = runbook.Succeeded
+	case PhaseBroken, PhaseRefused:
+		e.Conclusion = runbook.Failed
+	case PhaseSkipped:
+		e.Conclusion, e.Skipped = "", true
+	}
+	return e
 }
 
 // settled reports whether a step has ended in a way after which the plan goes on: it is good, or it failed for good and
@@ -187,4 +199,13 @@ func (s State) settled(step runbook.Step) bool {
 func retriesLeft(step runbook.Step, st StepState) bool {
 	return st.Phase == PhaseEnded && st.Conclusion != runbook.Succeeded && st.Conclusion != runbook.Cancelled &&
 		st.Tried < step.Retry.Attempts
+}
+
+// RetryAt is when a failed step is tried again by itself; zero if it is not.
+func (s State) RetryAt(step runbook.Step) time.Time {
+	st := s.Step(step.Name)
+	if step.Stage != s.Stage() || s.Stopped() || !retriesLeft(step, st) {
+		return time.Time{}
+	}
+	return st.Ended.Add(step.Retry.Pause(st.Tried, runbook.AttemptKey(string(s.Opened.ID), step.Name, st.Attempt)))
 }

@@ -34,7 +34,11 @@ func (s *stage) command(t *testing.T, d *datadriven.TestData) string {
 	args := argsOf(d)
 	switch d.Cmd {
 	case "plan":
-		return s.makePlan(t, d.Input)
+		said := s.makePlan(t, d.Input)
+		if n := args["concurrency"]; n != "" {
+			s.plan.Concurrency = int(number(t, n))
+		}
+		return said
 	case "open":
 		return s.open(t)
 	case "look":
@@ -60,6 +64,10 @@ func (s *stage) command(t *testing.T, d *datadriven.TestData) string {
 			t.Fatal(err)
 		}
 		s.now = s.now.Add(wait)
+	case "push-fails":
+		s.unpushed = true
+	case "restart":
+		s.drop() // what was not pushed is gone; the queue, its timers and the hub are not
 	case "alert":
 		s.view.Alerts = []Alert{{Name: "Alert", Status: AlertStatus(args["status"]), Fingerprint: args["id"]}}
 	case "hub":
@@ -111,7 +119,9 @@ func (s *stage) makePlan(t *testing.T, input string) string {
 		step := runbook.Step{Name: words[0], Kind: runbook.Kind(words[1]), Risk: runbook.Risk(words[2]), Title: words[0],
 			Timeout: time.Minute, OnFailure: runbook.FailureHalts}
 		for _, w := range words[3:] {
-			option(t, &step, w)
+			if !s.work(t, step, w) {
+				option(t, &step, w)
+			}
 		}
 		steps = append(steps, step)
 	}
@@ -121,6 +131,44 @@ func (s *stage) makePlan(t *testing.T, input string) string {
 	}
 	s.plan = runbook.Plan{Name: "test", Title: "Test", Steps: ordered, Command: []string{"acme/sre"}}
 	return "ok\n"
+}
+
+// work reads what a wait waits for, and what a choice offers.
+func (s *stage) work(t *testing.T, step runbook.Step, word string) bool {
+	t.Helper()
+	key, value, _ := strings.Cut(word, "=")
+	switch key {
+	case "for":
+		length, err := time.ParseDuration(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.works[step.Name] = runbook.Work{Wait: &runbook.Wait{For: length}}
+	case "until":
+		at, err := time.Parse(time.RFC3339, value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.works[step.Name] = runbook.Work{Wait: &runbook.Wait{Until: at}}
+	case "hours": // of every day: from-to
+		var from, to int
+		if _, err := fmt.Sscanf(value, "%d-%d", &from, &to); err != nil {
+			t.Fatal(err)
+		}
+		w := runbook.Window{Days: []time.Weekday{0, 1, 2, 3, 4, 5, 6}, From: time.Duration(from) * time.Hour, To: time.Duration(to) * time.Hour}
+		s.works[step.Name] = runbook.Work{Wait: &runbook.Wait{Window: &w}}
+	case "never":
+		s.works[step.Name] = runbook.Work{Wait: &runbook.Wait{Window: &runbook.Window{}}}
+	case "options":
+		c := runbook.Choose{Question: "Which?"}
+		for _, name := range strings.Split(value, ",") {
+			c.Options = append(c.Options, runbook.Option{Name: name, Title: "Take " + name})
+		}
+		s.works[step.Name] = runbook.Work{Choose: &c}
+	default:
+		return false
+	}
+	return true
 }
 
 func option(t *testing.T, step *runbook.Step, word string) {
@@ -137,8 +185,18 @@ func option(t *testing.T, step *runbook.Step, word string) {
 		step.Retry = runbook.Retry{Attempts: int(number(t, value)), Backoff: 10 * time.Second}
 	case "idempotent":
 		step.Idempotent = true
+	case "jitter":
+		step.Retry.Jitter = 1
 	case "continues":
 		step.OnFailure = runbook.FailureContinues
+	case "undo":
+		step.OnFailure = runbook.FailureUndoes
+	case "any":
+		step.JoinAny = true
+	case "finally":
+		step.Stage = runbook.StageFinally
+	case "undoes":
+		step.Stage, step.Undoes, step.Needs = runbook.StageUndo, value, []string{value}
 	default:
 		t.Fatalf("unknown option %q", word)
 	}
@@ -266,7 +324,7 @@ func show(action Action) string {
 	case PublishCheck:
 		return fmt.Sprintf("check %s at %d", a.ExternalID, a.Seq)
 	case PublishRollup:
-		return fmt.Sprintf("rollup %s: %s", a.Status, a.Summary)
+		return fmt.Sprintf("rollup %s: %s", a.Status, strings.Join(strings.Fields(a.Summary), " "))
 	case PublishBody:
 		return fmt.Sprintf("body urgent=%t", a.Urgent)
 	case RequestReview:

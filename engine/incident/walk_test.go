@@ -27,7 +27,9 @@ func newWalk(t *testing.T, seed uint64) *walk {
 		t.Fatal(got)
 	}
 	w.open(t)
+	w.plan.Concurrency = w.random.IntN(4)
 	w.started = func(a Start) { w.checkStart(t, a) }
+	w.flushed = func(events []Event) { w.checkTimes(t, events) }
 	return w
 }
 
@@ -36,9 +38,9 @@ func (w *walk) oneIn(n int) bool { return w.random.IntN(n) == 0 }
 // randomPlan is up to six steps in the form that makePlan reads.
 func (w *walk) randomPlan() string {
 	var b strings.Builder
-	kinds, risks := []string{"exec", "http", "probe", "manual"}, []string{"read", "change", "destructive"}
-	for i := range 1 + w.random.IntN(6) {
-		fmt.Fprintf(&b, "s%d %s %s", i, kinds[w.random.IntN(4)], risks[w.random.IntN(3)])
+	main := 1 + w.random.IntN(6)
+	for i := range main {
+		fmt.Fprintf(&b, "s%d %s", i, w.randomKind())
 		var needs []string
 		for j := range i {
 			if w.oneIn(3) {
@@ -48,14 +50,39 @@ func (w *walk) randomPlan() string {
 		if len(needs) > 0 {
 			b.WriteString(" needs=" + strings.Join(needs, ","))
 		}
-		for _, option := range []string{"approve=1 within=15m", "approve=2", "attempts=3", "idempotent", "continues"} {
-			if w.oneIn(4) {
-				b.WriteString(" " + option)
-			}
+		b.WriteString(w.randomOptions("approve=1 within=15m", "approve=2", "attempts=3", "idempotent", "jitter", "continues", "undo"))
+	}
+	for i := range main {
+		if w.oneIn(2) {
+			fmt.Fprintf(&b, "s%d_undo %s undoes=s%d%s", i, w.randomKind(), i, w.randomOptions("approve=1 within=15m", "attempts=2", "idempotent"))
 		}
-		b.WriteString("\n")
+	}
+	for i := range w.random.IntN(3) {
+		fmt.Fprintf(&b, "f%d %s finally needs=s%d%s", i, w.randomKind(), w.random.IntN(main), w.randomOptions("approve=1", "attempts=2", "continues", "any"))
 	}
 	return b.String()
+}
+
+func (w *walk) randomKind() string {
+	kinds := []string{"exec", "http", "probe", "manual", "exec", "wait", "choose"}
+	switch kind := kinds[w.random.IntN(len(kinds))]; kind {
+	case "wait":
+		return kind + " read " + []string{"for=5m", "until=2026-11-22T03:20:00Z", "hours=4-3"}[w.random.IntN(3)]
+	case "choose":
+		return kind + " read options=x,y"
+	default:
+		return kind + " " + []string{"read", "change", "destructive"}[w.random.IntN(3)]
+	}
+}
+
+func (w *walk) randomOptions(all ...string) string {
+	text := ""
+	for _, option := range all {
+		if w.oneIn(4) {
+			text += " " + option
+		}
+	}
+	return text + "\n"
 }
 
 // checkStart holds a start against the journal as the remote branch has it.
@@ -63,9 +90,10 @@ func (w *walk) checkStart(t *testing.T, a Start) {
 	t.Helper()
 	step, _ := w.plan.Step(a.Step)
 	w.starts[a.Key]++
-	if step.Kind == runbook.KindManual {
-		t.Fatalf("%s: a manual step was started", a.Key)
+	if !step.Kind.NeedsRunner() {
+		t.Fatalf("%s: a step that needs no runner was started", a.Key)
 	}
+	w.checkStage(t, step, a)
 	if w.starts[a.Key] > 1 && !step.Repeatable() {
 		t.Fatalf("%s starts twice", a.Key)
 	}
@@ -112,7 +140,9 @@ func (w *walk) stir(t *testing.T) {
 	args := map[string]string{"step": step}
 	people := []string{"alice", "bob", "carol", "mallory", "robot"}
 	by := people[w.random.IntN(len(people))]
-	switch w.random.IntN(14) {
+	switch w.random.IntN(15) {
+	case 14:
+		w.drop() // a restart
 	case 0, 1, 2:
 		args["conclusion"] = []string{"succeeded", "failed", "timed_out", "unknown"}[w.random.IntN(4)]
 		w.outcome(t, args)
@@ -130,7 +160,8 @@ func (w *walk) stir(t *testing.T) {
 	case 9:
 		w.dismiss(1 + w.random.Int64N(w.ids))
 	case 10, 11:
-		verbs := []string{"/ack", "/resolve", "/retry " + step, "/did-it-by-hand " + step + " so", "/done " + step, "/nonsense"}
+		verbs := []string{"/ack", "/resolve", "/retry " + step, "/did-it-by-hand " + step + " so", "/done " + step, "/choose " + step + " x",
+			"/choose " + step + " z", "/cancel so", "/nonsense"}
 		w.comment(by, verbs[w.random.IntN(len(verbs))])
 	case 12:
 		status := []runbook.Status{runbook.StatusSkip, runbook.StatusBroken, runbook.StatusReady}[w.random.IntN(3)]
@@ -170,7 +201,7 @@ func (w *walk) calm(t *testing.T) {
 func (w *walk) waits() bool {
 	for _, step := range w.plan.Steps {
 		st := w.state.Step(step.Name)
-		if st.asksPeople() || st.Over() && !w.state.settled(step) && !retriesLeft(step, st) {
+		if st.asksPeople() || step.Stage == w.state.Stage() && st.Over() && !w.state.settled(step) && !retriesLeft(step, st) {
 			return true
 		}
 	}
@@ -189,7 +220,9 @@ func (w *walk) help() {
 			}
 		case st.Phase == PhaseStarted && st.Kind == runbook.KindManual:
 			w.comment("alice", "/done "+step.Name)
-		case st.Phase == PhaseUnknown, st.Over() && !w.state.settled(step):
+		case st.Phase == PhaseStarted && st.Kind == runbook.KindChoose:
+			w.comment("alice", "/choose "+step.Name+" y")
+		case st.Phase == PhaseUnknown && !st.Closed, step.Stage == w.state.Stage() && st.Over() && !w.state.settled(step):
 			w.comment("dora", "/retry "+step.Name)
 		}
 	}
@@ -205,6 +238,7 @@ func (w *walk) finish(t *testing.T) {
 	for range 60 {
 		w.calm(t)
 		if w.view.Pull.Merged {
+			w.checkEnd(t)
 			return
 		}
 		if !w.waits() {

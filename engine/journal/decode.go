@@ -198,6 +198,10 @@ func decodeData(kind string, raw []byte) (incident.Data, error) {
 		return as[incident.CancelAsked](raw)
 	case incident.Mitigated{}.Kind():
 		return as[incident.Mitigated](raw)
+	case incident.UndoBegun{}.Kind():
+		return as[incident.UndoBegun](raw)
+	case incident.FinallyBegun{}.Kind():
+		return as[incident.FinallyBegun](raw)
 	case incident.Ended{}.Kind():
 		return as[incident.Ended](raw)
 	}

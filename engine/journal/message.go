@@ -61,7 +61,7 @@ func weight(data incident.Data) int {
 	switch d := data.(type) {
 	case incident.Ended:
 		return 10
-	case incident.CancelAsked, incident.Opened:
+	case incident.CancelAsked, incident.Opened, incident.UndoBegun:
 		return 9
 	case incident.StepUnknown:
 		return 8
@@ -78,7 +78,7 @@ func weight(data incident.Data) int {
 		return 5
 	case incident.GateOpened, incident.GateApproved:
 		return 4
-	case incident.Mitigated:
+	case incident.Mitigated, incident.FinallyBegun:
 		return 2
 	case incident.StepSkipped, incident.Acknowledged:
 		return 1
@@ -115,16 +115,37 @@ func sentence(data incident.Data) string {
 	case incident.Acknowledged:
 		return "a person has taken notice"
 	case incident.CancelAsked:
-		return "a person stopped the incident"
+		return stopSentence(d.During)
+	case incident.UndoBegun:
+		return "what was done is undone"
+	case incident.FinallyBegun:
+		return "only the finally steps are left"
 	case incident.Mitigated:
 		return "mitigated: the problem is over"
 	case incident.Ended:
-		if d.End == incident.EndCancelled {
-			return "incident ended: cancelled"
-		}
-		return "incident ended: resolved"
+		return endSentence(d.End)
 	}
 	return data.Kind()
+}
+
+func stopSentence(during runbook.Stage) string {
+	switch during {
+	case runbook.StageUndo:
+		return "a person stopped the undoing"
+	case runbook.StageFinally:
+		return "a person stopped the finally steps"
+	}
+	return "a person stopped the incident"
+}
+
+func endSentence(end incident.End) string {
+	switch end {
+	case incident.EndCancelled:
+		return "incident ended: cancelled"
+	case incident.EndUndone:
+		return "incident ended: undone"
+	}
+	return "incident ended: resolved"
 }
 
 func stepSentence(data incident.Data) string {
@@ -138,8 +159,13 @@ func stepSentence(data incident.Data) string {
 	case incident.GateExpired:
 		return "not approved in time"
 	case incident.StepStarted:
-		if d.Work == runbook.KindManual {
+		switch d.Work {
+		case runbook.KindManual:
 			return fmt.Sprintf("a person is asked to do it (attempt %d)", d.Attempt)
+		case runbook.KindChoose:
+			return fmt.Sprintf("a person is asked to choose (attempt %d)", d.Attempt)
+		case runbook.KindWait:
+			return "waits until " + d.Deadline.UTC().Format("2006-01-02 15:04:05") + " UTC"
 		}
 		return fmt.Sprintf("about to run (attempt %d)", d.Attempt)
 	case incident.StepEnded:

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,6 +40,14 @@ func TestMessages(t *testing.T) {
 		files[fmt.Sprintf("%02d-%s.txt", e.Seq, e.Data.Kind())] = []byte(Message([]incident.Event{e}, facts()))
 	}
 	golden(t, "messages.txtar", files)
+}
+
+func TestMessagesOfStages(t *testing.T) {
+	files := map[string][]byte{"all.txt": []byte(Message(stagedKinds(), facts()))}
+	for _, e := range stagedKinds() {
+		files[fmt.Sprintf("%02d-%s.txt", e.Seq, e.Data.Kind())] = []byte(Message([]incident.Event{e}, facts()))
+	}
+	golden(t, "staged-messages.txtar", files)
 }
 
 func TestSubjectIsTheMostTellingEvent(t *testing.T) {
@@ -99,7 +108,7 @@ func TestMessageHoldsNoForeignText(t *testing.T) {
 }
 
 func TestSubjectIsShort(t *testing.T) {
-	for _, e := range append(hostile(), everyKind()...) {
+	for _, e := range slices.Concat(hostile(), everyKind(), stagedKinds()) {
 		line, rest, _ := strings.Cut(Message([]incident.Event{e}, facts()), "\n")
 		if len(line) > subjectLength || line == "" || !strings.HasPrefix(rest, "\nIncident: ") {
 			t.Errorf("subject of %d bytes %q, then %q", len(line), line, rest)

@@ -63,6 +63,26 @@ func everyKind() []incident.Event {
 	return numbered(data)
 }
 
+// stagedKinds returns a journal of the kinds and fields that came with waits, choices, undo and finally steps.
+func stagedKinds() []incident.Event {
+	d, page := deed(31), runbook.PageDigest([]byte("page"))
+	asked := func(step string, work runbook.Kind) incident.StepStarted {
+		return incident.StepStarted{Step: step, Attempt: 1, Key: runbook.AttemptKey(string(sampleID), step, 1), Work: work, Risk: runbook.RiskRead, Digest: page, Deadline: clock(300)}
+	}
+	return numbered([]incident.Data{
+		everyKind()[0].Data,
+		asked("soak", runbook.KindWait),
+		asked("which", runbook.KindChoose),
+		incident.StepEnded{Step: "which", Attempt: 1, Conclusion: runbook.Succeeded, Started: clock(10), Ended: clock(14), Output: json.RawMessage(`{"choice":"restart"}`), Deed: &d},
+		incident.UndoBegun{Why: "step rollback failed"},
+		incident.UndoBegun{Why: "the incident was cancelled", Deed: &d},
+		incident.CancelAsked{Why: "leave it", Deed: d, During: runbook.StageUndo},
+		incident.FinallyBegun{End: incident.EndUndone},
+		incident.CancelAsked{Why: "no time", Deed: d, During: runbook.StageFinally},
+		incident.Ended{End: incident.EndUndone},
+	})
+}
+
 func numbered(data []incident.Data) []incident.Event {
 	events := make([]incident.Event, len(data))
 	for i, d := range data {

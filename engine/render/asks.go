@@ -9,6 +9,7 @@ import (
 
 	"github.com/pullbook/pullbook/engine/approval"
 	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/runbook"
 )
 
 // asks says for each open question exactly what a person has to do, and for a halted incident what there is to choose.
@@ -37,11 +38,49 @@ func (b board) ask(r row) string {
 	case r.st.Phase == incident.PhaseGate:
 		return b.askApproval(r)
 	case r.st.Phase == incident.PhaseUnknown:
-		return askHappened(r)
+		return b.askHappened(r)
+	case r.open() && r.st.Kind == runbook.KindChoose:
+		return askChoice(r)
 	case r.open():
 		return askDone(r)
 	}
-	return askDecision(r)
+	return b.askDecision(r)
+}
+
+// stopHere says what /cancel does in the stage that the incident is in.
+func (b board) stopHere() string {
+	switch b.state.Stage() {
+	case runbook.StageUndo:
+		return "- `/cancel <reason>`: undo no more, and stop here.\n"
+	case runbook.StageFinally:
+		return "- `/cancel <reason>`: end without it.\n"
+	}
+	return "- `/cancel <reason>`: stop here.\n"
+}
+
+func askChoice(r row) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "#### Choose %s\n\n%s\n\n", code(r.step.Name), lead(r))
+	if c := r.step.Now.Work.Choose; c != nil {
+		if c.Owner != "" {
+			out.WriteString("For " + inline(c.Owner, 100) + ":\n\n")
+		}
+		out.WriteString(options(r, *c))
+	}
+	return out.String()
+}
+
+// options are a question and its answers, each as the comment that gives it.
+func options(r row, c runbook.Choose) string {
+	items := make([]string, len(c.Options))
+	for i, o := range c.Options {
+		items[i] = "- " + code("/choose "+r.step.Name+" "+o.Name)
+		if o.Title != "" {
+			items[i] += ": " + inline(o.Title, 200)
+		}
+		items[i] += "\n"
+	}
+	return block("text", c.Question, 3_000) + "\n" + bounded(items, "", 4_000)
 }
 
 func (b board) askApproval(r row) string {
@@ -96,11 +135,15 @@ func plainAddress(address string) bool {
 	return strings.Trim(address, allowed) == "" && !strings.ContainsAny(u.Path, "[]")
 }
 
-func askHappened(r row) string {
+func (b board) askHappened(r row) string {
+	otherwise := "it did not happen; start it again."
+	if b.state.Stage() == runbook.StageUndo && r.step.Stage == runbook.StageMain {
+		otherwise = "it did not happen. While the incident is undone, it is not started again."
+	}
 	return fmt.Sprintf("#### Did %s happen?\n\n%s\n\nAttempt %d was about to run, or running, when the engine stopped (intent written %s). It is not idempotent, so it is not started again by itself.\n\n"+
-		"- %s: it happened; go on.\n- %s: it did not happen; start it again.\n- `/cancel <reason>`: stop here.\n",
+		"- %s: it happened; go on.\n- %s: %s\n%s",
 		code(r.step.Name), lead(r), r.st.Attempt, stamp(r.st.Started),
-		code("/did-it-by-hand "+r.step.Name+" <what you found or did>"), code("/retry "+r.step.Name))
+		code("/did-it-by-hand "+r.step.Name+" <what you found or did>"), code("/retry "+r.step.Name), otherwise, b.stopHere())
 }
 
 func askDone(r row) string {
@@ -116,7 +159,7 @@ func askDone(r row) string {
 	return out.String()
 }
 
-func askDecision(r row) string {
+func (b board) askDecision(r row) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "#### Decide about %s\n\n%s\n\nRecorded at %s: **%s**.\n\n", code(r.step.Name), lead(r), stamp(r.st.Ended), r.word)
 	if r.st.Why != "" {
@@ -126,7 +169,7 @@ func askDecision(r row) string {
 	if r.step.Approval == nil || len(r.st.Gate.Votes) > 0 {
 		fmt.Fprintf(&out, "- %s: you did it; go on.\n", code("/did-it-by-hand "+r.step.Name+" <what you did>"))
 	}
-	out.WriteString("- `/cancel <reason>`: stop here.\n")
+	out.WriteString(b.stopHere())
 	return out.String()
 }
 

@@ -88,6 +88,12 @@ func (b board) item(r row, d detail) string {
 	if d >= noTitles || r.step.Title == "" || r.step.Title == r.step.Name {
 		title = code(r.step.Name)
 	}
+	switch r.step.Stage {
+	case runbook.StageUndo:
+		title = "Undo " + code(r.step.Undoes) + ": " + title
+	case runbook.StageFinally:
+		title = "Finally: " + title
+	}
 	word := r.word
 	if r.open() || r.class == classFailed || r.class == classRunning {
 		word = "**" + word + "**"
@@ -97,10 +103,11 @@ func (b board) item(r row, d detail) string {
 	case at.IsZero():
 	case r.st.Over():
 		line += " " + b.clock(r)
+	case r.timed():
 	default:
 		line += " since " + b.clock(r)
 	}
-	if r.st.Phase == incident.PhaseEnded && r.st.Kind != runbook.KindManual {
+	if r.st.Phase == incident.PhaseEnded && !r.step.Kind.AsksPeople() {
 		line += " after " + lasted(r.st.Ended.Sub(r.st.Started))
 	}
 	if r.st.Attempt > 1 {

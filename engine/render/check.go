@@ -98,7 +98,13 @@ func (b board) checkSummary(r row) string {
 	if r.st.Attempt > 0 {
 		fmt.Fprintf(&out, "- Attempt: %d\n", r.st.Attempt)
 	}
-	if r.st.Phase == incident.PhaseEnded && r.step.Kind != runbook.KindManual {
+	if r.step.Undoes != "" {
+		fmt.Fprintf(&out, "- Undoes: %s\n", code(r.step.Undoes))
+	}
+	if r.st.Kind == runbook.KindWait {
+		fmt.Fprintf(&out, "- Waits until: %s\n", stamp(r.st.Deadline))
+	}
+	if r.st.Phase == incident.PhaseEnded && (r.step.Kind.NeedsRunner() || r.step.Kind == runbook.KindChoose) {
 		fmt.Fprintf(&out, "- Evidence: %s\n", code(evidencePath(b.state.Opened.ID, r.index, r.step.Name, r.st.Attempt)))
 	}
 	var votes []string
@@ -106,6 +112,9 @@ func (b board) checkSummary(r row) string {
 		votes = append(votes, fmt.Sprintf("- Approved by: %s, review %d at %s\n", Safe(v.By.Login), v.Review, code(short(v.Commit))))
 	}
 	out.WriteString(bounded(votes, "", 8_000))
+	if question := r.step.Now.Work.Choose; question != nil {
+		out.WriteString("\n" + options(r, *question))
+	}
 	if r.st.Why != "" {
 		out.WriteString("\nWhy:\n\n" + block("text", r.st.Why, 8_000))
 	}

@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/pullbook/pullbook/engine/incident"
 	"github.com/pullbook/pullbook/engine/runbook"
@@ -15,6 +16,9 @@ func (b board) followUps(events []incident.Event) string {
 		if text := followUp(r); text != "" {
 			items = append(items, "- "+text+"\n")
 		}
+		if b.state.Undo != nil && b.stays(r.step) {
+			items = append(items, "- "+code(r.step.Name)+" was done, and the runbook says nothing of how to undo it\n")
+		}
 	}
 	items = append(items, eventFollowUps(events)...)
 	for _, problem := range b.state.Opened.Problems {
@@ -24,6 +28,12 @@ func (b board) followUps(events []incident.Event) string {
 		return "Nothing failed, was skipped or was done by hand.\n"
 	}
 	return bounded(items, "", tableBudget)
+}
+
+// stays reports whether a step changed something that nothing undoes.
+func (b board) stays(step runbook.Step) bool {
+	undoes := func(s runbook.Step) bool { return s.Undoes == step.Name }
+	return step.Stage == runbook.StageMain && step.Risk != runbook.RiskRead && b.state.Step(step.Name).Happened() && !slices.ContainsFunc(b.plan.Steps, undoes)
 }
 
 func followUp(r row) string {

@@ -49,9 +49,9 @@ func moments() []moment {
 	}
 }
 
-func (m moment) render(t *testing.T) []byte {
+func (m moment) render(t *testing.T, p runbook.Plan) []byte {
 	t.Helper()
-	p, events := samplePlan(), script(m.data...)
+	events := script(m.data...)
 	s := fold(t, events)
 	c := Check(p, s, m.step, "HTTP/1.1 200 OK\n{\"ok\":true}\n")
 	var timeline strings.Builder
@@ -71,10 +71,16 @@ func (m moment) render(t *testing.T) []byte {
 // TestMoments compares what people see at each point of an incident with testdata. Only accept a change of these files if you
 // know why it came about and want it.
 func TestMoments(t *testing.T) {
-	for _, m := range moments() {
+	compare(t, samplePlan(), moments())
+	compare(t, stagedPlan(), stagedMoments())
+}
+
+func compare(t *testing.T, p runbook.Plan, moments []moment) {
+	t.Helper()
+	for _, m := range moments {
 		t.Run(m.name, func(t *testing.T) {
-			got := m.render(t)
-			if again := m.render(t); !bytes.Equal(got, again) {
+			got := m.render(t, p)
+			if again := m.render(t, p); !bytes.Equal(got, again) {
 				t.Fatalf("rendered twice, two answers:\n%s", cmp.Diff(string(got), string(again)))
 			}
 			path := filepath.Join("testdata", m.name+".txtar")

@@ -73,7 +73,14 @@ func (c *chart) edges(out *strings.Builder, rows []row) {
 	seen := map[edge]bool{}
 	left := 0
 	for _, r := range rows {
-		for _, need := range r.step.Needs {
+		needs, line := r.step.Needs, "-->"
+		switch r.step.Stage {
+		case runbook.StageUndo:
+			needs, line = []string{r.step.Undoes}, "-. undo .->"
+		case runbook.StageFinally:
+			line = "-.->"
+		}
+		for _, need := range needs {
 			e := edge{c.node[need], c.node[r.step.Name]}
 			if e.from == "" || e.from == e.to || e.to == "over" || e.from == "later" || seen[e] {
 				continue // within one folded node, or against the direction that folding keeps
@@ -83,7 +90,7 @@ func (c *chart) edges(out *strings.Builder, rows []row) {
 				left++
 				continue
 			}
-			fmt.Fprintf(out, "  %s --> %s\n", e.from, e.to)
+			fmt.Fprintf(out, "  %s %s %s\n", e.from, line, e.to)
 		}
 	}
 	if left > 0 {
@@ -116,6 +123,15 @@ func (c *chart) classes(out *strings.Builder, over, later bool) {
 		if nodes := members[style.class]; len(nodes) > 0 {
 			fmt.Fprintf(out, "  classDef %s %s\n  class %s %s\n", style.class, style.look, strings.Join(nodes, ","), style.class)
 		}
+	}
+	var aside []string // besides the way to the solution
+	for _, r := range c.drawn {
+		if r.step.Stage != runbook.StageMain {
+			aside = append(aside, c.node[r.step.Name])
+		}
+	}
+	if len(aside) > 0 {
+		fmt.Fprintf(out, "  classDef aside stroke-dasharray:6 4\n  class %s aside\n", strings.Join(aside, ","))
 	}
 }
 

@@ -5,12 +5,13 @@ import (
 	"strings"
 
 	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/runbook"
 )
 
 // headline says first what matters most: each line begins with the bold word that a person on a phone looks for.
 func (b board) headline() string {
 	var lines []string
-	for _, line := range []string{b.frozen(), b.end(), b.halted(), b.waiting(), b.running(), b.mitigated()} {
+	for _, line := range []string{b.frozen(), b.end(), b.stage(), b.halted(), b.waiting(), b.running(), b.timers(), b.mitigated()} {
 		if line != "" {
 			lines = append(lines, line)
 		}
@@ -47,14 +48,45 @@ func (b board) end() string {
 	case s.End != "":
 		return fmt.Sprintf("**Ended: %s** at %s, %s after it was opened.", inline(string(s.End), 40), stamp(s.EndedAt), lasted(s.EndedAt.Sub(s.OpenedAt)))
 	case s.Cancelled != nil:
-		return fmt.Sprintf("**Cancelled** by %s: %s. What still runs is being stopped.", Safe(s.Cancelled.Deed.By.Login), Safe(s.Cancelled.Why))
+		text := fmt.Sprintf("**Cancelled** by %s: %s.", Safe(s.Cancelled.Deed.By.Login), Safe(s.Cancelled.Why))
+		if s.Stopped() {
+			text += " What still runs is being stopped."
+		}
+		return text
 	}
 	return ""
 }
 
+// stage says what follows the main stage.
+func (b board) stage() string {
+	s := b.state
+	switch {
+	case !b.live() || s.Stage() == runbook.StageMain:
+		return ""
+	case s.Finally != nil:
+		return "**Finishing:** only the finally steps are left; then the incident ends as " + inline(string(s.Finally.End), 40) + "."
+	}
+	return "**Undoing:** " + Safe(s.Undo.Why) + ". What had succeeded is undone, last in first out; `/cancel <reason>` stops that."
+}
+
+// timers names the steps that wait for a time.
+func (b board) timers() string {
+	timed := b.pick(row.timed)
+	if len(timed) == 0 || b.state.End != "" {
+		return ""
+	}
+	next := timed[0].st.Deadline
+	for _, r := range timed {
+		if r.st.Deadline.Before(next) {
+			next = r.st.Deadline
+		}
+	}
+	return "**Waits until** " + stamp(next) + ": " + names(timed) + "."
+}
+
 // live reports whether anything is still asked of people.
 func (b board) live() bool {
-	return b.state.End == "" && b.state.Cancelled == nil && b.view.Branch.Foreign == nil && !b.view.Branch.Gone
+	return b.state.End == "" && !b.state.Stopped() && b.view.Branch.Foreign == nil && !b.view.Branch.Gone
 }
 
 func (b board) halted() string {
@@ -103,11 +135,17 @@ func (b board) waits(r row) string {
 	case incident.PhaseUnknown:
 		return "an answer whether " + code(r.step.Name) + " happened, started " + stamp(r.when())
 	}
-	owner := "somebody"
+	owner, what := "somebody", " to be done by "
 	if m := r.step.Now.Work.Manual; m != nil && m.Owner != "" {
 		owner = inline(m.Owner, 100)
 	}
-	return code(r.step.Name) + " to be done by " + owner + since
+	if r.st.Kind == runbook.KindChoose {
+		what = " to be chosen by "
+	}
+	if c := r.step.Now.Work.Choose; c != nil && c.Owner != "" {
+		owner = inline(c.Owner, 100)
+	}
+	return code(r.step.Name) + what + owner + since
 }
 
 func (b board) running() string {

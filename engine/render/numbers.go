@@ -16,9 +16,9 @@ type Numbers struct {
 	Mitigate    time.Duration `json:"mitigate,omitzero"`    // from the opening until the problem was over
 	Resolve     time.Duration `json:"resolve,omitzero"`     // from the opening to the end
 	Waiting     time.Duration `json:"waiting,omitzero"`     // during which at least one question was open to people
-	Steps       int           `json:"steps"`
-	Automated   int           `json:"automated"` // steps that succeeded by themselves
-	Manual      int           `json:"manual"`    // steps that people did, by hand where the plan did not say so included
+	Steps       int           `json:"steps"`                // of undo steps only those of what had succeeded when it was undone
+	Automated   int           `json:"automated"`            // steps that succeeded by themselves
+	Manual      int           `json:"manual"`               // steps that people did, by hand where the plan did not say so included
 	Skipped     int           `json:"skipped"`
 	Failed      int           `json:"failed"`    // steps whose last word is a failure, a refusal or an unknown outcome
 	Attempts    int           `json:"attempts"`  // that came to an end
@@ -29,13 +29,16 @@ type Numbers struct {
 
 // Measure counts what a journal says. The state is the fold of the events.
 func Measure(p runbook.Plan, s incident.State, events []incident.Event) Numbers {
-	n := Numbers{Steps: len(p.Steps), Waiting: s.Waited, Events: len(events)}
+	n := Numbers{Waiting: s.Waited, Events: len(events)}
 	n.Detect = between(s.Opened.Alert.StartsAt, s.OpenedAt)
 	n.Acknowledge = between(s.OpenedAt, s.AckedAt)
 	n.Mitigate = between(s.OpenedAt, s.MitigatedAt)
 	n.Resolve = between(s.OpenedAt, s.EndedAt)
 	for _, step := range p.Steps {
-		n.countStep(step, s.Step(step.Name))
+		if matters(s, step) {
+			n.Steps++
+			n.countStep(step, s.Step(step.Name))
+		}
 	}
 	asked := map[try]bool{}
 	for _, e := range events {
@@ -56,7 +59,7 @@ func (n *Numbers) countStep(step runbook.Step, st incident.StepState) {
 	switch {
 	case st.Phase == incident.PhaseSkipped:
 		n.Skipped++
-	case st.Phase == incident.PhaseByHand, st.Good() && step.Kind == runbook.KindManual:
+	case st.Phase == incident.PhaseByHand, st.Good() && step.Kind.AsksPeople():
 		n.Manual++
 	case st.Good():
 		n.Automated++

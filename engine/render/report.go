@@ -60,6 +60,9 @@ func (b board) story(events []incident.Event) string {
 	if c := s.Cancelled; c != nil {
 		fmt.Fprintf(&out, " %s cancelled the incident: %s.", Safe(c.Deed.By.Login), Safe(c.Why))
 	}
+	if s.Undo != nil {
+		fmt.Fprintf(&out, " From then on, what had succeeded was to be undone: %s.", Safe(s.Undo.Why))
+	}
 	if s.End != "" {
 		fmt.Fprintf(&out, " It ended as **%s** at %s.", inline(string(s.End), 40), stamp(s.EndedAt))
 	} else {

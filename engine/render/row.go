@@ -24,7 +24,8 @@ const (
 type row struct {
 	step    runbook.Step
 	st      incident.StepState
-	index   int // in the plan
+	index   int       // in the plan
+	retry   time.Time // when it is tried again by itself, zero if it is not
 	class   class
 	word    string // what it is, in Markdown, without the time
 	settled bool   // the plan goes on after it
@@ -46,7 +47,7 @@ type try struct {
 }
 
 func newBoard(p runbook.Plan, s incident.State, v incident.View) board {
-	b := board{plan: p, state: s, view: v, rows: make([]row, len(p.Steps))}
+	b := board{plan: p, state: s, view: v, rows: make([]row, 0, len(p.Steps))}
 	settled := s.Ended(p)
 	under := map[try]bool{}
 	for _, a := range v.Attempts {
@@ -55,18 +56,27 @@ func newBoard(p runbook.Plan, s incident.State, v incident.View) board {
 		}
 	}
 	for i, step := range p.Steps {
+		if !matters(s, step) {
+			continue
+		}
 		st := s.Step(step.Name)
-		r := row{step: step, st: st, index: i}
-		_, r.settled = settled[step.Name]
-		r.halts = st.Over() && !r.settled && !again(step, st)
+		r := row{step: step, st: st, index: i, retry: s.RetryAt(step)}
+		_, over := settled[step.Name]
+		r.settled = over && st.Over()
+		r.halts = step.Stage == s.Stage() && st.Over() && !over && r.retry.IsZero()
 		begun := under[try{step.Name, st.Attempt + 1}]
 		r.class, r.word = stands(r, begun)
 		if r.word == "" {
 			r.word = b.idle(step, settled)
 		}
-		b.rows[i] = r
+		b.rows = append(b.rows, r)
 	}
 	return b
+}
+
+// matters reports whether people have to know of a step: of an undo step only while something is undone that it undoes.
+func matters(s incident.State, step runbook.Step) bool {
+	return step.Stage != runbook.StageUndo || s.Step(step.Name).Seq > 0 || s.Undo != nil && s.Step(step.Undoes).Happened()
 }
 
 // stands gives the class and the word of a step. begun says that its next attempt is with a runner. The word of a step
@@ -76,12 +86,12 @@ func stands(r row, begun bool) (class, string) {
 	case incident.PhaseGate:
 		return classGate, "waits for approval"
 	case incident.PhaseUnknown:
+		if r.st.Closed {
+			return classFailed, "outcome unknown"
+		}
 		return classGate, "did it happen?"
 	case incident.PhaseStarted:
-		if r.st.Kind == runbook.KindManual {
-			return classGate, "waits for a person"
-		}
-		return classRunning, "running"
+		return started(r.st)
 	case incident.PhaseEnded:
 		return endedAs(r, begun)
 	case incident.PhaseByHand:
@@ -101,23 +111,44 @@ func stands(r row, begun bool) (class, string) {
 	return classWaiting, ""
 }
 
+func started(st incident.StepState) (class, string) {
+	switch st.Kind {
+	case runbook.KindManual:
+		return classGate, "waits for a person"
+	case runbook.KindChoose:
+		return classGate, "waits for a choice"
+	case runbook.KindWait:
+		return classWaiting, "waits until " + stamp(st.Deadline)
+	}
+	return classRunning, "running"
+}
+
 func endedAs(r row, begun bool) (class, string) {
 	switch {
 	case r.st.Conclusion == runbook.Succeeded:
 		return classDone, "succeeded"
 	case begun:
 		return classRunning, "running again"
-	case again(r.step, r.st):
-		due := r.st.Ended.Add(r.step.Retry.Pause(r.st.Tried))
-		return classFailed, ended(r.st.Conclusion) + ", next attempt not before " + stamp(due)
+	case !r.retry.IsZero():
+		return classFailed, ended(r.st.Conclusion) + ", next attempt not before " + stamp(r.retry)
 	}
 	return classFailed, ended(r.st.Conclusion)
 }
 
 // idle says what a step that has not begun is waiting for.
 func (b board) idle(step runbook.Step, settled map[string]runbook.Ended) string {
-	if b.state.End != "" {
+	now := b.state.Stage()
+	if b.state.End != "" || b.state.Stopped() || now != step.Stage && step.Stage != runbook.StageFinally {
 		return "not started"
+	}
+	if step.Stage == runbook.StageFinally && now != step.Stage {
+		return "at the end"
+	}
+	if step.Stage == runbook.StageUndo {
+		if next, _ := b.state.NextUndo(b.plan); next.Name != step.Name {
+			return "its turn comes"
+		}
+		return "next"
 	}
 	var after []string
 	for _, need := range step.Needs {
@@ -129,6 +160,11 @@ func (b board) idle(step runbook.Step, settled map[string]runbook.Ended) string 
 		return "after " + bounded(after, ", ", 200)
 	}
 	return "next"
+}
+
+// timed reports whether the row waits for a time.
+func (r row) timed() bool {
+	return r.st.Phase == incident.PhaseStarted && r.st.Kind == runbook.KindWait
 }
 
 // open reports whether people are asked about the row.

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -65,7 +66,11 @@ func tellIncident(data incident.Data) (who, what string) {
 	case incident.Acknowledged:
 		return d.Deed.By.Login, "took notice"
 	case incident.CancelAsked:
-		return d.Deed.By.Login, "cancelled the incident: " + d.Why
+		return d.Deed.By.Login, stopped(d.During) + ": " + d.Why
+	case incident.UndoBegun:
+		return whoEngine, "began to undo what had succeeded: " + d.Why
+	case incident.FinallyBegun:
+		return whoEngine, "only the finally steps are left; the end will be: " + string(d.End)
 	case incident.Mitigated:
 		if d.Deed != nil {
 			return d.Deed.By.Login, "said that the problem is over"
@@ -75,6 +80,16 @@ func tellIncident(data incident.Data) (who, what string) {
 		return whoEngine, "the incident has ended: " + string(d.End)
 	}
 	return "", ""
+}
+
+func stopped(during runbook.Stage) string {
+	switch during {
+	case runbook.StageUndo:
+		return "stopped the undoing"
+	case runbook.StageFinally:
+		return "stopped the finally steps"
+	}
+	return "cancelled the incident"
 }
 
 func tellGate(data incident.Data) (who, what string) {
@@ -106,8 +121,13 @@ func tellGate(data incident.Data) (who, what string) {
 func tellStep(data incident.Data) (who, what string) {
 	switch d := data.(type) {
 	case incident.StepStarted:
-		if d.Work == runbook.KindManual {
+		switch d.Work {
+		case runbook.KindManual:
 			return whoEngine, "asked a person to do " + d.Step
+		case runbook.KindChoose:
+			return whoEngine, "asked a person to choose " + d.Step
+		case runbook.KindWait:
+			return whoEngine, d.Step + " waits until " + stamp(d.Deadline)
 		}
 		return whoEngine, fmt.Sprintf("started %s (attempt %d, risk %s)", d.Step, d.Attempt, d.Risk)
 	case incident.StepEnded:
@@ -128,6 +148,10 @@ func tellStep(data incident.Data) (who, what string) {
 
 func tellEnd(d incident.StepEnded) (who, what string) {
 	if d.Deed != nil {
+		var answer struct{ Choice string }
+		if err := json.Unmarshal(d.Output, &answer); err == nil && answer.Choice != "" {
+			return d.Deed.By.Login, "chose " + answer.Choice + " for " + d.Step
+		}
 		return d.Deed.By.Login, "finished " + d.Step
 	}
 	what = fmt.Sprintf("%s: %s (attempt %d, %s)", d.Step, ended(d.Conclusion), d.Attempt, lasted(d.Ended.Sub(d.Started)))

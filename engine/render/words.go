@@ -53,12 +53,6 @@ func logins(votes []approval.Vote) string {
 	return strings.Join(names, ", ")
 }
 
-// again reports whether the engine will try a failed step once more by itself.
-func again(step runbook.Step, st incident.StepState) bool {
-	return st.Phase == incident.PhaseEnded && st.Conclusion != runbook.Succeeded && st.Conclusion != runbook.Cancelled &&
-		st.Tried < step.Retry.Attempts
-}
-
 // perDirectory is how many steps share one directory of gate pages or evidence.
 const perDirectory = 100
 

@@ -47,6 +47,12 @@ func (g Gate) Page() []byte {
 	if n := g.Step.Retry.Attempts; n > 1 {
 		fmt.Fprintf(&b, "- Attempts: up to %d, first pause %s\n", n, g.Step.Retry.Backoff)
 	}
+	switch {
+	case g.Step.Undoes != "":
+		fmt.Fprintf(&b, "- Undoes: %s\n", g.Step.Undoes)
+	case g.Step.Stage != StageMain:
+		fmt.Fprintf(&b, "- Stage: %s\n", g.Step.Stage)
+	}
 	if g.Step.Doc != "" {
 		b.WriteString("\n## Why\n\n" + Fence("text", g.Step.Doc))
 	}

@@ -12,13 +12,16 @@
 //   - A gate page is the text that holds exactly what will run, so that approving it approves these bytes.
 //
 // Flow: cueval evaluates CUE and makes a Plan; incident decides on it; step performs Work and returns an Outcome;
-// GatePage turns a ready step into the bytes that people approve.
+// Gate.Page turns a ready step into the bytes that people approve.
 //
 // The package does no input or output, reads no clock, knows no CUE and no GitHub, and imports no other package of ours.
 package runbook
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 )
@@ -35,6 +38,13 @@ const (
 	KindWait   Kind = "wait"
 	KindChoose Kind = "choose"
 )
+
+// NeedsRunner reports whether a runner performs steps of the kind. The others wait for a person's word or for a time, which
+// the journal alone keeps.
+func (k Kind) NeedsRunner() bool { return !k.AsksPeople() && k != KindWait }
+
+// AsksPeople reports whether steps of the kind are done by a person.
+func (k Kind) AsksPeople() bool { return k == KindManual || k == KindChoose }
 
 // Risk says what a step may do to the world.
 type Risk string
@@ -119,8 +129,10 @@ type Retry struct {
 	Jitter   float64       `json:"jitter,omitempty"`   // from 0 to 1: this part of a pause is taken off by the attempt key
 }
 
-// Pause returns how long to wait after the failed attempt with the given number, counted from 1.
-func (r Retry) Pause(failed int) time.Duration {
+// Pause returns how long to wait after the failed attempt with the given number, counted from 1 in its round. The key of
+// that attempt says how much of the pause the jitter takes off: the same key always gives the same pause, and attempts of
+// different incidents that failed together do not come back together.
+func (r Retry) Pause(failed int, key string) time.Duration {
 	factor := r.Factor
 	if factor < 1 {
 		factor = 2
@@ -128,19 +140,21 @@ func (r Retry) Pause(failed int) time.Duration {
 	const longest = 24 * time.Hour
 	pause := float64(r.Backoff)
 	for range failed - 1 {
-		pause *= factor
-		if pause > float64(longest) {
-			return r.bounded(longest)
+		if pause *= factor; pause > float64(longest) {
+			pause = float64(longest)
+			break
 		}
 	}
-	return r.bounded(time.Duration(pause))
+	if r.Max > 0 {
+		pause = min(pause, float64(r.Max))
+	}
+	return time.Duration(pause * (1 - min(max(r.Jitter, 0), 1)*part(key)))
 }
 
-func (r Retry) bounded(d time.Duration) time.Duration {
-	if r.Max > 0 && d > r.Max {
-		return r.Max
-	}
-	return d
+// part maps a key to a number from 0 up to 1, evenly.
+func part(key string) float64 {
+	sum := sha256.Sum256([]byte(key))
+	return float64(binary.BigEndian.Uint64(sum[:])>>11) / (1 << 53)
 }
 
 // Approval is the rule of a gate.
@@ -275,6 +289,17 @@ func (p Plan) Step(name string) (Step, bool) {
 		return Step{}, false
 	}
 	return p.Steps[i], true
+}
+
+// In yields the steps of one stage, in order.
+func (p Plan) In(stage Stage) iter.Seq[Step] {
+	return func(yield func(Step) bool) {
+		for _, s := range p.Steps {
+			if s.Stage == stage && !yield(s) {
+				return
+			}
+		}
+	}
 }
 
 // Repeatable reports whether a second start of the step does no harm.

@@ -192,8 +192,64 @@ func TestPause(t *testing.T) {
 		{Retry{Backoff: s}, -4, s},
 	}
 	for _, c := range cases {
-		if got := c.retry.Pause(c.failed); got != c.want {
+		if got := c.retry.Pause(c.failed, "i/s/1"); got != c.want {
 			t.Errorf("%+v after %d: %s, want %s", c.retry, c.failed, got, c.want)
+		}
+	}
+}
+
+// TestPauseWithJitter: the key alone says how much is taken off, evenly, and never more than the part that was asked for.
+func TestPauseWithJitter(t *testing.T) {
+	r := Retry{Backoff: 100 * time.Second, Factor: 1, Jitter: 0.25}
+	var sum time.Duration
+	const n = 4000
+	for i := range n {
+		key := AttemptKey("20261122-k3jq5zabcd", "rollback", i)
+		pause := r.Pause(1, key)
+		if again := r.Pause(1, key); again != pause {
+			t.Fatalf("%s: %s, then %s", key, pause, again)
+		}
+		if pause <= 75*time.Second || pause > 100*time.Second {
+			t.Fatalf("%s: %s is outside of 75s to 100s", key, pause)
+		}
+		sum += pause
+	}
+	if mean := sum / n; mean < 87*time.Second || mean > 88*time.Second {
+		t.Errorf("the mean of %d pauses is %s, want about 87.5s", n, mean)
+	}
+	for _, jitter := range []float64{-1, 0} {
+		r.Jitter = jitter
+		if got := r.Pause(1, "k"); got != 100*time.Second {
+			t.Errorf("jitter %v: %s", jitter, got)
+		}
+	}
+	r.Jitter = 7
+	if got := r.Pause(1, "k"); got < 0 || got > 100*time.Second {
+		t.Errorf("a jitter beyond 1 gives %s", got)
+	}
+}
+
+func TestStepsOfAStage(t *testing.T) {
+	plan := Plan{Steps: steps("a b c d")}
+	plan.Steps[1].Stage, plan.Steps[3].Stage = StageUndo, StageFinally
+	for stage, want := range map[Stage]string{StageMain: "a c", StageUndo: "b", StageFinally: "d", "other": ""} {
+		if got := names(slices.Collect(plan.In(stage))); got != want {
+			t.Errorf("stage %q: %q, want %q", stage, got, want)
+		}
+	}
+	for s := range plan.In(StageMain) {
+		if s.Name != "a" {
+			t.Error("it goes on after a break")
+		}
+		break
+	}
+}
+
+func TestKindsThatNeedARunner(t *testing.T) {
+	for kind, want := range map[Kind][2]bool{KindExec: {true, false}, KindHTTP: {true, false}, KindProbe: {true, false},
+		KindManual: {false, true}, KindChoose: {false, true}, KindWait: {false, false}} {
+		if got := [2]bool{kind.NeedsRunner(), kind.AsksPeople()}; got != want {
+			t.Errorf("%s: %v, want %v", kind, got, want)
 		}
 	}
 }

@@ -1,0 +1,265 @@
+package incident
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// Stage is the stage that the incident is in.
+func (s State) Stage() runbook.Stage {
+	switch {
+	case s.Finally != nil:
+		return runbook.StageFinally
+	case s.Undo != nil:
+		return runbook.StageUndo
+	}
+	return runbook.StageMain
+}
+
+// Stopped reports whether a person has stopped the stage that the incident is in.
+func (s State) Stopped() bool { return s.stopped[s.Stage()] }
+
+// NextUndo is the undo step whose turn it is, last in first out by the ends of the steps that are undone; ok is false when
+// none is left. One that failed keeps its turn until a person decides.
+func (s State) NextUndo(p runbook.Plan) (next runbook.Step, ok bool) {
+	latest := 0
+	for step := range p.In(runbook.StageUndo) {
+		done := s.Step(step.Undoes)
+		if done.Happened() && done.Seq > latest && !s.settled(step) {
+			next, latest, ok = step, done.Seq, true
+		}
+	}
+	return next, ok
+}
+
+// Happened reports whether there is something to undo.
+func (s StepState) Happened() bool { return s.Good() && s.Phase != PhaseSkipped }
+
+func (s *State) cancelAsked(e Event, d CancelAsked) error {
+	if d.During != s.Stage() {
+		return fmt.Errorf("stage %q was stopped while the incident is in stage %q", d.During, s.Stage())
+	}
+	s.hear(e, d.Deed)
+	if s.Cancelled == nil {
+		s.Cancelled = &d
+	}
+	s.stopped[d.During] = true
+	s.closeGates(e.Seq)
+	return nil
+}
+
+func (s *State) undoBegun(e Event, d UndoBegun) error {
+	if s.Stage() != runbook.StageMain {
+		return errors.New("it is undone, or finished, already")
+	}
+	s.Undo, s.stageSince = &d, e.Seq
+	s.withdraw(e)
+	return nil
+}
+
+func (s *State) finallyBegun(e Event, d FinallyBegun) error {
+	if s.Finally != nil {
+		return errors.New("its finally steps have begun already")
+	}
+	s.Finally, s.stageSince = &d, e.Seq
+	s.withdraw(e)
+	if d.End == EndResolved && s.MitigatedAt.IsZero() {
+		s.MitigatedAt = e.At
+	}
+	for name, st := range s.Steps {
+		if st.Phase == PhaseUnknown {
+			st.Closed = true
+			s.set(name, st)
+		}
+	}
+	return nil
+}
+
+// withdraw takes back what people are asked and what time is waited for. Whether an effect happened is still asked.
+func (s *State) withdraw(e Event) {
+	s.closeGates(e.Seq)
+	for name, st := range s.Steps {
+		switch {
+		case st.Phase == PhaseGate || st.Phase == PhaseCleared:
+			st.Phase, st.Gate = PhaseIdle, Gate{}
+		case st.Phase == PhaseStarted && !st.Kind.NeedsRunner():
+			st.Phase, st.Conclusion, st.Why = PhaseEnded, runbook.Cancelled, "withdrawn: the incident went on without it"
+			st.Ended, st.Seq = e.At, e.Seq
+			st.Tried++
+		default:
+			continue
+		}
+		s.set(name, st)
+	}
+}
+
+// stop ends what is queued or running, and reports whether nothing was.
+func (d *decider) stop() (quiet bool) {
+	quiet = true
+	for _, a := range d.view.Attempts {
+		if a.State == AttemptQueued || a.State == AttemptRunning {
+			d.starts = append(d.starts, Stop{a.Key})
+			quiet = false
+		}
+	}
+	return quiet
+}
+
+// cancel stops what is queued or running, and goes on to what follows when nothing is left of it.
+func (d *decider) cancel() {
+	switch {
+	case !d.stop():
+	case d.undoable():
+		deed := d.state.Cancelled.Deed
+		d.undoNow(UndoBegun{Why: "the incident was cancelled", Deed: &deed})
+	default:
+		d.over(EndCancelled)
+	}
+}
+
+// undoable reports whether a step with an undo has succeeded, or may have.
+func (d *decider) undoable() bool {
+	for step := range d.plan.In(runbook.StageUndo) {
+		done := d.state.Step(step.Undoes)
+		if done.Happened() || done.Phase == PhaseUnknown || done.Phase == PhaseStarted && done.Kind.NeedsRunner() {
+			return true
+		}
+	}
+	return false
+}
+
+// undoesOn reports whether the failure of a step makes the incident undo itself. An attempt that was stopped is no failure.
+func undoesOn(step runbook.Step, st StepState) bool {
+	return step.Stage == runbook.StageMain && step.OnFailure == runbook.FailureUndoes && !st.stoppedShort()
+}
+
+func (s StepState) stoppedShort() bool {
+	return s.Phase == PhaseEnded && s.Conclusion == runbook.Cancelled
+}
+
+func (d *decider) undoNow(begun UndoBegun) {
+	if d.record(begun) {
+		d.flushFor("what was done is undone")
+	}
+}
+
+// undo waits until nothing of the main stage is under way or in doubt, and then runs one undo step after the other.
+func (d *decider) undo() {
+	if d.state.Stopped() {
+		if d.stop() {
+			d.over(EndCancelled)
+		}
+		return
+	}
+	if !d.mainQuiet() {
+		return
+	}
+	next, left := d.state.NextUndo(d.plan)
+	switch {
+	case left:
+		st := d.state.Step(next.Name)
+		d.halted = st.Over() && !retriesLeft(next, st)
+		d.advanceStep(next, st)
+	case d.state.Cancelled != nil:
+		d.over(EndCancelled)
+	default:
+		d.over(EndUndone)
+	}
+}
+
+// mainQuiet reports whether every step of the main stage has come to an end that is known. What runs is awaited, or stopped
+// where a person cancelled; what is in doubt is asked of people.
+func (d *decider) mainQuiet() bool {
+	quiet, cancelled := true, d.state.Cancelled != nil
+	for step := range d.plan.In(runbook.StageMain) {
+		st := d.state.Step(step.Name)
+		a, busy := d.busyWith(step, st)
+		switch {
+		case st.Phase == PhaseUnknown:
+			d.askUnknown(step, st)
+		case a.Key != "" && cancelled:
+			d.starts = append(d.starts, Stop{a.Key})
+		case busy && cancelled && d.undone(step): // the queue has lost it: it may have run
+			if d.record(StepUnknown{Step: step.Name, Attempt: st.Attempt}) {
+				d.flushFor("people are asked whether " + step.Name + " happened")
+			}
+		case busy && cancelled:
+			continue
+		case busy && a.Key == "":
+			d.running(step, st)
+		case busy: // it is awaited
+		default:
+			continue
+		}
+		quiet = false
+	}
+	return quiet
+}
+
+// undone reports whether the plan has an undo of a step.
+func (d *decider) undone(step runbook.Step) bool {
+	return slices.ContainsFunc(d.plan.Steps, func(s runbook.Step) bool { return s.Stage == runbook.StageUndo && s.Undoes == step.Name })
+}
+
+// finally runs the finally steps.
+func (d *decider) finally() {
+	switch {
+	case d.state.Stopped():
+		if d.stop() {
+			d.end(EndCancelled)
+		}
+	case d.run(runbook.StageFinally):
+		d.end(d.state.Finally.End)
+	}
+}
+
+// over ends the incident, after its finally steps if the plan has any.
+func (d *decider) over(end End) {
+	if slices.ContainsFunc(d.plan.Steps, func(s runbook.Step) bool { return s.Stage == runbook.StageFinally }) {
+		d.record(FinallyBegun{End: end})
+		return
+	}
+	d.end(end)
+}
+
+func (d *decider) end(end End) {
+	if d.record(Ended{End: end}) {
+		d.commit.Report = true
+		d.flushFor("the end")
+	}
+}
+
+// misplaced says why a command cannot be about a step in the stage that the incident is in; empty if it can.
+func (d *decider) misplaced(step runbook.Step) string {
+	now, st := d.state.Stage(), d.state.Step(step.Name)
+	switch {
+	case now == runbook.StageUndo && step.Stage == runbook.StageMain && st.Phase == PhaseUnknown:
+		return ""
+	case now == runbook.StageUndo && step.Stage == now:
+		return d.notItsTurn(step)
+	case now == step.Stage:
+		return ""
+	case now == runbook.StageUndo:
+		return "the incident is being undone, and `" + step.Name + "` is no part of that"
+	case now == runbook.StageFinally:
+		return "only the finally steps are left, and `" + step.Name + "` is none of them"
+	case step.Stage == runbook.StageUndo:
+		return "nothing is being undone"
+	}
+	return "the finally steps have not begun"
+}
+
+func (d *decider) notItsTurn(step runbook.Step) string {
+	for main := range d.plan.In(runbook.StageMain) {
+		if phase := d.state.Step(main.Name).Phase; phase == PhaseStarted || phase == PhaseUnknown {
+			return "undoing begins when `" + main.Name + "` has ended"
+		}
+	}
+	if next, ok := d.state.NextUndo(d.plan); !ok || next.Name != step.Name {
+		return "it is not the turn of `" + step.Name + "`"
+	}
+	return ""
+}
