@@ -28,15 +28,12 @@ const maxOpenings = 5
 // is on the remote branch, or when there is nothing to record it in.
 func (e *Engine) arrive(ctx context.Context, a Arrival) error {
 	for range maxOpenings {
-		place, err := e.locate(ctx, a.Alert.Group)
+		place, err := e.locate(ctx, a.Alert)
 		if err != nil {
 			return fmt.Errorf("find the incident of group %s: %w", a.Alert.Group, err)
 		}
 		if place.open != nil {
 			return e.update(ctx, place.open, a.Alert)
-		}
-		if a.Alert.Status == incident.ResolvedNow && place.mitigated != nil {
-			return e.update(ctx, place.mitigated, a.Alert)
 		}
 		if a.Alert.Status == incident.ResolvedNow {
 			e.Log.Info("alert needs nothing", "group", a.Alert.Group, "why", "it is resolved and no incident is open for it")
@@ -53,16 +50,15 @@ func (e *Engine) arrive(ctx context.Context, a Arrival) error {
 
 // place is where an alert group stands in the ledger.
 type place struct {
-	open      *worker     // the group's open incident
-	mitigated *worker     // its latest incident, if the problem is over and the incident has not ended: it hears of the resolution
-	slot      string      // for a new one
-	previous  incident.ID // the group's latest incident, empty for the first
-	tip       string      // of the default branch
+	open     *worker     // the group's incident that the alert belongs to, if there is one
+	slot     string      // for a new one
+	previous incident.ID // the group's latest incident, empty for the first
+	tip      string      // of the default branch
 }
 
 // locate follows the group's chain of incidents: each slot is derived from the one before, so names alone tell which
-// exist.
-func (e *Engine) locate(ctx context.Context, group string) (place, error) {
+// exist. An incident whose problem is over still takes what concerns that problem; the problem coming back is a new one.
+func (e *Engine) locate(ctx context.Context, a incident.Alert) (place, error) {
 	heads, err := e.Ledger.Heads(ctx)
 	if err != nil {
 		return place{}, err
@@ -77,9 +73,9 @@ func (e *Engine) locate(ctx context.Context, group string) (place, error) {
 		bySlot[id.Slot()] = id
 	}
 	for {
-		p.slot = incident.Slot(group, p.previous)
+		p.slot = incident.Slot(a.Group, p.previous)
 		if id, ok := bySlot[p.slot]; ok {
-			p.previous, p.mitigated = id, nil
+			p.previous = id
 			continue
 		}
 		branch := incident.BranchPrefix + p.slot
@@ -91,15 +87,11 @@ func (e *Engine) locate(ctx context.Context, group string) (place, error) {
 		if err != nil {
 			return place{}, err
 		}
-		p.previous, p.mitigated = s.Opened.ID, nil
-		switch {
-		case s.End != "":
-		case s.MitigatedAt.IsZero():
+		if s.End == "" && (s.MitigatedAt.IsZero() || s.Concerns(a)) {
 			p.open = w
 			return p, nil
-		default:
-			p.mitigated = w // its problem is over, so the group's next alert is a new incident
 		}
+		p.previous = s.Opened.ID
 	}
 }
 

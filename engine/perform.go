@@ -194,7 +194,7 @@ func (e *Engine) merge(ctx context.Context, w *worker, m incident.Merge) error {
 		w.hub = nil
 		return fmt.Errorf("merge %s: %w", w.branch, err)
 	}
-	w.hub = nil
+	w.hub.Pull.Merged, w.hub.Pull.Open = true, false
 	return nil
 }
 

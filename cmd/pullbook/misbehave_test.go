@@ -41,7 +41,7 @@ steps: {
 const slow = `title: "A step that takes long"
 match: labels: service: "slow"
 alert: _
-steps: wait: {
+steps: linger: {
 	risk: "read"
 	exec: {
 		command: ["sh", "-c", "echo $$ > \"$MARK.new\" && mv \"$MARK.new\" \"$MARK\" && exec sleep 600"]
@@ -96,7 +96,7 @@ func cancelRunning(t *testing.T, s *scene) {
 	if end, _ := find[incident.Ended](seen); end.End != incident.EndCancelled {
 		t.Errorf("the incident ended %q, want cancelled", end.End)
 	}
-	if got := seen.conclusion("wait"); got != runbook.Cancelled {
+	if got := seen.conclusion("linger"); got != runbook.Cancelled {
 		t.Errorf("the running step ended %q, want cancelled", got)
 	}
 	waitFor(t, "its process is gone", func() bool { return !alive(pid) })
