@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pullbook/pullbook/engine/localhub/state"
 )
@@ -153,4 +154,11 @@ func postRedeliver(v *visit) error {
 	v.Redeliverer.Redeliver(&a, d)
 	http.Redirect(v.w, v.r, "/apps/"+a.Slug+"/deliveries", http.StatusSeeOther)
 	return nil
+}
+
+func took(d time.Duration) string {
+	if d < time.Millisecond {
+		return "less than 1ms"
+	}
+	return d.Round(time.Millisecond).String()
 }

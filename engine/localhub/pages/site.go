@@ -239,7 +239,7 @@ func (s *Site) functions() template.FuncMap {
 		"path":  escapePath,
 		"add":   func(a, b int) int { return a + b },
 		"size":  size,
-		"took":  func(d time.Duration) string { return d.Round(time.Millisecond).String() },
+		"took":  took,
 		"row":   func(repo string, c commitRow) commitInList { return commitInList{repo, c} },
 	}
 }
