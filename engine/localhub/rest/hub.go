@@ -8,14 +8,6 @@ import (
 	"github.com/pullbook/pullbook/engine/localhub/wire"
 )
 
-func getRoot(c *call) (reply, error) {
-	return ok(wire.Object{
-		"current_user_url": c.host.API("/user"), "emojis_url": c.host.API("/emojis"), "events_url": c.host.API("/events"),
-		"organization_url": c.host.API("/orgs/{org}"), "rate_limit_url": c.host.API("/rate_limit"),
-		"repository_url": c.host.API("/repos/{owner}/{repo}"), "user_url": c.host.API("/users/{user}"),
-	})
-}
-
 // version tells clients that they talk to an Enterprise Server, which the paths are those of. It belongs to none of
 // GitHub's releases.
 const version = "3.99.0"
@@ -26,9 +18,12 @@ func getMeta(c *call) (reply, error) {
 }
 
 func getRateLimit(c *call) (reply, error) {
-	q := c.usage(true)
-	rate := wire.Object{"limit": q.Shown(), "used": q.Used, "remaining": q.Left(), "reset": q.Reset.Unix()}
-	return ok(wire.Object{"resources": wire.Object{"core": rate}, "rate": rate})
+	rate := func(resource string) wire.Object {
+		q := c.Limits.Count(c.actor.Key(), resource, 0)
+		return wire.Object{"limit": q.Shown(), "used": q.Used, "remaining": q.Left(), "reset": q.Reset.Unix()}
+	}
+	resources := wire.Object{"core": rate("core"), "search": rate("search"), "graphql": rate("graphql")}
+	return ok(wire.Object{"resources": resources, "rate": resources["core"]})
 }
 
 func getZen(*call) (reply, error) {

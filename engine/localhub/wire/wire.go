@@ -96,7 +96,7 @@ func (h Host) Profile(u state.User) Object {
 	o["name"], o["email"], o["company"], o["blog"], o["location"], o["bio"] = orNull(u.Name), orNull(u.Email), nil, "", nil, nil
 	o["user_view_type"] = "public"
 	o["public_repos"], o["public_gists"], o["followers"], o["following"] = 0, 0, 0, 0
-	o["created_at"], o["updated_at"] = stamp(u.Created), stamp(u.Created)
+	o["hireable"], o["created_at"], o["updated_at"] = nil, stamp(u.Created), stamp(u.Created)
 	return o
 }
 
@@ -120,6 +120,17 @@ func named(u state.User) string {
 		return u.Name
 	}
 	return u.Login
+}
+
+// OrgSimple is an organisation as lists show it.
+func (h Host) OrgSimple(u state.User) Object {
+	full := h.Organization(u)
+	out := Object{}
+	for _, field := range []string{"login", "id", "node_id", "url", "repos_url", "events_url", "hooks_url", "issues_url", "members_url",
+		"public_members_url", "avatar_url", "description"} {
+		out[field] = full[field]
+	}
+	return out
 }
 
 // Team is a team of an organisation.
