@@ -30,31 +30,38 @@ func (*query) Search(ctx context.Context, args struct {
 }) (*searchPage, error) {
 	s := sessionOf(ctx)
 	f := parseSearch(args.Query, s.actor.User.Login)
-	list := listing[*object]{field: "search"}
-	var err error
+	list := listing[any]{field: "search"}
 	switch args.Type {
 	case "REPOSITORY":
 		for _, r := range s.store().Repos(s.actor) {
 			if f.wantsRepo(r) && f.matches(r.Name+" "+r.Description) {
-				list.items = append(list.items, &object{s.repositoryNode(r)})
+				list.items = append(list.items, s.repositoryNode(r))
 			}
 		}
 	case "USER":
 		for _, u := range s.store().People() {
 			if f.matches(u.Login + " " + u.Name) {
-				list.items = append(list.items, &object{s.userNode(u)})
+				list.items = append(list.items, s.userNode(u))
 			}
 		}
 	case "DISCUSSION": // there are none
 	default:
-		list.items, err = s.searchPulls(f)
-	}
-	if err != nil {
-		return nil, err
+		found, err := s.searchPulls(f)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range found {
+			list.items = append(list.items, p)
+		}
 	}
 	total := int32(len(list.items))
 	list.items = list.items[:min(len(list.items), maxResults)]
-	c, err := paginate(ctx, args.slice, list, func(o *object) *object { return o })
+	c, err := paginate(ctx, args.slice, list, func(found any) *object {
+		if p, ok := found.(*state.Pull); ok {
+			found = s.pullNode(p)
+		}
+		return &object{found}
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -124,11 +131,11 @@ func (f search) wantsRepo(r state.Repo) bool {
 		(len(owners) == 0 || anyOf(owners, []string{r.Owner.Login}))
 }
 
-func (s *session) searchPulls(f search) ([]*object, error) {
+func (s *session) searchPulls(f search) ([]*state.Pull, error) {
 	if slices.Contains(f.qualifiers["is"], "issue") || slices.Contains(f.qualifiers["type"], "issue") {
 		return nil, nil
 	}
-	var found []*pullRequest
+	var found []*state.Pull
 	for _, r := range s.store().Repos(s.actor) {
 		if !f.wantsRepo(r) || s.repositoryNode(r).may(pullsRead) != nil {
 			continue
@@ -138,17 +145,13 @@ func (s *session) searchPulls(f search) ([]*object, error) {
 			return nil, err
 		}
 		for _, p := range all {
-			if node := s.pullNode(p); f.wantsPull(node) {
-				found = append(found, node)
+			if f.wantsPull(p) {
+				found = append(found, p)
 			}
 		}
 	}
 	f.order(found)
-	out := make([]*object, len(found))
-	for i, p := range found {
-		out[i] = &object{p}
-	}
-	return out, nil
+	return found, nil
 }
 
 // pulls narrows what has to be looked at.
@@ -157,17 +160,20 @@ func (f search) pulls() state.PullFilter {
 	if slices.Contains(f.qualifiers["is"], "open") || slices.Contains(f.qualifiers["state"], "open") {
 		out.State = "open"
 	}
+	if heads := f.qualifiers["head"]; len(heads) == 1 {
+		out.Head = heads[0]
+	}
 	return out
 }
 
 // order sorts by what "sort:" says; newest first otherwise.
-func (f search) order(found []*pullRequest) {
+func (f search) order(found []*state.Pull) {
 	by := "created-desc"
 	if values := f.qualifiers["sort"]; len(values) > 0 {
 		by = values[0]
 	}
 	sort.SliceStable(found, func(i, j int) bool {
-		a, b := found[i].p, found[j].p
+		a, b := found[i], found[j]
 		if strings.HasSuffix(by, "-asc") {
 			a, b = b, a
 		}
@@ -183,25 +189,25 @@ func (f search) order(found []*pullRequest) {
 }
 
 // wantsPull checks every qualifier. One that the hub does not know selects nothing, so that a filter never widens.
-func (f search) wantsPull(p *pullRequest) bool {
+func (f search) wantsPull(p *state.Pull) bool {
 	for key, values := range f.qualifiers {
 		for _, v := range values {
-			if !p.satisfies(key, v) {
+			if !satisfies(p, key, v) {
 				return false
 			}
 		}
 	}
 	for key, values := range f.not {
 		for _, v := range values {
-			if key != "repo" && p.satisfies(key, v) {
+			if key != "repo" && satisfies(p, key, v) {
 				return false
 			}
 		}
 	}
-	return f.matches(p.p.Title + "\n" + p.p.Body)
+	return len(f.words) == 0 || f.matches(p.Title+"\n"+p.Body)
 }
 
-func (p *pullRequest) satisfies(key, value string) bool {
+func satisfies(p *state.Pull, key, value string) bool {
 	named := func(users []state.User) bool {
 		return slices.ContainsFunc(users, func(u state.User) bool { return strings.EqualFold(u.Login, value) })
 	}
@@ -209,45 +215,45 @@ func (p *pullRequest) satisfies(key, value string) bool {
 	case "repo", "org", "user", "sort":
 		return true
 	case "is", "state", "type", "draft":
-		return p.is(key, strings.ToLower(value))
+		return is(p, key, strings.ToLower(value))
 	case "author":
 		login := strings.TrimPrefix(value, "app/")
-		return strings.EqualFold(p.p.Author.Login, login) || strings.EqualFold(p.p.Author.Login, login+"[bot]")
+		return strings.EqualFold(p.Author.Login, login) || strings.EqualFold(p.Author.Login, login+"[bot]")
 	case "assignee":
-		return named(p.p.Assignees)
+		return named(p.Assignees)
 	case "review-requested", "user-review-requested":
-		return named(p.p.Reviewers) || (key == "review-requested" && slices.ContainsFunc(p.p.ReviewTeams, func(t state.Team) bool {
+		return named(p.Reviewers) || (key == "review-requested" && slices.ContainsFunc(p.ReviewTeams, func(t state.Team) bool {
 			return anyOf(t.Members, []string{value})
 		}))
 	case "head":
-		return strings.EqualFold(p.p.Head.Ref, value)
+		return p.Head.Ref == value
 	case "base":
-		return strings.EqualFold(p.p.Base.Ref, value)
+		return strings.EqualFold(p.Base.Ref, value)
 	case "label":
-		return slices.ContainsFunc(p.p.Labels, func(l state.Label) bool { return anyOf(strings.Split(value, ","), []string{l.Name}) })
+		return slices.ContainsFunc(p.Labels, func(l state.Label) bool { return anyOf(strings.Split(value, ","), []string{l.Name}) })
 	case "sha", "hash":
-		return len(value) >= 7 && strings.HasPrefix(p.p.Head.SHA, strings.ToLower(value))
+		return len(value) >= 7 && strings.HasPrefix(p.Head.SHA, strings.ToLower(value))
 	default:
 		return false
 	}
 }
 
-func (p *pullRequest) is(key, value string) bool {
+func is(p *state.Pull, key, value string) bool {
 	switch value {
 	case "pr", "pull-request":
 		return key == "is" || key == "type"
 	case "open", "closed":
-		return p.p.State == value
+		return p.State == value
 	case "merged":
-		return p.p.Merged
+		return p.Merged
 	case "unmerged":
-		return !p.p.Merged
+		return !p.Merged
 	case "draft", "true":
-		return p.p.Draft
+		return p.Draft
 	case "false":
-		return !p.p.Draft
+		return !p.Draft
 	case "private", "public":
-		return p.p.Repo.Private == (value == "private")
+		return p.Repo.Private == (value == "private")
 	default:
 		return false
 	}

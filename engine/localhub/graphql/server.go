@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	gql "github.com/graph-gophers/graphql-go"
+	gqlerrors "github.com/graph-gophers/graphql-go/errors"
 
 	"github.com/pullbook/pullbook/engine/localhub/git"
 	"github.com/pullbook/pullbook/engine/localhub/rest"
@@ -78,7 +79,7 @@ func New(c Config) *Server {
 	}
 	return &Server{config: c, quotas: quotas{byActor: map[string]*quota{}}, schema: gql.MustParseSchema(Schema(), &root{},
 		gql.UseFieldResolvers(), gql.MaxDepth(maxDepth), gql.MaxSelections(maxSelections), gql.MaxParallelism(parallel),
-		gql.OverlapValidationLimit(maxOverlaps), gql.Logger(panics{c.Logger}))}
+		gql.OverlapValidationLimit(maxOverlaps), gql.Logger(panics{c.Logger}), gql.PanicHandler(panics{c.Logger}))}
 }
 
 // panics puts a resolver's panic into the hub's log.
@@ -87,6 +88,13 @@ type panics struct{ log *slog.Logger }
 // LogPanic is the library's hook.
 func (p panics) LogPanic(_ context.Context, value any) {
 	p.log.Error("a GraphQL resolver panicked", "panic", value)
+}
+
+var errPanic = errors.New("a resolver panicked")
+
+// MakePanicError keeps the panic's words from the client.
+func (panics) MakePanicError(context.Context, any) *gqlerrors.QueryError {
+	return &gqlerrors.QueryError{Message: errPanic.Error(), ResolverError: errPanic}
 }
 
 // request is the body of a call.

@@ -183,3 +183,15 @@ func TestPages(t *testing.T) {
 		w.refused("alice", doc, v, kind)
 	}
 }
+
+func TestFaultsOfTheHubStayInItsLog(t *testing.T) {
+	w := newWorld(t)
+	w.server.config.Repos = nil
+	r := w.ask("alice", `{viewer{login} repository(owner:"acme",name:"ops"){name isEmpty}}`, nil)
+	if len(r.Errors) != 1 || !strings.HasPrefix(r.Errors[0].Message, "Something went wrong while executing your query. Please include `") || get(t, r.Data, "viewer", "login") != "alice" {
+		t.Errorf("%+v", r)
+	}
+	if !strings.Contains(w.log.String(), "a GraphQL resolver panicked") {
+		t.Errorf("log: %s", w.log.String())
+	}
+}
