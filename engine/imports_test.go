@@ -73,7 +73,7 @@ func owners() map[string]room {
 		"modernc.org/sqlite":                {imports: []string{"engine/inbox", "engine/localhub/state"}},
 		"github.com/go-git/":                {imports: []string{"engine/gitstore"}, tests: []string{"engine/audit"}},
 		"github.com/google/go-github/":      {imports: []string{"engine/github", "cmd/pullbook"}, tests: []string{"engine/localhub"}},
-		"github.com/bradleyfalzon/":         {imports: []string{"engine/github"}, tests: []string{"engine/localhub"}},
+		"github.com/bradleyfalzon/":         {imports: []string{"engine/github"}, tests: []string{"engine/localhub", "cmd/pullbook"}},
 		"github.com/spf13/":                 {imports: []string{"cmd/pullbook"}},
 		"github.com/hiddeco/sshsig":         {imports: []string{"engine/gitstore"}, tests: []string{"engine/audit"}},
 		"github.com/yuin/goldmark":          {imports: []string{"engine/localhub/pages"}, tests: []string{"engine/render", "engine/github", "cmd/pullbook"}},
