@@ -4,6 +4,7 @@
 //
 //   - A Source is the text of one runbook, and of pullbook.cue where the ledger has one.
 //   - The skeleton is what is known of each step before anything runs: kind, risk, needs, approval, timeout, retry.
+//   - The home of a step is where it is written: steps.NAME, steps.NAME.undo or finally.NAME.
 //   - An edge is a reference of one step to another. Edges come from the syntax tree, so they have the author's
 //     positions, and a reference behind a condition counts as much as a plain one.
 //   - The shape of a runbook is the runbook with every value taken as unknown, so that only the names are left. CUE does
@@ -17,10 +18,12 @@
 //	files ─ read (size, syntax, imports, unknown names) ─ graph (edges, names)
 //	      ─ shape & #Runbook ─ runbook & #Runbook ─ skeleton ─ order
 //	      ─ policy (after risks are filled in) ─ trial              = Plan or Problems     (Load, Vet)
-//	plan + alert + outputs ─ one fill of one fresh value            = Now of every step     (Resolve)
+//	plan + alert + outputs + statuses ─ one fresh evaluation        = Now of every step     (Resolve)
 //	                       ─ + an answer ─ until                    = yes or no             (Until)
 //	output ─ projected to the declared type ─ checked               = output to keep        (Output)
 //	alert ─ match of every runbook                                  = one runbook, and why  (Route)
+//
+// The Evaluator remembers the plans of the sources it has seen, so that a look does not check a runbook once more.
 //
 // Every request is evaluated in a fresh CUE context, from the same bytes to the same answer. Files come from the request
 // alone: no disk, no registry, no environment; only CUE's own packages can be imported.

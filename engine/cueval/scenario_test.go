@@ -182,13 +182,11 @@ func (s *scenario) ask(text []byte) string {
 			fmt.Fprintf(&b, "error: %q is no question\n", line)
 			continue
 		}
-		var out any
-		if parts[0] == "until" {
-			out, err = until(q, nil, parts[1], json.RawMessage(parts[2]))
-		} else {
-			var kept json.RawMessage
-			kept, err = output(q, nil, parts[1], json.RawMessage(parts[2]))
-			out = string(kept)
+		out, err := s.answer(q, nil, parts)
+		if _, known, ps := load(q.Source); len(ps) == 0 {
+			if again, otherwise := s.answer(q, &known, parts); fmt.Sprint(again, otherwise) != fmt.Sprint(out, err) {
+				fmt.Fprintln(&b, "with a known plan:", again, otherwise)
+			}
 		}
 		var wrong *OutputError
 		switch {
@@ -201,6 +199,14 @@ func (s *scenario) ask(text []byte) string {
 		}
 	}
 	return b.String()
+}
+
+func (s *scenario) answer(q runbook.Query, known *runbook.Plan, parts []string) (any, error) {
+	if parts[0] == "until" {
+		return until(q, known, parts[1], json.RawMessage(parts[2]))
+	}
+	kept, err := output(q, known, parts[1], json.RawMessage(parts[2]))
+	return string(kept), err
 }
 
 func planText(p runbook.Plan) string {
