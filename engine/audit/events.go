@@ -51,30 +51,45 @@ func (t *trail) follow(e incident.Event) (incident.State, error) {
 func (t *trail) judge(b *batch, e incident.Event) *Finding {
 	switch d := e.Data.(type) {
 	case incident.GateOpened:
-		return t.at(b, d.Step, func(m moment) *Finding { return t.gateOpened(m, d) })
+		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.gateOpened(m, d), t.placed(m)) })
 	case incident.GateApproved:
-		return t.at(b, d.Step, func(m moment) *Finding { return t.gateApproved(m, d) })
+		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.gateApproved(m, d), t.placed(m)) })
 	case incident.StepStarted:
-		return t.at(b, d.Step, func(m moment) *Finding { return t.stepStarted(m, d) })
+		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.stepStarted(m, d), t.placed(m)) })
 	case incident.StepEnded:
-		return t.at(b, d.Step, func(m moment) *Finding { return t.stepEnded(m, d) })
+		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.stepEnded(m, d), m.timely(e, d)) })
 	case incident.GateRejected:
-		return t.at(b, d.Step, known)
+		return t.at(b, d.Step, t.placed)
 	case incident.GateExpired:
-		return t.at(b, d.Step, known)
+		return t.at(b, d.Step, t.placed)
 	case incident.StepSkipped:
-		return t.at(b, d.Step, known)
+		return t.at(b, d.Step, t.placed)
 	case incident.StepBroken:
-		return t.at(b, d.Step, known)
+		return t.at(b, d.Step, t.placed)
 	case incident.StepUnknown:
 		return t.at(b, d.Step, known)
 	case incident.StepByHand:
-		return t.at(b, d.Step, known)
+		return t.at(b, d.Step, t.answered)
 	case incident.RetryAsked:
-		return t.at(b, d.Step, known)
+		return t.at(b, d.Step, t.answered)
+	case incident.UndoBegun:
+		return t.undoBegun(b, d)
+	case incident.FinallyBegun:
+		return t.finallyBegun(b, d)
 	case incident.Ended:
 		if t.claim(b, journal.ReportPath(t.dir)) == nil {
 			return wrong(b.commit.Hash, journal.ReportPath(t.dir), "the report of the end is not there")
+		}
+		return t.end(b, d)
+	}
+	return nil
+}
+
+// firstOf is the first of some findings.
+func firstOf(all ...*Finding) *Finding {
+	for _, f := range all {
+		if f != nil {
+			return f
 		}
 	}
 	return nil
@@ -155,10 +170,12 @@ func (t *trail) stepStarted(m moment, d incident.StepStarted) *Finding {
 
 // stepEnded checks an outcome: its intent, where it needs one, is in an earlier commit, and its evidence is what it says.
 func (t *trail) stepEnded(m moment, d incident.StepEnded) *Finding {
-	needsIntent := m.step.Risk != runbook.RiskRead || m.step.Kind == runbook.KindManual || m.step.Approval != nil
+	needsIntent := m.step.Risk != runbook.RiskRead || !m.step.Kind.NeedsRunner() || m.step.Approval != nil
 	switch {
 	case needsIntent && m.was.Phase != incident.PhaseStarted:
 		return m.wrong("", "attempt %d of step %s ended, and there is no intent of it", d.Attempt, d.Step)
+	case m.was.Phase != incident.PhaseStarted && m.step.Stage != runbook.StageMain && t.answered(m) != nil: // it was begun without an intent
+		return t.answered(m)
 	case m.was.Phase == incident.PhaseStarted && t.begun[d.Step] > m.batch.last:
 		return m.wrong("", "the intent of attempt %d of step %s is in the same commit as its outcome", d.Attempt, d.Step)
 	}

@@ -182,7 +182,9 @@ func TestSteps(t *testing.T) {
 			}
 		}, "close", "step rollback"},
 		{"event after the end", func(l *ledger) {
-			l.says["close"] = func(due []incident.Event) []any { return []any{due[3], incident.AlertUpdated{}} }
+			l.says["close"] = func(due []incident.Event) []any {
+				return []any{due[0], due[1], due[2], due[3], incident.AlertUpdated{}}
+			}
 		}, "close", "nothing may follow the end"},
 		{"time runs backwards", func(l *ledger) {
 			l.says["end"] = func(due []incident.Event) []any {
