@@ -9,6 +9,7 @@ import (
 
 // An App on octokit signs in, reads page by page, reviews, and verifies what the hub sends.
 func TestOctokit(t *testing.T) {
+	t.Parallel() // most of the time the library waits, as GitHub asks it to
 	w := newWorld(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()

@@ -12,6 +12,7 @@ import (
 
 // A bot on probot is a second App on the same hub: it learns of a pull request by webhook and comments on it.
 func TestProbot(t *testing.T) {
+	t.Parallel() // most of the time the library waits, as GitHub asks it to
 	w := newWorld(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()

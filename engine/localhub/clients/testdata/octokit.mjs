@@ -117,9 +117,30 @@ async function check(installation, pull) {
   assert.deepEqual(list.check_runs.map((r) => r.id), [run.id]);
 }
 
+// octokit finds GraphQL beside REST by itself: /api/v3 becomes /api/graphql.
+async function askByGraphQL(installation) {
+  const { viewer } = await alice.graphql("query { viewer { login } }");
+  assert.equal(viewer.login, "alice");
+  const { repository } = await installation.graphql.paginate(
+    `query pulls($cursor: String) {
+      repository(owner: "acme", name: "ops") {
+        pullRequests(first: 1, after: $cursor, orderBy: { field: CREATED_AT, direction: ASC }) {
+          nodes { headRefName reviews(first: 10) { nodes { state author { login } } } }
+          pageInfo { hasNextPage endCursor }
+        }
+      }
+    }`,
+  );
+  const pulls = repository.pullRequests.nodes;
+  assert.deepEqual(pulls.map((p) => p.headRefName), ["one", "two", "three"]);
+  assert.deepEqual(pulls[0].reviews.nodes, [{ state: "APPROVED", author: { login: "alice" } }]);
+  await assert.rejects(alice.graphql('query { repository(owner: "acme", name: "none") { id } }'), (e) => e.errors[0].type === "NOT_FOUND");
+}
+
 const installation = await signIn();
 const pull = await readPages(installation);
 await verifyDeliveries(pull);
 await beRefused(installation, pull);
 await check(installation, pull);
+await askByGraphQL(installation);
 await installation.rest.apps.revokeInstallationAccessToken();
