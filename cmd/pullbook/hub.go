@@ -27,11 +27,17 @@ func hubCommand() *cobra.Command {
 		Use:   "hub",
 		Short: "Serve a GitHub on localhost, for rehearsals and tests",
 		Long: `Hub serves repositories, pull requests, reviews, checks and webhooks as GitHub does,
-well enough for GitHub's own clients: REST below /api/v3, git at
-/{owner}/{repo}.git, pages at /{owner}/{repo}/pull/{n}. People, Apps and
+well enough for GitHub's own clients: REST below /api/v3, GraphQL at /api/graphql, git
+at /{owner}/{repo}.git, pages at /{owner}/{repo}/pull/{n}. People, Apps and
 repositories come from a seed file (see engine/localhub/README.md), which fills an
 empty --dir. A directory that a hub has filled is taken up again where that hub ended;
 the seed must then be the same or left out. It is not meant for the internet.
+
+gh works with it in a shell that has
+
+  export http_proxy=http://127.0.0.1:8490 GH_HOST=github.localhost GH_TOKEN=...
+
+where GH_TOKEN is the token that the seed gives a person.
 
 --limits is off, github (what GitHub documents), or either with changes behind it:
 primary, points, graphql-points, concurrent, content, content-hour, pushes (numbers, 0
