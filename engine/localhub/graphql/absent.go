@@ -21,15 +21,6 @@ type issue struct {
 	URL         uri
 }
 
-// milestone is GitHub's Milestone.
-type milestone struct {
-	Description *string
-	DueOn       *dateTime
-	ID          gql.ID
-	Number      int32
-	Title       string
-}
-
 // autoMerge is GitHub's AutoMergeRequest.
 type autoMerge struct {
 	CommitBody, CommitHeadline *string

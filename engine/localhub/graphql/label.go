@@ -49,6 +49,15 @@ func (l *label) ResourcePath() uri {
 // URL is the page's address.
 func (l *label) URL() uri { return uri(l.r.s.host) + l.ResourcePath() }
 
+// milestone is GitHub's Milestone.
+type milestone struct {
+	Description *string
+	DueOn       *dateTime
+	ID          gql.ID
+	Number      int32
+	Title       string
+}
+
 type labelOrder struct{ Direction, Field string }
 
 // labels are the repository's, in the order of their creation.

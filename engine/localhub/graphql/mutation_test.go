@@ -32,6 +32,11 @@ func TestTalkMutations(t *testing.T) {
 	if get(t, d, "node", "reactionGroups", 7, "users", "nodes", 0, "login") != "alice" || get(t, d, "node", "reactionGroups", 0, "users", "totalCount") != 0. {
 		t.Errorf("%v", d)
 	}
+	w.must("bob", `mutation($p:ID!){addReaction(input:{subjectId:$p,content:ROCKET}){reaction{content}}}`, vars{"p": pid(p)})
+	d = w.must("alice", `query($p:ID!){node(id:$p){... on PullRequest{milestone{title} reactionGroups{content users{totalCount}}}}}`, vars{"p": pid(p)})
+	if get(t, d, "node", "reactionGroups", 6, "users", "totalCount") != 1. {
+		t.Errorf("%v", d)
+	}
 	w.must("bob", `mutation($id:ID!){deleteIssueComment(input:{id:$id}){clientMutationId}}`, vars{"id": comment})
 	w.refused("bob", `mutation($id:ID!){deleteIssueComment(input:{id:$id}){clientMutationId}}`, vars{"id": comment}, "NOT_FOUND")
 	if why := w.refused("bob", `mutation($s:ID!){addComment(input:{subjectId:$s,body:" "}){clientMutationId}}`, vars{"s": pid(p)}, "UNPROCESSABLE"); why != "Body cannot be blank" {
@@ -242,7 +247,7 @@ func TestCreateCommitOnBranch(t *testing.T) {
 	w.refused("alice", commit, in("nope", now, changes), "NOT_FOUND")
 	w.refused("mallory", commit, in("fix", now, changes), "NOT_FOUND")
 	w.branch("acme/ops", "incident/one", map[string]string{"x": "y"})
-	if why := w.refused("alice", commit, in("incident/one", w.tip("acme/ops", "incident/one"), changes), "UNPROCESSABLE"); !strings.HasPrefix(why, "Repository rule violations found") {
+	if why := w.refused("alice", commit, in("incident/one", w.tip("acme/ops", "incident/one"), vars{"additions": []any{vars{"path": "q", "contents": ""}}}), "UNPROCESSABLE"); !strings.HasPrefix(why, "Repository rule violations found") {
 		t.Error(why)
 	}
 	if w.tip("acme/ops", "fix") != now {

@@ -102,7 +102,7 @@ type reacted struct {
 	Reaction         *reaction
 }
 
-// AddReaction reacts to a comment.
+// AddReaction reacts to a comment or a pull request.
 func (*mutation) AddReaction(ctx context.Context, args struct {
 	Input struct {
 		ClientMutationID *string
@@ -111,13 +111,30 @@ func (*mutation) AddReaction(ctx context.Context, args struct {
 	}
 }) (*reacted, error) {
 	s, in := sessionOf(ctx), args.Input
-	c, err := s.comment(ctx, in.SubjectID, "AddReaction")
+	word := reactionWord(in.Content, 0, 1)
+	k, err := parseID(in.SubjectID)
 	if err != nil {
 		return nil, err
 	}
-	x, _, err := s.store().React(s.actor, c.p.r.full(), c.c.ID, reactionWord(in.Content, 0, 1))
-	if err != nil {
-		return nil, err
+	var x state.Reaction
+	if k.kind == "IssueComment" {
+		c, err := s.comment(ctx, in.SubjectID, "AddReaction")
+		if err != nil {
+			return nil, err
+		}
+		x, _, err = s.store().React(s.actor, c.p.r.full(), c.c.ID, word)
+		if err != nil {
+			return nil, err
+		}
+	} else {
+		p, err := s.pull(ctx, in.SubjectID, "AddReaction", needs(state.Read, issuesWrite, pullsWrite))
+		if err != nil {
+			return nil, err
+		}
+		x, _, err = s.store().ReactTo(s.actor, p.Repo.FullName(), p.Number, word)
+		if err != nil {
+			return nil, err
+		}
 	}
 	return &reacted{in.ClientMutationID, &reaction{s, x}}, nil
 }

@@ -219,7 +219,7 @@ func (p *pullRequest) ViewerMergeHeadlineText(methodArgs) string {
 // ViewerMergeBodyText is the proposed rest.
 func (p *pullRequest) ViewerMergeBodyText(methodArgs) string { return p.p.Title }
 
-// The hub has no auto-merge, merge queue, locks, milestones, issues or projects.
+// The hub has no auto-merge, merge queue, locks or projects.
 
 // AutoMergeRequest is null.
 func (p *pullRequest) AutoMergeRequest() *autoMerge { return nil }
@@ -236,8 +236,14 @@ func (p *pullRequest) Locked() bool { return false }
 // MaintainerCanModify is false, as REST says.
 func (p *pullRequest) MaintainerCanModify() bool { return false }
 
-// Milestone is null.
-func (p *pullRequest) Milestone() *milestone { return nil }
+// Milestone is what it is planned for, or null.
+func (p *pullRequest) Milestone() *milestone {
+	m := p.p.In
+	if m == nil {
+		return nil
+	}
+	return &milestone{Description: orNull(m.Description), DueOn: stamp(m.Due), ID: numberID("Milestone", m.ID), Number: int32(m.Number), Title: m.Title}
+}
 
 // ClosingIssuesReferences is empty.
 func (p *pullRequest) ClosingIssuesReferences(ctx context.Context, args slice) (*connection[issue], error) {
@@ -259,8 +265,8 @@ func (p *pullRequest) ReviewThreads(ctx context.Context, args slice) (*connectio
 	return none[thread](ctx, args, "reviewThreads")
 }
 
-// ReactionGroups are all at zero: the hub takes reactions to comments alone.
-func (p *pullRequest) ReactionGroups() *[]*reactionGroup { return p.s.reactionGroups(nil) }
+// ReactionGroups are the reactions to it, counted.
+func (p *pullRequest) ReactionGroups() *[]*reactionGroup { return p.s.reactionGroups(p.p.Reactions) }
 
 // pullOrder is how pull requests are sorted.
 type pullOrder struct{ Direction, Field string }

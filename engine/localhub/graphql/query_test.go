@@ -202,7 +202,7 @@ func TestNodesAreThoseOfREST(t *testing.T) {
 		"PullRequest": host.PullItem(p)["node_id"], "IssueComment": host.Comment(repo, comments[0])["node_id"], "PullRequestReview": host.Review(p, reviews[0], false)["node_id"],
 		"CheckRun": host.Run(repo, runs[0])["node_id"], "CheckSuite": host.Suite(repo, suites[0])["node_id"], "Team": host.Team(team)["node_id"], "Repository": host.Repo(repo)["node_id"],
 		"User": host.User(w.actor("alice").User)["node_id"], "Bot": host.User(app.Bot)["node_id"], "Organization": host.Organization(repo.Owner)["node_id"],
-		"App": host.App(*app)["node_id"], "Label": host.Labels(p)[0]["node_id"], "Ref": string(refID("acme/ops", "refs/heads/main")), "Commit": "C_" + p.Head.SHA,
+		"App": host.App(*app)["node_id"], "Label": host.Labels(repo, p.Labels)[0]["node_id"], "Ref": string(refID("acme/ops", "refs/heads/main")), "Commit": "C_" + p.Head.SHA,
 	} {
 		d := w.must("alice", `query($id:ID!){node(id:$id){__typename id}}`, vars{"id": id})
 		if diff := cmp.Diff(map[string]any{"__typename": kind, "id": id}, get(t, d, "node")); diff != "" {

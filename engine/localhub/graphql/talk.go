@@ -171,7 +171,7 @@ func (v *review) PullRequest() *pullRequest { return v.p }
 // Repository is where it is.
 func (v *review) Repository() *repository { return v.p.r }
 
-// ReactionGroups are all at zero: the hub takes reactions to comments alone.
+// ReactionGroups are all at zero: the hub takes no reactions to reviews.
 func (v *review) ReactionGroups() *[]*reactionGroup { return v.p.s.reactionGroups(nil) }
 
 // ResourcePath is the page's path.
