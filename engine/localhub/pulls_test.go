@@ -55,7 +55,7 @@ func TestReviews(t *testing.T) {
 	_, err := review("alice", "APPROVE", "", "")
 	wantRefusal(t, err, 422, "Can not approve your own pull request")
 	_, err = review("bob", "SHRUG", "", "")
-	wantRefusal(t, err, 422, "event invalid")
+	wantRefusal(t, err, 422, "Variable $event of type PullRequestReviewEvent")
 	_, err = review("bob", "APPROVE", "", strings.Repeat("a", 40))
 	wantRefusal(t, err, 422, "commit_id")
 	w.commit(dir, "incident/1", "two.txt", "2\n")

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-github/v60/github"
 
 	"github.com/pullbook/pullbook/engine/localhub"
+	"github.com/pullbook/pullbook/engine/localhub/openapitest"
 )
 
 // world is a hub with the clients that the tests use.
@@ -148,7 +149,7 @@ func openWith(t testing.TB, c localhub.Config) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := httptest.NewServer(hub.Handler())
+	srv := httptest.NewServer(openapitest.WrapHostile(t, hub.Handler()))
 	w := &world{t: t, hub: hub, server: srv, dir: c.Dir, url: srv.URL, key: theKey(), pem: keyPEM(theKey()), calls: calls}
 	t.Cleanup(w.close)
 	return w

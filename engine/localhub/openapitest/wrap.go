@@ -222,7 +222,7 @@ func (o *operation) checkReply(x exchange, input *openapi3filter.RequestValidati
 
 // common are the refusals that any request may meet ("Troubleshooting the REST API"); operations list only their own.
 func common(status int) bool {
-	return slices.Contains([]int{400, 401, 403, 404, 413, 415, 422, 429, 500, 502, 503, 504}, status)
+	return slices.Contains([]int{400, 401, 403, 404, 413, 415, 421, 422, 429, 500, 502, 503, 504}, status)
 }
 
 // checkCommonError wants GitHub's "basic-error": a message, and where to read more.
@@ -230,7 +230,7 @@ func (o *operation) checkCommonError(x exchange) []string {
 	if !common(x.status) {
 		return []string{fmt.Sprintf("%s: answer: status %d is not described", o.id(), x.status)}
 	}
-	if x.status >= 500 || x.status == http.StatusBadRequest && strings.HasPrefix(x.header.Get("Content-Type"), "text/") {
+	if x.status >= 500 || (x.status == http.StatusBadRequest || x.status == http.StatusMisdirectedRequest) && strings.HasPrefix(x.header.Get("Content-Type"), "text/") {
 		return nil // what stands before the API answers in its own form
 	}
 	schema := openapi3.NewObjectSchema().WithProperty("message", openapi3.NewStringSchema()).WithProperty("documentation_url", openapi3.NewStringSchema()).

@@ -25,12 +25,14 @@ type runBody struct {
 		Text        *string            `json:"text"`
 		Annotations []state.Annotation `json:"annotations"`
 	} `json:"output"`
+	Actions *[]state.RunAction `json:"actions"`
 }
 
 func (b runBody) input() (state.RunInput, error) {
 	in := state.RunInput{
 		Name: b.Name, HeadSHA: b.HeadSHA, ExternalID: b.ExternalID, DetailsURL: b.DetailsURL, Status: b.Status,
 		Conclusion: b.Conclusion, Started: b.StartedAt, Completed: b.CompletedAt,
+		Actions: b.Actions,
 	}
 	if o := b.Output; o != nil {
 		if o.Title == nil || o.Summary == nil {

@@ -227,7 +227,7 @@ func createReview(c *call) (reply, error) {
 		CommitID string `json:"commit_id"`
 		Body     string `json:"body"`
 		Event    string `json:"event"`
-		Comments []any  `json:"comments"`
+		Comments []spot `json:"comments"`
 	}
 	if err := c.decode(&in); err != nil {
 		return reply{}, err
@@ -236,15 +236,15 @@ func createReview(c *call) (reply, error) {
 		return reply{}, state.Unprocessable("Comments on lines of a diff are not served by this hub.")
 	}
 	if in.CommitID != "" {
-		mine, err := c.Repos.Holds(c.r.Context(), p, in.CommitID)
-		if err != nil {
+		if err := c.holds(p, in.CommitID); err != nil {
 			return reply{}, err
 		}
-		if !mine {
-			return reply{}, state.Invalid(state.Problem{Resource: "PullRequestReview", Field: "commit_id", Code: "custom", Message: "commit_id is not part of the pull request"})
-		}
 	}
-	v, err := c.Store.CreateReview(c.actor, c.name(), p.Number, state.NewReview{Event: in.Event, Body: in.Body, CommitID: in.CommitID})
+	remarks, err := c.spots(p, in.Comments)
+	if err != nil {
+		return reply{}, err
+	}
+	v, err := c.Store.CreateReview(c.actor, c.name(), p.Number, state.NewReview{Event: in.Event, Body: in.Body, CommitID: in.CommitID, Remarks: remarks})
 	if err != nil {
 		return reply{}, err
 	}

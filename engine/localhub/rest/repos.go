@@ -22,6 +22,7 @@ func getRepo(c *call) (reply, error) {
 		}
 		o["permissions"] = wire.RolePermissions(role)
 	}
+	o["network_count"], o["subscribers_count"] = 0, 0
 	if c.repo.Owner.Type == state.TypeOrganization {
 		o["organization"] = c.host.User(c.repo.Owner)
 	}
@@ -30,11 +31,14 @@ func getRepo(c *call) (reply, error) {
 
 func (c *call) branch(r git.Ref) wire.Object {
 	name := strings.TrimPrefix(r.Name, "refs/heads/")
-	protected := name == c.repo.DefaultBranch && len(c.repo.RequiredChecks) > 0
+	protected, err := c.Store.Protected(c.name(), name)
+	if err != nil {
+		protected = false // unreachable: the repository was found for this call
+	}
+	api := c.host.API("/repos/%s/branches/%s", c.name(), url.PathEscape(name))
 	return wire.Object{
-		"name": name, "protected": protected,
-		"commit":         wire.Object{"sha": r.SHA, "url": c.host.API("/repos/%s/commits/%s", c.name(), r.SHA)},
-		"protection_url": c.host.API("/repos/%s/branches/%s/protection", c.name(), url.PathEscape(name)),
+		"name": name, "protected": protected, "protection_url": api + "/protection",
+		"commit": wire.Object{"sha": r.SHA, "url": c.host.API("/repos/%s/commits/%s", c.name(), r.SHA)},
 	}
 }
 
@@ -60,6 +64,9 @@ func getBranch(c *call) (reply, error) {
 	}
 	o := c.branch(git.Ref{Name: "refs/heads/" + c.params["branch"], SHA: sha})
 	o["commit"] = c.commit(commits[0])
+	page := c.host.Page("/%s/tree/%s", c.name(), c.params["branch"])
+	o["_links"] = wire.Object{"self": c.host.API("/repos/%s/branches/%s", c.name(), url.PathEscape(c.params["branch"])), "html": page}
+	o["protection"] = wire.Object{"enabled": o["protected"]}
 	return ok(o)
 }
 

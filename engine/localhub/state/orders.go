@@ -2,7 +2,7 @@ package state
 
 import (
 	"slices"
-	"time"
+
 	"unicode/utf8"
 )
 
@@ -176,6 +176,3 @@ func (s *Store) EditRepo(fullName string, in RepoEdit) (Repo, error) {
 		return r.Repo, nil
 	})
 }
-
-// ManifestLife is how long a manifest's code is good for, as on GitHub.
-const ManifestLife = time.Hour

@@ -12,6 +12,7 @@ type NewReview struct {
 	Event    string // APPROVE, REQUEST_CHANGES, COMMENT
 	Body     string
 	CommitID string
+	Remarks  []Remark // on lines; their places are found already
 }
 
 // CreateReview submits a review.
@@ -30,12 +31,12 @@ func (s *Store) CreateReview(a Actor, fullName string, number int, in NewReview)
 	own := p.Author.ID == a.User.ID
 	switch {
 	case !ok:
-		return nil, Invalid(Problem{Resource: "PullRequestReview", Field: "event", Code: "invalid"})
+		return nil, unprocessableList("Variable $event of type PullRequestReviewEvent was provided invalid value")
 	case own && state == ReviewApproved:
 		return nil, unprocessableList("Can not approve your own pull request")
 	case own && state == ReviewChanges:
 		return nil, unprocessableList("Can not request changes on your own pull request")
-	case state != ReviewApproved && in.Body == "":
+	case state != ReviewApproved && in.Body == "" && len(in.Remarks) == 0:
 		return nil, unprocessableList("You need to leave a comment indicating the requested changes.")
 	}
 	if in.CommitID == "" {
@@ -50,6 +51,12 @@ func (s *Store) CreateReview(a Actor, fullName string, number int, in NewReview)
 	p.Reviewers = slices.DeleteFunc(slices.Clone(p.Reviewers), func(u User) bool { return u.ID == a.User.ID })
 	s.touch(p)
 	s.emit(a, r, reviewEvent(r, p, v, "submitted"))
+	for _, x := range in.Remarks {
+		x.Review = v.ID
+		if _, err := s.addRemark(a, r, p, x); err != nil {
+			return nil, err
+		}
+	}
 	c := *v
 	return &c, nil
 }

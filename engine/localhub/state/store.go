@@ -21,8 +21,9 @@ type Store struct {
 	*world
 	changes changes // of the mutation under way
 	subs    []func(Event)
-	fresh   bool      // the seed was used
-	pruned  time.Time // when old deliveries were last forgotten
+	offers  map[[32]byte]offer // manifests whose codes are open, by their digests
+	fresh   bool               // the seed was used
+	pruned  time.Time          // when old deliveries were last forgotten
 }
 
 // world is everything that a store knows but the log of webhooks. What is here is on disk too: see entities.go.
