@@ -215,7 +215,7 @@ func (r *repository) Watchers(ctx context.Context, args slice) (*connection[user
 	return none[user](ctx, args, "watchers")
 }
 
-// Issues is empty: the hub has pull requests alone.
+// Issues is empty: GraphQL shows pull requests alone.
 func (r *repository) Issues(ctx context.Context, args struct {
 	slice
 	States *[]string
