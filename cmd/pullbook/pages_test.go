@@ -249,7 +249,7 @@ func TestIncidentInTheBrowser(t *testing.T) {
 	b.write("#review-body", "/approve rollback")
 	b.click("//input[@value='APPROVE']")
 	b.click("//button[text()='Submit review']")
-	b.sees("Comment /done confirm when they know.")
+	b.sees("When it is done, comment /done confirm.") // the files say much the same before
 	b.write("#comment-body", "/done confirm")
 	b.click("//button[text()='Comment']")
 	b.sees("Merged by pullbook[bot]")

@@ -19,7 +19,17 @@ type checkRow struct {
 	Word          string
 	Took          string
 	Summary, Text template.HTML
+	Press         *press // nil: the viewer can press nothing
 }
+
+// press is what the form with a check run's buttons needs.
+type press struct {
+	Action, Return string
+	visit          *visit
+}
+
+// Token is for this form alone.
+func (p press) Token() string { return p.visit.token() }
 
 // checkList has apart what nobody needs to look at.
 type checkList struct {
@@ -54,9 +64,17 @@ func (v *visit) checks(repo, sha string) ([]checkRow, error) {
 	if err != nil {
 		return nil, err
 	}
+	role, _, err := v.Store.RoleOf(repo, v.actor.User.Login)
+	if err != nil && !v.actor.Anonymous() {
+		return nil, err
+	}
 	var rows []checkRow
 	for _, r := range slices.Backward(runs) {
-		rows = append(rows, v.checkRow(r))
+		row := v.checkRow(r)
+		if r.Status == "completed" && role >= state.Write {
+			row.Press = &press{fmt.Sprintf("/%s/runs/%d/press", repo, r.ID), v.r.URL.Path + "#" + row.Anchor, v}
+		}
+		rows = append(rows, row)
 	}
 	statuses, err := v.Store.Statuses(repo, sha)
 	if err != nil {

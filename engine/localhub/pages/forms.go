@@ -3,6 +3,7 @@ package pages
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/pullbook/pullbook/engine/localhub/git"
@@ -79,4 +80,26 @@ func postMerge(v *visit) error {
 		return err
 	}
 	return v.back(p, "merge")
+}
+
+// postPress presses a button of a check run, or asks for the run once more. Its App is told, and decides.
+func postPress(v *visit) error {
+	r, err := v.Store.Check(v.actor, v.r.PathValue("owner")+"/"+v.r.PathValue("repo"), state.Need{Role: state.Write})
+	if err != nil {
+		return err
+	}
+	id, err := strconv.ParseInt(v.r.PathValue("id"), 10, 64)
+	if err != nil {
+		return state.NotFound()
+	}
+	if identifier := v.r.PostFormValue("button"); identifier != "" {
+		err = v.Store.PressButton(v.actor, r.FullName(), id, identifier)
+	} else {
+		err = v.Store.RerequestRun(v.actor, r.FullName(), id)
+	}
+	if err != nil {
+		return err
+	}
+	http.Redirect(v.w, v.r, ownPath(v.r.PostFormValue("return")), http.StatusSeeOther)
+	return nil
 }

@@ -76,6 +76,7 @@ func (s *Site) route() {
 		"POST /{owner}/{repo}/pull/{number}/review":   postReview,
 		"POST /{owner}/{repo}/pull/{number}/merge":    postMerge,
 		"GET /{owner}/{repo}/commit/{sha}":            commit,
+		"POST /{owner}/{repo}/runs/{id}/press":        postPress,
 		"GET /{owner}/{repo}/runs/{id}":               run,
 		"GET /{owner}/{repo}/blob/{place...}":         file,
 		"GET /{owner}/{repo}/tree/{place...}":         file,

@@ -19,6 +19,8 @@ window.drawGraphs = async function (root) {
       box.setAttribute("role", "group");
       box.setAttribute("aria-label", "Graph");
       box.innerHTML = drawn.get(text);
+      const picture = box.firstElementChild;
+      picture.style.minWidth = 0.75 * picture.viewBox.baseVal.width + "px"; // a wide graph scrolls and stays readable
       code.parentElement.replaceWith(box);
     } catch (error) {
       console.warn("a graph could not be drawn:", error);
