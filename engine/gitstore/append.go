@@ -22,6 +22,7 @@ type Change struct {
 type pending struct {
 	old     Hash // what the hub's ref must hold; zero: it must not exist
 	commits []built
+	sent    bool // some of them, in a push that was not answered
 }
 
 // built is one commit in memory with the objects that it brought.

@@ -57,6 +57,7 @@ type freight struct {
 	old, new Hash
 	objects  []object
 	size     int
+	sent     bool // before, with no answer: the hub may have them from us
 }
 
 // loadFreight takes a copy of what is pending. It checks, whatever the server
@@ -72,7 +73,7 @@ func (s *Store) loadFreight(branch string) (*freight, error) {
 	if p == nil {
 		return nil, nil
 	}
-	f := &freight{branch: branch, ref: ref, old: p.old, new: p.tip()}
+	f := &freight{branch: branch, ref: ref, old: p.old, new: p.tip(), sent: p.sent}
 	last := p.old
 	for _, c := range p.commits {
 		if c.parent != last && !(last.IsZero() && c.id == p.commits[0].id) {
@@ -109,6 +110,9 @@ func (s *Store) depart(ctx context.Context, branches []string) map[string]outcom
 		return out
 	}
 	report, err := s.send(ctx, load)
+	if report == nil {
+		s.unanswered(load)
+	}
 	var doubtful []*freight
 	whole := true
 	for _, f := range load {
@@ -225,6 +229,10 @@ func (s *Store) settle(ctx context.Context, doubtful []*freight, d doubt, out ma
 func (s *Store) judge(f *freight, at Hash, d doubt) outcome {
 	_, reason := d.report.of(f.ref)
 	switch {
+	case at == f.new && d.report != nil && !f.sent:
+		// Refused, and there all the same: another engine with this key has
+		// made the same commit in the same moment, and acts on it.
+		return outcome{err: &PushError{Branch: f.branch, At: at, Reason: clip(reason), Err: ErrMoved}}
 	case at == f.new:
 		s.landed(f.branch, at)
 		return outcome{}
@@ -239,6 +247,17 @@ func (s *Store) judge(f *freight, at Hash, d doubt) outcome {
 		return outcome{again: alonePush}
 	default:
 		return outcome{err: &PushError{Branch: f.branch, At: at, Reason: clip(reason), Err: ErrRefused}}
+	}
+}
+
+// unanswered takes note that a push may have arrived although nobody said so.
+func (s *Store) unanswered(load []*freight) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range load {
+		if p := s.pending[f.branch]; p != nil {
+			p.sent = true
+		}
 	}
 }
 

@@ -72,6 +72,23 @@ func TestStaleAppendLosesAndDiscardStartsAgain(t *testing.T) {
 	}
 }
 
+// Two engines with one key that decide alike in the same moment make the same
+// commit. Only one of them may act on it.
+func TestEqualCommitsOfTwoEnginesHaveOneWinner(t *testing.T) {
+	h := newHub(t, ledger(t))
+	s, twin := h.open(t), h.open(t)
+	base := mustCreate(t, s, "incident/a", h.main, one(incident+"/incident.json", "{}"))
+	mustFlush(t, s, "incident/a")
+	ours := mustAppend(t, s, "incident/a", base, one(incident+"/intent", "x"))
+	if theirs := mustAppend(t, twin, "incident/a", base, one(incident+"/intent", "x")); theirs != ours {
+		t.Fatalf("commits %s and %s, want one and the same", ours, theirs)
+	}
+	mustFlush(t, s, "incident/a")
+	if err := twin.Flush(t.Context(), FlushRequest{Branch: "incident/a"}); !errors.Is(err, ErrMoved) {
+		t.Errorf("error of the second = %v, want ErrMoved", err)
+	}
+}
+
 // together flushes the branches in one departure: the first push is held at
 // the server until all others wait.
 func together(t *testing.T, h *hub, s *Store, branches ...string) map[string]error {
