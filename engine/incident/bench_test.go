@@ -32,6 +32,12 @@ func benches() []bench {
 			s.Risk, s.Approval = runbook.RiskChange, &runbook.Approval{From: []string{"acme/sre"}, Count: 1}
 		}, 0, true},
 		{"flat, all outcomes arrive", func(int, *runbook.Step) {}, 0, false},
+		{"half is undone", func(i int, s *runbook.Step) {
+			if s.Risk = runbook.RiskChange; i >= 500 {
+				s.Stage, s.Undoes = runbook.StageUndo, fmt.Sprintf("s%d", i-500)
+				s.Needs = []string{s.Undoes}
+			}
+		}, 500, true},
 	}
 }
 
@@ -52,6 +58,9 @@ func (b bench) stageOf(tb testing.TB) *stage {
 		name := fmt.Sprintf("s%d", i)
 		events = append(events, StepStarted{Step: name, Attempt: 1, Work: runbook.KindExec, Risk: runbook.RiskChange},
 			StepEnded{Step: name, Attempt: 1, Conclusion: runbook.Succeeded, Output: []byte(`{"n":1}`)})
+	}
+	if s.plan.Steps[n-1].Stage == runbook.StageUndo {
+		events = append(events, UndoBegun{Why: "step x failed"})
 	}
 	var err error
 	if s.state, err = Fold(State{}.Next(events, s.now)); err != nil {

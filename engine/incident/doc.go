@@ -4,11 +4,17 @@
 // Words:
 //
 //   - An Event is one fact that the engine wrote down. The events of one incident, in order, are its journal.
+//
 //   - State is the fold of the journal and nothing else: what we did.
+//
 //   - View is what people and the world did, looked up just now: pull request, reviews, comments, runners, remote branch.
+//
 //   - An Action is an effect as data. Decide returns the actions of one look in the order in which they must happen.
+//
 //   - An attempt is one start of one step; its key makes the effect happen once. A round is what a person asked for:
 //     the first round is round 1, and each /retry begins another, with a gate of its own.
+//
+//   - A stage is main, undo or finally. UndoBegun and FinallyBegun move an incident from one to the next, never back.
 //
 // Flow:
 //
@@ -28,6 +34,16 @@
 //
 // Every intent of a gated step is confirmed at its Flush, that of an automatic retry too: where the approvals do not
 // stand any more, or are for something else than would run now, the gate asks again.
+//
+// Stages:
+//
+//	main ── every step is over ────────────────────────────┬─ finally ── end
+//	 ├── a step failed whose onFailure is undo ── undo ─────┤  (where the plan has finally steps)
+//	 └── /cancel ── something had succeeded ───── undo ─────┘
+//
+// Undo waits until nothing of the main stage runs or is in doubt, and then runs the undo steps of what had succeeded, last
+// in first out, one at a time. /cancel during undo or finally stops that stage. A wait needs no runner: its StepStarted is
+// the timer, and it ends at the first look at or after its deadline, by the clock as it is then.
 //
 // Decide is pure: no clock, no input or output, no randomness, no error. A look that finds nothing to do returns no
 // action. The package does not evaluate CUE (the plan arrives resolved), does not render text for people beyond one

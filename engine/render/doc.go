@@ -8,6 +8,7 @@
 //     zero-width space after what GitHub would make a mention or a reference of.
 //   - A block is foreign text between fences that it cannot leave. What people have to copy (logs, tasks) stands in
 //     blocks, since a zero-width space would travel with it.
+//   - Undo steps are shown once something is undone that they undo; finally steps always, with dashed edges in the graph.
 //   - A row is one step with a word and a class: waiting, gate (people are asked), running, done, failed or skipped.
 //
 // Flow:

@@ -1,0 +1,150 @@
+package audit
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/pullbook/pullbook/engine/approval"
+	"github.com/pullbook/pullbook/engine/gitstore"
+	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/journal"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// decided is an incident that the engine's own decisions write, with people and runners who do anything, and that is
+// judged commit by commit as it grows.
+type decided struct {
+	*trail
+	random *rand.Rand
+	view   incident.View
+	now    time.Time
+	said   int64
+}
+
+func newDecided(t *testing.T, seed uint64) *decided {
+	t.Helper()
+	plan := stagedPlan()
+	for i := range plan.Steps {
+		plan.Steps[i].Needs = map[string][]string{"drain": {"which", "soak"}, "swap": {"drain"}, "check": {"swap"}}[plan.Steps[i].Name]
+		if undoes := plan.Steps[i].Undoes; undoes != "" {
+			plan.Steps[i].Needs = []string{undoes}
+		}
+	}
+	id := incident.ID("20261122-aaaaaaaaaa")
+	d := &decided{random: rand.New(rand.NewPCG(seed, 3)), now: at(0), trail: &trail{a: &auditor{}, dir: id.Dir(), plan: plan,
+		record: Incident{ID: id}, commits: map[string]int{}, pages: map[string]string{}, begun: map[string]int{}}}
+	d.view.Branch.Commits = map[string]int{}
+	d.view.Checks = map[string]bool{}
+	d.commitOf(t, incident.Commit{Events: []incident.Data{incident.Opened{ID: id}}})
+	d.view.Pull = &incident.Pull{Number: 1, Open: true}
+	return d
+}
+
+// resolve says what each step is now, with times and options that fit.
+func (d *decided) resolve() runbook.Plan {
+	ended, p := d.state.Ended(d.plan), d.plan
+	p.Steps = append([]runbook.Step{}, p.Steps...)
+	for i, step := range p.Steps {
+		now := runbook.Resolution{Status: runbook.StatusReady}
+		for _, need := range step.Needs {
+			if _, ok := ended[need]; !ok {
+				now.Status = runbook.StatusWaiting
+			}
+		}
+		now.Work.Wait = &runbook.Wait{For: time.Minute}
+		now.Work.Choose = &runbook.Choose{Options: []runbook.Option{{Name: "x"}, {Name: "y"}}}
+		p.Steps[i].Now = now
+	}
+	return p
+}
+
+// commitOf judges one commit.
+func (d *decided) commitOf(t *testing.T, c incident.Commit) {
+	t.Helper()
+	b := &batch{files: map[string][]byte{}, last: d.state.Seq, commit: gitstore.Commit{}}
+	if c.Report {
+		b.files[journal.ReportPath(d.dir)] = []byte("# Report\n")
+	}
+	for _, e := range d.state.Next(c.Events, d.now) {
+		if f := d.event(b, e); f != nil {
+			t.Fatalf("event %d (%s %+v): %s", e.Seq, e.Data.Kind(), e.Data, f)
+		}
+	}
+	d.view.Branch.Head = fmt.Sprint(d.state.Seq)
+}
+
+// look performs what is decided until nothing changes.
+func (d *decided) look(t *testing.T) {
+	t.Helper()
+	for range 30 {
+		again := false
+		for _, action := range incident.Decide(d.resolve(), d.state, d.view, d.now) {
+			switch a := action.(type) {
+			case incident.Commit:
+				d.commitOf(t, a)
+				again = true
+			case incident.Flush:
+				d.view.Branch.Pushed = d.state.Seq
+			case incident.Start:
+				d.view.Attempts = append(d.view.Attempts, incident.Attempt{Key: a.Key, Step: a.Step, Number: a.Attempt, State: incident.AttemptRunning})
+			case incident.Stop:
+				d.finish(a.Key, runbook.Cancelled)
+			case incident.Reply:
+				d.view.Comments = append(d.view.Comments, incident.Comment{Own: true, Body: incident.MarkReply(a.Key, a.Text)})
+			}
+		}
+		if !again {
+			return
+		}
+	}
+	t.Fatal("the look does not end")
+}
+
+func (d *decided) finish(key string, how runbook.Conclusion) {
+	for i, a := range d.view.Attempts {
+		if a.Key == key && a.State == incident.AttemptRunning {
+			d.view.Attempts[i].State = incident.AttemptEnded
+			d.view.Attempts[i].Outcome = &runbook.Outcome{Key: key, Step: a.Step, Attempt: a.Number, Conclusion: how, Started: d.now, Ended: d.now}
+		}
+	}
+}
+
+func (d *decided) stir() {
+	step := d.plan.Steps[d.random.IntN(len(d.plan.Steps))].Name
+	switch d.random.IntN(8) {
+	case 0, 1, 2:
+		for _, a := range d.view.Attempts {
+			hows := []runbook.Conclusion{runbook.Succeeded, runbook.Succeeded, runbook.Failed, runbook.Unknown}
+			d.finish(a.Key, hows[d.random.IntN(len(hows))])
+		}
+	case 3, 4:
+		d.now = d.now.Add(time.Duration(d.random.IntN(100)-20) * time.Second)
+	default:
+		words := []string{"/choose which x", "/retry " + step, "/did-it-by-hand " + step + " so", "/cancel so", "/done " + step}
+		weights := []int{0, 0, 0, 1, 1, 2, 2, 3, 4}
+		d.said++
+		d.view.Comments = append(d.view.Comments, incident.Comment{ID: d.said, At: d.now, Body: words[weights[d.random.IntN(len(weights))]],
+			By: approval.Person{ID: 11, Login: "alice", Write: true}})
+	}
+}
+
+// TestWhatIsDecidedIsNoFinding: whatever people and runners do, the journal that the engine's decisions give is one that
+// the verifier accepts. All ends come about.
+func TestWhatIsDecidedIsNoFinding(t *testing.T) {
+	ends := map[incident.End]int{}
+	for seed := range uint64(500) {
+		d := newDecided(t, seed)
+		for range 60 {
+			d.stir()
+			d.look(t)
+		}
+		ends[d.state.End]++
+	}
+	for _, end := range []incident.End{incident.EndResolved, incident.EndUndone, incident.EndCancelled} {
+		if ends[end] < 5 {
+			t.Errorf("only %d of 500 incidents ended as %q: %v", ends[end], end, ends)
+		}
+	}
+}
