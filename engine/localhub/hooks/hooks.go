@@ -51,13 +51,19 @@ type Disturbance struct {
 type Sender struct {
 	Config
 	client *http.Client
-	events *queue[state.Event]
+	events *queue[news]
 	stop   context.CancelFunc
 	ctx    context.Context
 	done   sync.WaitGroup
 
 	mu    sync.Mutex
 	lines map[int64]*queue[job]
+}
+
+// news is an event to tell. An older one is from a hub that ended before it had settled it.
+type news struct {
+	state.Event
+	older bool
 }
 
 // job is one delivery to make. event, which may be nil, counts the deliveries of the event that are still to be made.
@@ -88,7 +94,7 @@ func (p *pending) settled() int64 {
 func New(c Config) (*Sender, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	s := &Sender{
-		Config: c, events: newQueue[state.Event](), ctx: ctx, stop: stop, lines: map[int64]*queue[job]{},
+		Config: c, events: newQueue[news](), ctx: ctx, stop: stop, lines: map[int64]*queue[job]{},
 		client: &http.Client{
 			Timeout:       Timeout,
 			Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment, IdleConnTimeout: time.Minute},
@@ -101,11 +107,11 @@ func New(c Config) (*Sender, error) {
 		return nil, fmt.Errorf("take up webhooks again: %w", err)
 	}
 	for _, e := range unsent {
-		s.events.put(e)
+		s.events.put(news{e, true})
 	}
 	c.Store.Subscribe(func(e state.Event) {
 		if e.ID != 0 {
-			s.events.put(e)
+			s.events.put(news{Event: e})
 		}
 	})
 	s.done.Go(s.dispatch)
@@ -152,18 +158,14 @@ func (s *Sender) settle(event int64) {
 }
 
 // jobs are the deliveries that an event still needs.
-func (s *Sender) jobs(e state.Event) []job {
+func (s *Sender) jobs(e news) []job {
 	var out []job
-	for _, in := range s.Store.Listening(e) {
+	for _, in := range s.Store.Listening(e.Event) {
 		guid := guidOf(e.Key, in.ID)
-		sent, err := s.Store.Delivered(in.App.ID, guid)
-		if err != nil {
-			s.Logger.Error("look for a delivery", "guid", guid, "error", err)
+		if e.older && s.sent(in.App.ID, guid) {
+			continue
 		}
-		if sent {
-			continue // by a hub that ended before it had settled the event
-		}
-		payload, err := json.Marshal(wire.Payload(e, in))
+		payload, err := json.Marshal(wire.Payload(e.Event, in))
 		if err != nil {
 			s.Logger.Error("render a webhook", "event", e.Name, "error", err)
 			continue
@@ -173,6 +175,14 @@ func (s *Sender) jobs(e state.Event) []job {
 		})
 	}
 	return out
+}
+
+func (s *Sender) sent(app int64, guid string) bool {
+	sent, err := s.Store.Delivered(app, guid)
+	if err != nil {
+		s.Logger.Error("look for a delivery", "guid", guid, "error", err)
+	}
+	return sent
 }
 
 func (s *Sender) enqueue(j job) {

@@ -37,7 +37,11 @@ func listPulls(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return reply{status: http.StatusOK, body: wire.List(pulls, c.host.PullItem), link: c.links(w, total)}, nil
+	items, err := c.host.PullItems(pulls)
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{status: http.StatusOK, body: items, link: c.links(w, total)}, nil
 }
 
 // full is a pull request with what has to be computed about merging it.
@@ -231,9 +235,6 @@ func createReview(c *call) (reply, error) {
 	}
 	if err := c.decode(&in); err != nil {
 		return reply{}, err
-	}
-	if len(in.Comments) > 0 {
-		return reply{}, state.Unprocessable("Comments on lines of a diff are not served by this hub.")
 	}
 	if in.CommitID != "" {
 		if err := c.holds(p, in.CommitID); err != nil {

@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS delivery (
 	body BLOB NOT NULL, payload BLOB NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS delivery_app ON delivery (app, id);
-CREATE INDEX IF NOT EXISTS delivery_guid ON delivery (guid);
+CREATE INDEX IF NOT EXISTS delivery_guid ON delivery (guid, app);
 CREATE INDEX IF NOT EXISTS delivery_at ON delivery (at);
 `
 

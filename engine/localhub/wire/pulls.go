@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -9,7 +11,25 @@ import (
 )
 
 // PullItem is a pull request as lists show it: without sizes and mergeability.
-func (h Host) PullItem(p *state.Pull) Object {
+func (h Host) PullItem(p *state.Pull) Object { return h.pullItem(p, h.Repo(p.Repo)) }
+
+// PullItems are the pull requests of one repository's list. The repository, which is most of each and in all the same, is
+// written once.
+func (h Host) PullItems(pulls []*state.Pull) ([]Object, error) {
+	if len(pulls) == 0 {
+		return []Object{}, nil
+	}
+	var repo bytes.Buffer
+	e := json.NewEncoder(&repo)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(h.Repo(pulls[0].Repo)); err != nil {
+		return nil, fmt.Errorf("write repository %s: %w", pulls[0].Repo.FullName(), err)
+	}
+	return list(pulls, func(p *state.Pull) Object { return h.pullItem(p, json.RawMessage(repo.Bytes())) }), nil
+}
+
+// pullItem takes the repository's shape, which head and base share.
+func (h Host) pullItem(p *state.Pull, shape any) Object {
 	repo := p.Repo.FullName()
 	api := h.API("/repos/%s/pulls/%d", repo, p.Number)
 	issue := h.API("/repos/%s/issues/%d", repo, p.Number)
@@ -24,7 +44,7 @@ func (h Host) PullItem(p *state.Pull) Object {
 		"assignee": h.first(p.Assignees), "assignees": list(p.Assignees, h.User),
 		"requested_reviewers": list(p.Reviewers, h.User), "requested_teams": list(p.ReviewTeams, h.Team),
 		"created_at": stamp(p.Created), "updated_at": stamp(p.Updated), "closed_at": stamp(p.Closed), "merged_at": stamp(p.MergedAt),
-		"merge_commit_sha": orNull(p.MergeCommit), "head": h.tip(p, p.Head), "base": h.tip(p, p.Base),
+		"merge_commit_sha": orNull(p.MergeCommit), "head": h.tip(p, p.Head, shape), "base": h.tip(p, p.Base, shape),
 		"url": api, "html_url": page, "diff_url": page + ".diff", "patch_url": page + ".patch", "issue_url": issue,
 		"commits_url": api + "/commits", "review_comments_url": api + "/comments", "comments_url": issue + "/comments",
 		"review_comment_url": h.API("/repos/%s/pulls/comments{/number}", repo), "statuses_url": statuses,
@@ -43,9 +63,9 @@ func (h Host) first(u []state.User) any {
 	return h.User(u[0])
 }
 
-func (h Host) tip(p *state.Pull, t state.Tip) Object {
+func (h Host) tip(p *state.Pull, t state.Tip, repo any) Object {
 	return Object{
-		"label": p.Repo.Owner.Login + ":" + t.Ref, "ref": t.Ref, "sha": t.SHA, "user": h.User(p.Repo.Owner), "repo": h.Repo(p.Repo),
+		"label": p.Repo.Owner.Login + ":" + t.Ref, "ref": t.Ref, "sha": t.SHA, "user": h.User(p.Repo.Owner), "repo": repo,
 	}
 }
 
