@@ -145,3 +145,27 @@ func TestGitPushesWithTokens(t *testing.T) {
 		t.Errorf("incident branches: %s", refs)
 	}
 }
+
+// A branch that is protected in the older way is refused in the older words.
+func TestGitPushesToAProtectedBranch(t *testing.T) {
+	w := newWorld(t)
+	dir := w.clone()
+	w.call("carol", "PUT", "/repos/acme/ops/branches/main/protection", map[string]any{
+		"required_status_checks": nil, "enforce_admins": true, "restrictions": nil,
+		"required_pull_request_reviews": map[string]any{"required_approving_review_count": 1},
+	}, nil)
+	w.commit(dir, "main", "one.txt")
+	out, err := w.git(dir, "push", "--porcelain", "origin", "main", "main:one")
+	if got := status(out); err == nil || got["refs/heads/main"] != "! [remote rejected] (protected branch hook declined)" || got["refs/heads/one"] != "* [new branch]" {
+		t.Errorf("push: %v\n%s", err, out)
+	}
+	for _, line := range []string{"remote: error: GH006: Protected branch update failed for refs/heads/main.", "remote: - Changes must be made through a pull request."} {
+		if !strings.Contains(out, line) {
+			t.Errorf("the push does not say %q:\n%s", line, out)
+		}
+	}
+	if strings.Contains(out, "hook declined to update") {
+		t.Errorf("the push speaks of hooks:\n%s", out)
+	}
+	w.openPull("alice", "one")
+}
