@@ -116,6 +116,10 @@ func (w *worker) take(b Branch) error {
 	if n.state, err = incident.Fold(n.events); err != nil {
 		return fmt.Errorf("fold the journal of %s: %w", w.branch, err)
 	}
+	if id := n.state.Opened.ID; id.Branch() != w.branch {
+		// Signed by the engine, and still not its doing: a copy would run the incident a second time.
+		return fmt.Errorf("%s holds a copy of incident %s: %w", w.branch, id, errNoIncident)
+	}
 	n.pushed = n.state.Seq
 	w.ledger = &n
 	return w.thaw(dir, files)

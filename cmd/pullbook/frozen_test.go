@@ -84,6 +84,35 @@ func TestForeignCommitTakenBack(t *testing.T) {
 	s.verify(t, 1)
 }
 
+// TestCopiedBranch: commits that the engine has signed, pushed by a person as another incident's branch, are no second
+// incident. The engine looks at branches in the order in which it is told of them, so when it has looked at the original
+// three times since, it has looked at the copy.
+func TestCopiedBranch(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, stage{open: true, files: map[string]string{"runbooks/gated.cue": gated}})
+	var copied atomic.Int32
+	w := newWatch(s)
+	count := s.hooks.after
+	s.hooks.after = func(r *http.Request) {
+		count(r)
+		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/pulls") && s.fromEngine(r) {
+			copied.Add(1)
+		}
+	}
+	s.serve(t)
+	group, seen := s.openGate(t, "copied")
+	m := newMeddler(t, s, seen)
+	m.git(t, m.dir, "push", "--quiet", "origin", "HEAD~1:refs/heads/incident/copy")
+	w.awaitLooks(t, seen.pull.GetNumber())
+	if n := copied.Load(); n != 1 {
+		t.Errorf("the engine opened %d pull requests, want 1", n)
+	}
+	if err := s.world.review(t.Context(), "alice", seen.pull.GetNumber(), "/approve change"); err != nil {
+		t.Fatal(err)
+	}
+	s.await(t, group, "it is merged", sight.merged)
+}
+
 // watch counts the engine's looks at pull requests.
 type watch struct {
 	scene *scene
