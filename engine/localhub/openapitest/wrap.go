@@ -130,7 +130,7 @@ func (d *description) violations(x exchange, hostile bool) []string {
 	case errors.Is(err, errNoOperation) && x.status == http.StatusNotFound:
 		return nil // neither GitHub nor the hub has it
 	case err != nil:
-		return []string{err.Error()}
+		return slices.DeleteFunc([]string{err.Error()}, func(v string) bool { return pardoned("", v) })
 	}
 	input := &openapi3filter.RequestValidationInput{
 		Request: x.request.Clone(x.request.Context()), PathParams: op.params,

@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -93,7 +92,14 @@ type spot struct {
 	InReplyTo int64  `json:"in_reply_to"`
 }
 
-var errNoLine = errors.New("the line is not part of the diff")
+const noLine = "pull_request_review_thread.line must be part of the diff"
+
+// errNoLine is how a review is refused, whose errors are bare strings.
+func errNoLine() error {
+	r := state.Unprocessable("Unprocessable Entity")
+	r.Problems = []state.Problem{{Message: noLine}}
+	return r
+}
 
 // locate finds a spot in the files of a pull request.
 func locate(files []git.File, in spot) (state.Remark, error) {
@@ -103,7 +109,7 @@ func locate(files []git.File, in spot) (state.Remark, error) {
 	}
 	at := slices.IndexFunc(files, func(f git.File) bool { return f.Path == in.Path })
 	if at < 0 {
-		return x, errNoLine
+		return x, errNoLine()
 	}
 	lines := strings.Split(strings.TrimSuffix(files[at].Patch, "\n"), "\n")
 	left, right, from := 0, 0, 0
@@ -132,7 +138,7 @@ func locate(files []git.File, in spot) (state.Remark, error) {
 			return x, nil
 		}
 	}
-	return x, errNoLine
+	return x, errNoLine()
 }
 
 // hunkStart and hunkEnd are the first lines of a hunk's old and new side ("@@ -1,2 +3,4 @@").
@@ -152,7 +158,7 @@ func hunkNumber(head, mark string) int {
 	return 1
 }
 
-// spots finds several, or refuses in GitHub's words.
+// spots finds several places.
 func (c *call) spots(p *state.Pull, list []spot) ([]state.Remark, error) {
 	if len(list) == 0 {
 		return nil, nil
@@ -165,9 +171,7 @@ func (c *call) spots(p *state.Pull, list []spot) ([]state.Remark, error) {
 	for _, in := range list {
 		x, err := locate(files, in)
 		if err != nil {
-			r := state.Unprocessable("Validation Failed")
-			r.Problems = []state.Problem{{Resource: "PullRequestReviewComment", Field: "pull_request_review_thread.line", Code: "custom", Message: "pull_request_review_thread.line must be part of the diff"}}
-			return nil, r
+			return nil, err
 		}
 		x.Pull, x.CommitID = p.Number, p.Head.SHA
 		if in.CommitID != "" {

@@ -131,5 +131,5 @@ func searchIssues(c *call) (reply, error) {
 		o["score"] = 1.0
 		return o
 	})
-	return reply{status: http.StatusOK, link: link, body: wire.Object{"total_count": len(all), "incomplete_results": false, "items": items}}, nil
+	return reply{status: http.StatusOK, link: link, body: wire.Object{"total_count": len(all), "incomplete_results": false, "search_type": "lexical", "items": items}}, nil
 }

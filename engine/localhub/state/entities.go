@@ -292,6 +292,7 @@ func (s *Store) everythingIn(r *repo) {
 			s.saveStatus(r, x)
 		}
 	}
+	s.saveDesk(r)
 }
 
 // Verify compares the disk with the memory, and names what a mutation has forgotten to write.

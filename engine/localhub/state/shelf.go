@@ -50,7 +50,7 @@ func (h *shelf[T]) all(take func(*T) bool) []T {
 }
 
 // desk is what hangs on a repository besides pull requests, reviews, comments and checks. Each shelf has its row in
-// deskKinds, and is written with stow and discard.
+// deskKinds and in saveDesk, and is written with stow and discard.
 type desk struct {
 	issues      shelf[Issue]
 	milestones  shelf[Milestone]
@@ -82,6 +82,29 @@ func deskKinds() []kind {
 		shelved("artifact", func(d *desk) *shelf[Artifact] { return &d.artifacts }),
 		shelved("code_alert", func(d *desk) *shelf[CodeAlert] { return &d.codeAlerts }),
 		shelved("secret_alert", func(d *desk) *shelf[SecretAlert] { return &d.secrets }),
+	}
+}
+
+// saveDesk saves everything on a repository's shelves.
+func (s *Store) saveDesk(r *repo) {
+	saveShelf(s, r, &r.desk.issues, "issue")
+	saveShelf(s, r, &r.desk.milestones, "milestone")
+	saveShelf(s, r, &r.desk.rulesets, "ruleset")
+	saveShelf(s, r, &r.desk.protections, "protection")
+	saveShelf(s, r, &r.desk.remarks, "remark")
+	saveShelf(s, r, &r.desk.deployments, "deployment")
+	saveShelf(s, r, &r.desk.progress, "deployment_status")
+	saveShelf(s, r, &r.desk.workflows, "workflow")
+	saveShelf(s, r, &r.desk.workruns, "workflow_run")
+	saveShelf(s, r, &r.desk.jobs, "job")
+	saveShelf(s, r, &r.desk.artifacts, "artifact")
+	saveShelf(s, r, &r.desk.codeAlerts, "code_alert")
+	saveShelf(s, r, &r.desk.secrets, "secret_alert")
+}
+
+func saveShelf[T keyed](s *Store, r *repo, on *shelf[T], kind string) {
+	for _, x := range on.byID {
+		s.save(kind, key(r.ID, (*x).number()), x)
 	}
 }
 
