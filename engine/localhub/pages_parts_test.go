@@ -1,6 +1,7 @@
 package localhub_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"html"
 	"net/http"
@@ -215,6 +216,76 @@ func TestFilesAtARef(t *testing.T) {
 	for _, path := range []string{"/acme/ops/tree/", "/acme/ops/tree/incident", "/acme/ops/blob/main/none", "/acme/ops/blob/main/../main", "/acme/ops/pull/1/other"} {
 		if resp, _ := b.get(path); resp.StatusCode != 404 {
 			t.Errorf("%s: %d", path, resp.StatusCode)
+		}
+	}
+}
+
+func TestButtonsOfACheckRunTellItsApp(t *testing.T) {
+	told := make(chan string, 100)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var e struct {
+			Action          string
+			RequestedAction struct{ Identifier string } `json:"requested_action"`
+		}
+		if err := json.NewDecoder(r.Body).Decode(&e); err == nil && r.Header.Get("X-GitHub-Event") == "check_run" {
+			told <- e.Action + " " + e.RequestedAction.Identifier
+		}
+	}))
+	defer receiver.Close()
+	w := newWorld(t, receiver.URL)
+	sha := w.commit(w.clone(), "incident/1", "one.txt", "1\n")
+	w.openPull("incident/1")
+	run, _, err := w.app().Checks.CreateCheckRun(t.Context(), "acme", "ops", github.CreateCheckRunOptions{
+		Name: "pullbook", HeadSHA: sha, Status: github.String("completed"), Conclusion: github.String("action_required"),
+		Actions: []*github.CheckRunAction{{Label: "Retry <it>", Description: "Try the step again", Identifier: "retry"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const page = "/acme/ops/pull/1"
+	press := fmt.Sprintf("/acme/ops/runs/%d/press", run.GetID())
+	b := w.browser()
+	b.be("mallory")
+	if resp, _ := b.send("/", press, map[string]string{"button": "retry"}); resp.StatusCode != http.StatusNotFound {
+		t.Errorf("somebody who sees nothing: %d", resp.StatusCode)
+	}
+	b.be("alice")
+	if _, body := b.get(page); !strings.Contains(body, `value="retry" title="Try the step again">Retry &lt;it&gt;</button>`) {
+		t.Error("the page lacks the button")
+	}
+	for button, want := range map[string]int{"retry": 200, "": 200, "other": 422} {
+		if resp, _ := b.send(page, press, map[string]string{"button": button, "return": page}); resp.StatusCode != want {
+			t.Errorf("%q: %d", button, resp.StatusCode)
+		}
+	}
+	seen := map[string]bool{}
+	for !seen["requested_action retry"] || !seen["rerequested "] {
+		select {
+		case e := <-told:
+			seen[e] = true
+		case <-time.After(20 * time.Second):
+			t.Fatalf("the App was told %v", seen)
+		}
+	}
+}
+
+func TestRemarkOnALineIsInTheConversation(t *testing.T) {
+	w := newWorld(t, "")
+	sha := w.commit(w.clone(), "incident/1", "one.txt", "first\nsecond\n")
+	w.openPull("incident/1")
+	in := &github.PullRequestComment{Body: github.String("why *this*?"), CommitID: &sha, Path: github.String("one.txt"), Line: github.Int(2), Side: github.String("RIGHT")}
+	x, _, err := w.user("alice").PullRequests.CreateComment(t.Context(), "acme", "ops", 1, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := w.browser()
+	b.be("alice")
+	_, body := b.get("/acme/ops/pull/1")
+	_, entry, _ := strings.Cut(body, fmt.Sprintf(`id="discussion_r%d"`, x.GetID()))
+	entry, _, _ = strings.Cut(entry, "</article>")
+	for _, want := range []string{"one.txt:2", "second</td>", "<p>why <em>this</em>?</p>"} {
+		if !strings.Contains(entry, want) {
+			t.Errorf("the entry lacks %q: %s", want, entry)
 		}
 	}
 }

@@ -214,5 +214,9 @@ func (v *visit) whyNot(ctx context.Context, p *state.Pull) (string, error) {
 	if !clean {
 		return "The branch conflicts with " + p.Base.Ref + ".", nil
 	}
-	return v.Store.Blocked(p.Repo.FullName(), p.Number)
+	owners, err := v.Repos.CodeOwners(ctx, p)
+	if err != nil {
+		return "", err
+	}
+	return v.Store.BlockedFor(v.actor, p.Repo.FullName(), p.Number, owners)
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/pullbook/pullbook/engine/localhub/state"
 )
 
-// said is a comment or a review.
+// said is a comment, a review or a remark on a line.
 type said struct {
 	id        int64
 	Anchor    string
@@ -24,7 +24,12 @@ type said struct {
 	Stale     bool // the review was of an earlier commit
 	Body      template.HTML
 	Reactions []reaction
+	Place     string // of a remark: path and line
+	Lines     []line // of a remark: the end of the hunk that it is about
 }
+
+// remarkLines is how many lines of a hunk stand above a remark.
+const remarkLines = 4
 
 // reaction is one of GitHub's words and who gave it.
 type reaction struct {
@@ -48,6 +53,18 @@ func conversation(v *visit, page *pullPage) error {
 	reviews, err := v.Store.Reviews(repo, number)
 	if err != nil {
 		return err
+	}
+	remarks, err := v.Store.Remarks(repo, number)
+	if err != nil {
+		return err
+	}
+	for _, r := range remarks {
+		lines := diffLines(r.Hunk)
+		page.Timeline = append(page.Timeline, said{
+			id: r.ID, Anchor: fmt.Sprintf("discussion_r%d", r.ID), User: r.User, Verb: "remarked", At: r.Created, Edited: r.Updated.After(r.Created),
+			Commit: r.CommitID, Stale: r.CommitID != page.Head.SHA, Body: v.render(v.comment, r.Body), Reactions: reactions(r.Reactions),
+			Place: fmt.Sprintf("%s:%d", r.Path, r.Line), Lines: lines[max(len(lines)-remarkLines, 0):],
+		})
 	}
 	votes := map[int64]said{}
 	for _, r := range reviews {
