@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -306,4 +307,18 @@ func (s *scene) ledgerFiles(t *testing.T, v sight, group string) map[string][]by
 func (s sight) conclusion(step string) runbook.Conclusion {
 	end, _ := s.ended(step)
 	return end.Conclusion
+}
+
+// TestOrderWithoutToken: without a token only a program on this machine may order, not what a tunnel hands on.
+func TestOrderWithoutToken(t *testing.T) {
+	for header, may := range map[string]bool{"": true, "Origin": false, "X-Forwarded-For": false} {
+		r := httptest.NewRequest(http.MethodPost, "/open", nil)
+		r.RemoteAddr = "127.0.0.1:40000"
+		if header != "" {
+			r.Header.Set(header, "192.0.2.1")
+		}
+		if got := mayOrder(r, nil); got != may {
+			t.Errorf("with the header %q: %v, want %v", header, got, may)
+		}
+	}
 }

@@ -24,7 +24,8 @@ type Config struct {
 	// Token is the bearer token that a source must present. Where it is nil, or empty for a source, the source is refused.
 	Token func(source string) string
 
-	// AllowAnonymous lets a source without a token post from a loopback address, unless a browser does it.
+	// AllowAnonymous lets a source without a token post from a loopback address, unless a browser or a
+	// proxy does it (Local).
 	AllowAnonymous bool
 
 	// Put makes an alert durable and returns nil only then. It is called for each alert of a request in order, side by
@@ -155,7 +156,7 @@ func (h *handler) take(w http.ResponseWriter, r *http.Request) ([]incident.Alert
 func (h *handler) admit(source string, r *http.Request) error {
 	want := h.Token(source)
 	if want == "" {
-		if h.AllowAnonymous && local(r) {
+		if h.AllowAnonymous && Local(r) {
 			return nil
 		}
 		return fault("source", "no token is set for it", "set one in the engine's configuration")
@@ -172,15 +173,21 @@ func (h *handler) admit(source string, r *http.Request) error {
 	return nil
 }
 
-// local reports that a program on this machine posts. A page in a browser here could be anyone's, and browsers send
-// Origin with every POST, so a request that carries it is not local.
-func local(r *http.Request) bool {
+// Local reports that a program on this machine posts. A page in a browser here could be anyone's, and browsers send
+// Origin with every POST, so a request that carries it is not local. Nor is one that a proxy or a tunnel on this machine
+// hands on, as webhooks may need one: it is anyone's, too, and says so in one of the headers that proxies add.
+func Local(r *http.Request) bool {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return false
 	}
+	for _, handedOn := range []string{"Origin", "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"} {
+		if len(r.Header.Values(handedOn)) > 0 {
+			return false
+		}
+	}
 	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback() && len(r.Header.Values("Origin")) == 0
+	return err == nil && addr.Unmap().IsLoopback()
 }
 
 func tooLarge() *failure {

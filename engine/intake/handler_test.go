@@ -208,6 +208,8 @@ func TestWithoutATokenOnlyProgramsOnThisMachinePost(t *testing.T) {
 		"network":              {anonymous("192.0.2.1:1"), tokens, true, 401},
 		"no address":           {anonymous("@"), tokens, true, 401},
 		"browser":              {header(anonymous("127.0.0.1:1"), "Origin", "null"), tokens, true, 401},
+		"proxy":                {header(anonymous("127.0.0.1:1"), "X-Forwarded-For", "192.0.2.1"), tokens, true, 401},
+		"proxy, RFC 7239":      {header(anonymous("127.0.0.1:1"), "Forwarded", "for=192.0.2.1"), tokens, true, 401},
 		"empty token is given": {header(anonymous("127.0.0.1:1"), "Authorization", "Bearer "), tokens, false, 401},
 		"token is set":         {anonymous("127.0.0.1:1"), func(string) string { return secret }, true, 401},
 	} {
