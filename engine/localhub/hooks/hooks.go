@@ -55,6 +55,8 @@ type Sender struct {
 	stop   context.CancelFunc
 	ctx    context.Context
 	done   sync.WaitGroup
+	logs   *queue[state.Logged]
+	logged sync.WaitGroup
 
 	mu    sync.Mutex
 	lines map[int64]*queue[job]
@@ -94,7 +96,7 @@ func (p *pending) settled() int64 {
 func New(c Config) (*Sender, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	s := &Sender{
-		Config: c, events: newQueue[news](), ctx: ctx, stop: stop, lines: map[int64]*queue[job]{},
+		Config: c, events: newQueue[news](), ctx: ctx, stop: stop, logs: newQueue[state.Logged](), lines: map[int64]*queue[job]{},
 		client: &http.Client{
 			Timeout:       Timeout,
 			Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment, IdleConnTimeout: time.Minute},
@@ -115,6 +117,7 @@ func New(c Config) (*Sender, error) {
 		}
 	})
 	s.done.Go(s.dispatch)
+	s.logged.Go(s.keepLog)
 	return s, nil
 }
 
@@ -128,6 +131,8 @@ func (s *Sender) Close() {
 	}
 	s.mu.Unlock()
 	s.done.Wait()
+	s.logs.end()
+	s.logged.Wait()
 	s.client.CloseIdleConnections()
 }
 
@@ -258,8 +263,22 @@ func (s *Sender) handle(j job, d Disturbance) {
 }
 
 func (s *Sender) log(d state.Delivery, j job) {
-	if err := s.Store.LogDelivery(d, j.event.settled()); err != nil {
-		s.Logger.Error("log a delivery", "guid", d.GUID, "error", err)
+	s.logs.put(state.Logged{Delivery: d, Settled: j.event.settled()})
+}
+
+// batch is how many deliveries are logged in one transaction at most.
+const batch = 100
+
+// keepLog writes the log, so that nobody who sends has to wait for the disk.
+func (s *Sender) keepLog() {
+	for {
+		list, ok := s.logs.takeUpTo(batch)
+		if !ok {
+			return
+		}
+		if err := s.Store.LogDeliveries(list); err != nil {
+			s.Logger.Error("log deliveries", "first", list[0].Delivery.GUID, "error", err)
+		}
 	}
 }
 

@@ -25,20 +25,31 @@ func (q *queue[T]) put(x T) {
 	}
 }
 
-// take waits for the next item; it answers false once the queue is closed.
+// take waits for the next item; it answers false once the queue is closed and empty.
 func (q *queue[T]) take() (T, bool) {
+	list, ok := q.takeUpTo(1)
+	if !ok {
+		var none T
+		return none, false
+	}
+	return list[0], true
+}
+
+// takeUpTo waits for an item and takes with it what follows, up to n in all.
+func (q *queue[T]) takeUpTo(n int) ([]T, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for len(q.items) == 0 && !q.closed {
 		q.some.Wait()
 	}
-	var x T
-	if q.closed {
-		return x, false
+	if len(q.items) == 0 {
+		return nil, false
 	}
-	x = q.items[0]
-	q.items = q.items[1:]
-	return x, true
+	n = min(n, len(q.items))
+	out := append([]T(nil), q.items[:n]...)
+	clear(q.items[:n]) // what was taken need not be kept alive by the line
+	q.items = q.items[n:]
+	return out, true
 }
 
 func (q *queue[T]) len() int {
@@ -47,10 +58,18 @@ func (q *queue[T]) len() int {
 	return len(q.items)
 }
 
-func (q *queue[T]) close() {
+// end takes nothing more; what is in the line can still be taken.
+func (q *queue[T]) end() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
-	q.items = nil
 	q.some.Broadcast()
+}
+
+// close takes nothing more and gives up what is in the line.
+func (q *queue[T]) close() {
+	q.mu.Lock()
+	q.items = nil
+	q.mu.Unlock()
+	q.end()
 }

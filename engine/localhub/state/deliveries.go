@@ -41,28 +41,44 @@ func (s *Store) Settle(event int64) error {
 	return nil
 }
 
-// LogDelivery keeps how a delivery went and gives it its id. If settled is not 0, it was the last of that event.
-func (s *Store) LogDelivery(d Delivery, settled int64) error {
+// A Logged is a delivery that was made. If Settled is not 0, it was the last of that event.
+type Logged struct {
+	Delivery Delivery
+	Settled  int64
+}
+
+// LogDeliveries keeps how deliveries went, in their order, and gives them their ids.
+func (s *Store) LogDeliveries(list []Logged) error {
+	err := s.db.within(func(tx *sql.Tx) error {
+		for _, l := range list {
+			if err := s.logDelivery(tx, l); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("log deliveries: %w", err)
+	}
+	return s.prune()
+}
+
+func (s *Store) logDelivery(tx *sql.Tx, l Logged) error {
+	d := l.Delivery
 	payload := d.Payload
 	d.Payload = nil
 	body, err := json.Marshal(d)
 	if err != nil {
-		return fmt.Errorf("log a delivery: %w", err)
-	}
-	err = s.db.within(func(tx *sql.Tx) error {
-		if _, err := tx.Stmt(s.db.addDelivery).Exec(d.App, d.GUID, d.Delivered.UnixMilli(), body, payload); err != nil {
-			return err
-		}
-		if settled == 0 {
-			return nil
-		}
-		_, err := tx.Stmt(s.db.dropEvent).Exec(settled)
 		return err
-	})
-	if err != nil {
-		return fmt.Errorf("log a delivery: %w", err)
 	}
-	return s.prune()
+	if _, err := tx.Stmt(s.db.addDelivery).Exec(d.App, d.GUID, d.Delivered.UnixMilli(), body, payload); err != nil {
+		return err
+	}
+	if l.Settled == 0 {
+		return nil
+	}
+	_, err = tx.Stmt(s.db.dropEvent).Exec(l.Settled)
+	return err
 }
 
 // prune forgets old deliveries, once an hour.
