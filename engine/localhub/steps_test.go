@@ -261,11 +261,7 @@ func deploySteps() []step {
 
 // finishRun is the runner's part.
 func (k *walk) finishRun() {
-	var run int64
-	for _, digit := range k.saved["work"] {
-		run = run*10 + int64(digit-'0')
-	}
-	now := k.hub.Store().Now()
+	now, run := k.hub.Store().Now(), number(k.saved["work"])
 	err := k.hub.DriveRun("acme/ops", run, localhub.By{Login: "alice", Base: k.url}, localhub.RunStep{
 		Status: "completed", Conclusion: "success", Artifacts: []localhub.Artifact{{Name: "log", Zip: []byte("PK\x05\x06" + string(make([]byte, 18)))}},
 		Jobs: []localhub.Job{{Name: "deploy", Status: "completed", Conclusion: "success", Started: now, Completed: now}},
@@ -321,4 +317,12 @@ func endSteps() []step {
 		{"jwt", "DELETE", "/app/installations/700/suspended", "", 204, ""},
 		{"jwt", "DELETE", "/app/installations/700", "", 204, ""},
 	}
+}
+
+// number reads an id that an answer held.
+func number(text string) (n int64) {
+	for _, digit := range text {
+		n = n*10 + int64(digit-'0')
+	}
+	return n
 }
