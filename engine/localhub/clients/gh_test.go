@@ -5,10 +5,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pullbook/pullbook/engine/localhub"
 )
 
 // person is somebody at a shell that has been set up as README.md says.
@@ -134,10 +137,39 @@ func TestGHOtherCommands(t *testing.T) {
 	alice.gh([]string{"2\tChange two"}, "pr", "list", "--search", "two")
 	alice.fails("pullbook\tfail", "pr", "checks", "2")
 	alice.gh([]string{"Edited title"}, "api", "-X", "PATCH", "repos/{owner}/{repo}/pulls/2", "-f", "title=Edited title", "--jq", ".title")
-	alice.gh(nil, "pr", "edit", "2", "--title", "Again")
-	alice.gh([]string{"title:\tAgain"}, "pr", "view", "2")
+	alice.gh(nil, "label", "create", "ready", "--color", "00ff00")
+	alice.gh([]string{"ready"}, "label", "list")
+	alice.gh(nil, "pr", "edit", "2", "--title", "Again", "--add-label", "ready", "--add-assignee", "@me")
+	alice.gh([]string{"title:\tAgain", "labels:\tready", "assignees:\talice"}, "pr", "view", "2")
+	alice.gh([]string{"2\tAgain"}, "pr", "list", "--label", "ready")
 	alice.gh(nil, "pr", "close", "2")
 	alice.gh(nil, "pr", "reopen", "2")
+}
+
+// A workflow that somebody dispatches is a run that gh lists; the test plays the runner.
+func TestGHRuns(t *testing.T) {
+	w := newWorld(t)
+	alice := w.person("alice", w.clone())
+	w.mustGit(alice.dir, "remote", "set-url", "origin", "http://github.localhost/acme/ops.git")
+	if _, err := w.hub.AddWorkflow("acme/ops", localhub.Workflow{Name: "Restart", Path: ".github/workflows/restart.yml"}); err != nil {
+		t.Fatal(err)
+	}
+	if out := alice.gh(nil, "run", "list"); out != "" && !strings.Contains(out, "no runs found") {
+		t.Errorf("before any run: %s", out)
+	}
+	alice.gh([]string{"Restart\tactive"}, "workflow", "list")
+	alice.gh(nil, "workflow", "run", "restart.yml", "--ref", "main")
+	alice.gh([]string{"queued\t\tRestart\tRestart\tmain\tworkflow_dispatch"}, "run", "list")
+	var runs []struct{ DatabaseID int64 }
+	if err := json.Unmarshal([]byte(alice.gh(nil, "run", "list", "--json", "databaseId")), &runs); err != nil || len(runs) != 1 {
+		t.Fatalf("runs: %v %v", runs, err)
+	}
+	step := localhub.RunStep{Status: "completed", Conclusion: "success"}
+	if err := w.hub.DriveRun("acme/ops", runs[0].DatabaseID, localhub.By{Login: "alice"}, step); err != nil {
+		t.Fatal(err)
+	}
+	alice.gh([]string{"completed\tsuccess\tRestart"}, "run", "list", "--workflow", "restart.yml")
+	alice.gh([]string{"Restart"}, "run", "view", strconv.FormatInt(runs[0].DatabaseID, 10))
 }
 
 // gh checks a pull request out by git, through the same proxy.

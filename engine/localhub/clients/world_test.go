@@ -37,6 +37,7 @@ const (
 // world is a hub with two Apps, three people and a repository with branches one, two and three.
 type world struct {
 	t       *testing.T
+	hub     *localhub.Hub
 	url     string
 	address string // host:port
 	answers chan string
@@ -93,7 +94,7 @@ func newWorld(t *testing.T) *world {
 			t.Error(err)
 		}
 	})
-	w.url, w.address = srv.URL, srv.Listener.Addr().String()
+	w.hub, w.url, w.address = hub, srv.URL, srv.Listener.Addr().String()
 	return w
 }
 
