@@ -2,7 +2,9 @@ package incident
 
 import (
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/pullbook/pullbook/engine/approval"
 	"github.com/pullbook/pullbook/engine/runbook"
@@ -102,13 +104,23 @@ func (d *decider) freeze() {
 	}
 	why, id := "The branch was deleted or moved by somebody else.", "gone-"+d.view.Pull.Head
 	if f := d.view.Branch.Foreign; f != nil {
-		why, id = "Commit "+f.Commit+" is not the engine's: "+f.Why+".", "foreign-"+f.Commit
+		why, id = "Commit "+f.Commit+" is not the engine's: "+words(f.Why)+".", "foreign-"+f.Commit
 	}
 	if key := "frozen-" + id; !d.view.Checks[key] && d.view.Branch.Foreign != nil {
 		d.actions = append(d.actions, PublishRollup{ExternalID: key, Status: RollupFailed, Summary: why + " Nothing runs."})
 	}
 	d.reply("frozen-"+id, "**Frozen.** "+why+" Nothing runs on this incident until a person has looked into it.")
 	d.actions = append(append(d.actions, d.people...), PublishBody{Urgent: true})
+}
+
+// words leaves of a text nothing that could mention, link or format: what is wrong with a foreign commit may quote it.
+func words(text string) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.IsLetter(c) || unicode.IsDigit(c) || strings.ContainsRune(" ,:;'()", c) {
+			return c
+		}
+		return ' '
+	}, text)
 }
 
 // stopQueued takes back the attempts that wait for a runner. What runs has its intent on the remote branch and ends.

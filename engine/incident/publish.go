@@ -126,5 +126,7 @@ func MarkReply(key, text string) string {
 	return strings.TrimRight(text, "\n") + "\n\n" + replyMark(key) + "\n"
 }
 
-// HasReplyKey reports whether a comment is the reply with the given key.
-func HasReplyKey(body, key string) bool { return strings.Contains(body, replyMark(key)) }
+// HasReplyKey reports whether a comment is the reply with the given key. Only its end counts: before that it may quote.
+func HasReplyKey(body, key string) bool {
+	return strings.HasSuffix(strings.TrimSpace(body), replyMark(key))
+}
