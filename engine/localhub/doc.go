@@ -12,7 +12,8 @@
 //	/{owner}/{repo}/pull/{n}, ...   ─> pages   ─┘
 //
 // The houses inside import in one direction: state knows nothing of the others; git does what touches state and
-// repositories together; wire writes GitHub's JSON shapes; rest, graphql, pages and hooks stand on these; this package wires them.
+// repositories together; wire writes GitHub's JSON shapes; rest, graphql, pages and hooks stand on these;
+// this package wires them.
 //
 // The hub is for one machine. Its limits are there to be tried out, not to protect it, and the pages let anybody
 // who reaches it over loopback act as any seeded person. Never put it on the internet.
