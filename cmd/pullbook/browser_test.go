@@ -197,6 +197,12 @@ func (b *browser) be(login string) {
 	b.open("/")
 	b.write("#login", login)
 	b.click("//button[text()='Switch']")
+	b.is(login)
+}
+
+// is waits until the page after the choice is there.
+func (b *browser) is(login string) {
+	b.t.Helper()
 	b.awaits("one is "+login, fmt.Sprintf("document.readyState === 'complete' && !!document.querySelector('#login option[selected][value=%s]')", login))
 }
 

@@ -169,7 +169,7 @@ func TestPersonApprovesAndMergesWithTheKeyboard(t *testing.T) {
 	b.keys("alice")
 	b.tabTo(".who button")
 	b.keys(kb.Enter)
-	b.sees("acme/ops")
+	b.is("alice")
 	b.tabTo("a[href='/acme/ops/pulls']")
 	b.keys(kb.Enter)
 	b.sees("Pull requests")
