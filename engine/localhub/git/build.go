@@ -252,7 +252,8 @@ func (g *Repos) WriteTag(ctx context.Context, repo string, t Tag) (string, error
 
 // Update merges the base branch into a pull request's head branch. expected is the head that the caller saw, or empty.
 func (g *Repos) Update(ctx context.Context, a state.Actor, repo string, number int, expected string) error {
-	defer g.lock(repo)()
+	ctx, done := g.begin(ctx, repo)
+	defer done()
 	p, err := g.store.Pull(repo, number)
 	if err != nil {
 		return err
@@ -301,8 +302,8 @@ func hubIdent(now time.Time) state.Ident {
 	return state.Ident{Name: "GitHub", Email: "noreply@github.localhost", When: now}
 }
 
-// squash writes the one commit of a squash merge; without a message it tells the commits', as GitHub does.
-func (g *Repos) squash(ctx context.Context, a state.Actor, p *state.Pull, in Merging, tree, base string) (string, error) {
+// squash writes the one commit of a squash merge; what holds its tree and its parent. Without a message it tells the commits', as GitHub does.
+func (g *Repos) squash(ctx context.Context, a state.Actor, p *state.Pull, in Merging, what []string) (string, error) {
 	repo := p.Repo.FullName()
 	if in.Title == "" {
 		in.Title = fmt.Sprintf("%s (#%d)", p.Title, p.Number)
@@ -319,7 +320,7 @@ func (g *Repos) squash(ctx context.Context, a state.Actor, p *state.Pull, in Mer
 		in.Message = strings.Join(lines, "\n\n")
 	}
 	return g.WriteCommit(ctx, repo, NewCommit{
-		Tree: tree, Parents: []string{base}, Message: strings.TrimSpace(in.Title+"\n\n"+in.Message) + "\n",
+		Tree: what[0], Parents: what[1:], Message: strings.TrimSpace(in.Title+"\n\n"+in.Message) + "\n",
 		Author: g.IdentOf(a.User), Committer: hubIdent(g.store.Now()),
 	})
 }

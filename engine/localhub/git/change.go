@@ -28,7 +28,8 @@ type Change struct {
 // CommitOn makes a commit on a branch's tip and moves the branch to it. The actor is its author, the hub its committer.
 // The error is ErrMoved when the tip is not the expected one.
 func (g *Repos) CommitOn(ctx context.Context, a state.Actor, repo string, in Change) (string, error) {
-	defer g.lock(repo)()
+	ctx, done := g.begin(ctx, repo)
+	defer done()
 	ref := "refs/heads/" + in.Branch
 	tip, err := g.Ref(ctx, repo, ref)
 	if err != nil {
@@ -146,7 +147,8 @@ type RefUpdate struct {
 
 // UpdateRefs changes all of the refs or none.
 func (g *Repos) UpdateRefs(ctx context.Context, a state.Actor, repo string, updates []RefUpdate) error {
-	defer g.lock(repo)()
+	ctx, done := g.begin(ctx, repo)
+	defer done()
 	refs, err := g.Refs(ctx, repo, "refs/")
 	if err != nil {
 		return err

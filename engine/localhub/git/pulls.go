@@ -19,7 +19,8 @@ type Opening struct {
 
 // OpenPull opens a pull request between two branches of one repository.
 func (g *Repos) OpenPull(ctx context.Context, a state.Actor, repo string, in Opening) (*state.Pull, error) {
-	defer g.lock(repo)()
+	ctx, done := g.begin(ctx, repo)
+	defer done()
 	head := in.Head
 	if owner, branch, ok := strings.Cut(in.Head, ":"); ok {
 		head = branch
@@ -63,7 +64,8 @@ func (g *Repos) tipFor(ctx context.Context, repo, field, branch string) (string,
 // EditPull changes a pull request. A new base branch is measured first, and one that is opened again takes up what was
 // pushed to its head branch meanwhile.
 func (g *Repos) EditPull(ctx context.Context, a state.Actor, repo string, number int, in state.PullEdit) (*state.Pull, error) {
-	defer g.lock(repo)()
+	ctx, done := g.begin(ctx, repo)
+	defer done()
 	p, err := g.store.Pull(repo, number)
 	if err != nil {
 		return nil, err
@@ -172,7 +174,8 @@ func (g *Repos) Merge(ctx context.Context, a state.Actor, repo string, number in
 	if err != nil {
 		return "", err
 	}
-	defer g.lock(repo)()
+	ctx, done := g.begin(ctx, repo)
+	defer done()
 	p, err := g.mayMerge(ctx, a, repo, number, state.MergeTry{SHA: in.SHA, Method: method})
 	if err != nil {
 		return "", err
@@ -193,7 +196,7 @@ func (g *Repos) Merge(ctx context.Context, a state.Actor, repo string, number in
 	}
 	var commit string
 	if method == "squash" {
-		commit, err = g.squash(ctx, a, p, in, tree, base)
+		commit, err = g.squash(ctx, a, p, in, []string{tree, base})
 	} else {
 		commit, err = g.mergeCommit(ctx, a, p, in, []string{tree, base, p.Head.SHA})
 	}

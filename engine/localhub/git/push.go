@@ -210,7 +210,8 @@ type RefChange struct {
 // SetRef creates, moves or deletes a branch or tag as REST does: never over an existing one, and forward only unless
 // forced.
 func (g *Repos) SetRef(ctx context.Context, a state.Actor, repo string, c RefChange) error {
-	defer g.lock(repo)()
+	ctx, done := g.begin(ctx, repo)
+	defer done()
 	before := state.ZeroID
 	refs, err := g.Refs(ctx, repo, c.Ref)
 	if err != nil {

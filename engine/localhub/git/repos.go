@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/pullbook/pullbook/engine/localhub/state"
@@ -50,6 +51,20 @@ func (g *Repos) lock(repo string) func() {
 	return l.Unlock
 }
 
+// begin locks a repository for a change. A change that has begun is carried out although its client goes away: git that
+// is killed between two files leaves locks behind, and a ref that moved must be told to the state.
+func (g *Repos) begin(ctx context.Context, repo string) (context.Context, func()) {
+	unlock := g.lock(repo)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), changeTimeout)
+	return ctx, func() {
+		cancel()
+		unlock()
+	}
+}
+
+// changeTimeout bounds a change.
+const changeTimeout = time.Minute
+
 // A failure is git's exit status with what it said.
 type failure struct {
 	args   []string
@@ -70,11 +85,12 @@ func (g *Repos) environ(extra ...string) []string {
 	return append(env, extra...)
 }
 
-// command prepares git for one repository; it is killed when the context ends.
+// command prepares git for one repository; it is told to stop when the context ends.
 func (g *Repos) command(ctx context.Context, repo string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir = g.path(repo)
 	cmd.Env = g.environ("GIT_DIR=" + cmd.Dir)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // on which git removes its lock files
 	cmd.WaitDelay = 5 * time.Second
 	return cmd
 }
