@@ -49,6 +49,9 @@ func (t *trail) follow(e incident.Event) (incident.State, error) {
 }
 
 func (t *trail) judge(b *batch, e incident.Event) *Finding {
+	if f := t.commanded(b, e.Data); f != nil {
+		return f
+	}
 	switch d := e.Data.(type) {
 	case incident.GateOpened:
 		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.gateOpened(m, d), t.placed(m)) })

@@ -169,6 +169,13 @@ func TestSteps(t *testing.T) {
 			l.says["end"] = func(due []incident.Event) []any { return []any{l.started(), due[0].Data} }
 		}, "end", "in the same commit"},
 		{"started again by itself", both(failed, again), "close", "nobody asked"},
+		{"manual step done by nobody", func(l *ledger) {
+			l.says["close"] = func(due []incident.Event) []any {
+				note := due[1].Data.(incident.StepEnded)
+				note.Deed = nil
+				return []any{due[0].Data, note, due[2].Data, due[3].Data}
+			}
+		}, "close", "by nobody"},
 		{"step that the plan does not have", func(l *ledger) {
 			l.says["close"] = func([]incident.Event) []any {
 				return []any{incident.StepSkipped{Step: "nothing", Why: "its when is false"}}

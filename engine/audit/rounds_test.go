@@ -57,6 +57,17 @@ func (l *ledger) start2(attempt int, page []byte) incident.StepStarted {
 	return d
 }
 
+// onTheWordOf changes who is said to have done the step by hand.
+func onTheWordOf(change func(*incident.Deed)) func(*ledger) {
+	return func(l *ledger) {
+		l.says["by hand"] = func(due []incident.Event) []any {
+			d := due[0].Data.(incident.StepByHand)
+			change(&d.Deed)
+			return []any{d}
+		}
+	}
+}
+
 func TestRounds(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -81,6 +92,10 @@ func TestRounds(t *testing.T) {
 		}, "approve", "not open with this page"},
 		{"page of round two written silently", []approval.Person{alice(), bob()}, "retry",
 			write("fail", journal.GatePath(first, "rollback", 1), page), "fail", "no event of this commit"},
+		{"done by a bot", []approval.Person{alice(), bob()}, "retry", onTheWordOf(func(d *incident.Deed) { d.By.Bot = true }), "by hand", "no person"},
+		{"done by nobody", []approval.Person{alice(), bob()}, "retry", onTheWordOf(func(d *incident.Deed) { d.By = approval.Person{} }), "by hand", "no person"},
+		{"done by a reader", []approval.Person{alice(), bob()}, "retry", onTheWordOf(func(d *incident.Deed) { d.By.Write = false }), "by hand", "may not command"},
+		{"done and said nowhere", []approval.Person{alice(), bob()}, "retry", onTheWordOf(func(d *incident.Deed) { d.ID = 0 }), "by hand", "where and when"},
 		{"third start", []approval.Person{alice(), bob()}, "retry", func(l *ledger) {
 			l.says["by hand"] = func([]incident.Event) []any { return []any{l.start2(3, []byte(page+"round 2\n"))} }
 		}, "by hand", "cannot start while"},

@@ -66,8 +66,8 @@ func (m moment) timely(e incident.Event, d incident.StepEnded) *Finding {
 	switch due := m.was.Deadline; {
 	case m.step.Kind == runbook.KindWait && (d.Ended.Before(due) || e.At.Before(due)):
 		return m.wrong("", "step %s waits until %s, and was over before", d.Step, due.Format("2006-01-02T15:04:05.000Z07:00"))
-	case m.step.Kind == runbook.KindChoose && d.Deed == nil:
-		return m.wrong("", "step %s was chosen by nobody", d.Step)
+	case m.step.Kind.AsksPeople() && d.Deed == nil:
+		return m.wrong("", "step %s was done or chosen by nobody", d.Step)
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ func only(name string, data ...any) func(*ledger) {
 // stageMutations: each is one thing that is wrong with the staged incident.
 func stageMutations() []mutation {
 	cancel := incident.CancelAsked{Why: "over", Deed: incident.Deed{By: bob(), Via: "comment", ID: 50, At: at(50)}}
-	other := incident.Deed{By: alice(), Via: "comment", ID: 51}
+	other := incident.Deed{By: alice(), Via: "comment", ID: 51, At: at(51)}
 	report := func(name string) func(*ledger) {
 		return edit(name, func(d *draft) {
 			if d.files == nil {

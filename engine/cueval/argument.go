@@ -2,6 +2,7 @@ package cueval
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -22,6 +23,9 @@ func (d *document) strange(s runbook.Step, command []string) (runbook.Problem, b
 	} else if option, found := d.foreignOption(s.Name, command); found {
 		text = fmt.Sprintf("the argument %q would be an option, but comes from an output or the alert", option)
 		hint = "put \"--\" before it, or write it behind a text such as \"--name=\""
+	} else if word, found := d.foreignText(s.Name, command); found {
+		text = fmt.Sprintf("the argument %q holds more than one plain word of an output or the alert: a program could read it as code", word)
+		hint = "give it to the program in env, or on stdin"
 	} else {
 		return runbook.Problem{}, false
 	}
@@ -54,8 +58,51 @@ func (d *document) foreignOption(step string, command []string) (string, bool) {
 	return "", false
 }
 
-// options are the texts of a file that begin with a dash.
+// plainWord is what an argument with values of outputs or the alert may be: no spaces, quotes or signs that a shell, a
+// query language or a template would read. It is a list of what is allowed, since lists of what is not are never whole.
+var plainWord = regexp.MustCompile(`^-{0,2}[A-Za-z0-9_.:/@+=,%-]*$`)
+
+// foreignText finds an argument that its author did not write as it is, and that is not one plain word.
+func (d *document) foreignText(step string, command []string) (string, bool) {
+	var known map[int]string
+	for i, argument := range command {
+		if plainWord.MatchString(argument) {
+			continue
+		}
+		if known == nil {
+			known = d.writtenWords(step)
+		}
+		if d.options == nil {
+			d.options = optionsIn(d.file)
+		}
+		if known[i] != argument && !d.options.texts[argument] {
+			return argument, true
+		}
+	}
+	return "", false
+}
+
+// writtenWords returns the arguments, by their place, that are known without outputs and alert.
+func (d *document) writtenWords(step string) map[int]string {
+	words := map[int]string{}
+	for i, word := range d.knownWords(step) {
+		words[i] = word
+	}
+	it, err := commandOf(d.step(d.static(), step)).List()
+	if err != nil {
+		return words
+	}
+	for i := 0; it.Next(); i++ {
+		if word, err := it.Value().String(); err == nil {
+			words[i] = word
+		}
+	}
+	return words
+}
+
+// options are the texts of a file that begin with a dash, and all texts that are written out whole.
 type options struct {
+	texts  map[string]bool
 	whole  map[string]bool
 	starts []string // of interpolations
 }
@@ -73,11 +120,15 @@ func (o *options) has(argument string) bool {
 }
 
 func optionsIn(f *ast.File) *options {
-	o := &options{whole: map[string]bool{}}
+	o := &options{whole: map[string]bool{}, texts: map[string]bool{}}
 	ast.Walk(f, func(n ast.Node) bool {
 		switch x := n.(type) {
 		case *ast.BasicLit:
-			if text, err := literal.Unquote(x.Value); err == nil && strings.HasPrefix(text, "-") {
+			text, err := literal.Unquote(x.Value)
+			if err == nil {
+				o.texts[text] = true
+			}
+			if err == nil && strings.HasPrefix(text, "-") {
 				o.whole[text] = true
 			}
 		case *ast.Interpolation:
