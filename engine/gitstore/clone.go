@@ -31,7 +31,7 @@ type Clone struct {
 func OpenClone(dir string) (*Clone, error) {
 	for _, gitDir := range []string{filepath.Join(dir, ".git"), dir} {
 		if isGitDir(gitDir) {
-			fs := osfs.New(gitDir, osfs.WithBoundOS())
+			fs := withoutLocks{osfs.New(gitDir, osfs.WithBoundOS())}
 			if _, err := os.Lstat(filepath.Join(gitDir, "objects", "info", "alternates")); err == nil {
 				return nil, fmt.Errorf("open clone %s: it borrows objects from another repository; make it whole with git repack -ad", dir)
 			}

@@ -57,6 +57,21 @@ func TestCloneReads(t *testing.T) {
 	}
 }
 
+// A clone can be read while git changes a ref in it.
+func TestCloneReadsBesideLocks(t *testing.T) {
+	h, _, tip := begun(t)
+	for name, content := range map[string]string{"incident/a.lock": "", "incident/b.lock": tip.String() + "\n", "new.lock": "dead"} {
+		if err := os.WriteFile(filepath.Join(h.dir, "refs", "heads", filepath.FromSlash(name)), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refs, err := openClone(t, h.dir).Refs()
+	want := map[string]Hash{"refs/heads/main": h.main, "refs/heads/incident/a": tip}
+	if d := cmp.Diff(want, refs); d != "" || err != nil {
+		t.Errorf("%v %s", err, d)
+	}
+}
+
 func TestCloneDiff(t *testing.T) {
 	h := newHub(t, ledger(t))
 	next := h.commit(t, "main", h.main, map[string]string{"pullbook.cue": "people: {x: {}}\n", "new/dir/file": "n"})
