@@ -93,17 +93,35 @@ func (e *Engine) lookAtPull(ctx context.Context, key string) error {
 	if known {
 		return e.lookAt(ctx, branch, true)
 	}
-	return e.sweep(ctx)
+	return e.wakeAll(ctx, func(branch string) bool { return !e.hasPull(branch) })
+}
+
+// hasPull reports whether the pull request of a branch is known: then another number is not about it. A comment on any
+// other pull request of the repository must not make the engine read every incident anew.
+func (e *Engine) hasPull(branch string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, known := range e.pulls {
+		if known == branch {
+			return true
+		}
+	}
+	return false
 }
 
 // sweep looks at every open incident of the ledger: what webhooks and timers lost is found here.
 func (e *Engine) sweep(ctx context.Context) error {
+	return e.wakeAll(ctx, func(string) bool { return true })
+}
+
+// wakeAll puts a look at every incident's branch that is asked for.
+func (e *Engine) wakeAll(ctx context.Context, asked func(branch string) bool) error {
 	heads, err := e.Ledger.Heads(ctx)
 	if err != nil {
 		return fmt.Errorf("sweep: list the ledger's branches: %w", err)
 	}
 	for branch := range heads {
-		if !strings.HasPrefix(branch, incident.BranchPrefix) {
+		if !strings.HasPrefix(branch, incident.BranchPrefix) || !asked(branch) {
 			continue
 		}
 		if err := e.Inbox.Put(ctx, Message{Kind: KindHub, Key: branch}); err != nil {
