@@ -21,6 +21,7 @@ import (
 	"github.com/pullbook/pullbook/engine/audit"
 	"github.com/pullbook/pullbook/engine/gitstore"
 	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/localhub/openapitest"
 )
 
 // scene is a hub and a service in this process, and an engine in another that can be killed.
@@ -60,7 +61,7 @@ func newScene(t *testing.T, st stage) *scene {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.world.close)
-	s.world.server.Handler = s.watch(s.world.server.Handler)
+	s.world.server.Handler = s.watch(openapitest.Wrap(t, s.world.server.Handler))
 	return s
 }
 
