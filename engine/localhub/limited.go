@@ -63,6 +63,12 @@ const (
 	secondaryPage = "https://docs.github.com/free-pro-team@latest/rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits"
 )
 
+// GitHub's words. A name or number of who is meant follows the first.
+const (
+	primaryWords   = "API rate limit exceeded for"
+	secondaryWords = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+)
+
 // limited lets requests through to h that keep to the limits, and refuses the others as GitHub does.
 func (h *Hub) limited(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -174,13 +180,13 @@ func (h *Hub) refuseLimited(w http.ResponseWriter, r *http.Request, a state.Acto
 	}
 	to, _ := faceOf(r)
 	writeUsage(w.Header(), refusal.Usage, map[bool]string{true: "graphql", false: "core"}[to == toGraphQL])
-	status, body := http.StatusForbidden, wire.Object{"message": refusal.Kind.Error(), "documentation_url": secondaryPage, "status": "403"}
+	status, body := http.StatusForbidden, wire.Object{"message": secondaryWords, "documentation_url": secondaryPage, "status": "403"}
 	if errors.Is(refusal, limits.ErrSecondary) {
 		w.Header().Set("Retry-After", seconds(refusal.After))
 	} else {
-		message := fmt.Sprintf("%v for user ID %d.", limits.ErrPrimary, a.User.ID)
+		message := fmt.Sprintf("%s user ID %d.", primaryWords, a.User.ID)
 		if a.IsInstallation() {
-			message = fmt.Sprintf("%v for installation ID %d.", limits.ErrPrimary, a.Installation)
+			message = fmt.Sprintf("%s installation ID %d.", primaryWords, a.Installation)
 		}
 		body["message"], body["documentation_url"] = message, primaryPage
 		if to == toGraphQL { // which tells of its own limit in its own way
@@ -233,7 +239,7 @@ func (h *Hub) writeFault(w http.ResponseWriter, r *http.Request, a faults.Answer
 	h.told(r, a.Status)
 	body := wire.Object{"message": a.Message, "documentation_url": "https://docs.github.com/rest", "status": strconv.Itoa(a.Status)}
 	if a.Secondary {
-		body["message"], body["documentation_url"] = limits.ErrSecondary.Error(), secondaryPage
+		body["message"], body["documentation_url"] = secondaryWords, secondaryPage
 	}
 	if to, _ := faceOf(r); to == toGit || to == toPages {
 		http.Error(w, fmt.Sprint(body["message"]), a.Status)

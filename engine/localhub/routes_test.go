@@ -5,12 +5,15 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/pullbook/pullbook/engine/localhub"
+	"github.com/pullbook/pullbook/engine/localhub/openapitest"
 	"github.com/pullbook/pullbook/engine/localhub/rest"
 )
 
@@ -88,7 +91,7 @@ func (k *walk) keep(save string, raw []byte) {
 }
 
 func newWalk(t *testing.T) *walk {
-	w, now := newWorld(t, ""), time.Now().Unix()
+	w, now := hearingWorld(t), time.Now().Unix()
 	k := &walk{world: w, saved: map[string]string{}, tokens: map[string]string{
 		"alice": "alice-token", "bob": "bob-token", "carol": "carol-token", "jwt": signed(t, theKey(), "RS256", map[string]any{"iat": now - 30, "exp": now + 300, "iss": appID}),
 	}}
@@ -97,6 +100,37 @@ func newWalk(t *testing.T) *walk {
 	k.saved["head"] = w.commit(w.clone(), "incident/1", "one.txt", "1\n2\n")
 	k.seedWork()
 	return k
+}
+
+// hearingWorld sends all that happens to a receiver that holds it against GitHub's description.
+func hearingWorld(t *testing.T) *world {
+	t.Helper()
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("git is not installed")
+	}
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		openapitest.Webhook(t, r.Header, body)
+	}))
+	t.Cleanup(srv.Close)
+	s := seed(srv.URL)
+	s.Apps[0].Events = append(s.Apps[0].Events, "issues", "pull_request_review_comment", "deployment", "deployment_status", "workflow_run",
+		"code_scanning_alert", "secret_scanning_alert")
+	w := openWith(t, localhub.Config{Dir: t.TempDir(), Seed: s})
+	t.Cleanup(func() { // before the hub is closed: see that all was sent
+		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			if left, err := w.hub.Store().Unsent(); err != nil || len(left) == 0 || time.Now().After(deadline) {
+				if err != nil || len(left) > 0 {
+					t.Errorf("%d events were not sent: %v", len(left), err)
+				}
+				return
+			}
+		}
+	})
+	return w
 }
 
 // seedWork plays what the hub cannot do: workflows, their runs' outcomes, alerts, a manifest.

@@ -97,8 +97,8 @@ func (l *Limits) set(change string) error {
 
 // ErrPrimary and ErrSecondary say which kind of limit a *Refusal is about.
 var (
-	ErrPrimary   = errors.New("API rate limit exceeded")
-	ErrSecondary = errors.New("You have exceeded a secondary rate limit. Please wait a few minutes before you try again.") //nolint:staticcheck // GitHub's words
+	ErrPrimary   = errors.New("the primary rate limit is used up")
+	ErrSecondary = errors.New("a secondary rate limit is exceeded")
 )
 
 // A Refusal says why a request is refused, and when another may be made.
