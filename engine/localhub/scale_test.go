@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -71,10 +70,8 @@ func look(t testing.TB, w *world, path string) {
 	}
 }
 
-// slowest bounds an answer among 10,000 pull requests on a machine that may be busy; the goal is 50 ms on an idle one, and
-// the benchmark measures it.
-const slowest = 500 * time.Millisecond
-
+// TestManyPullRequests looks at lists and pages among 10,000 pull requests, before and after a restart. How fast that is,
+// BenchmarkManyPullRequests measures.
 func TestManyPullRequests(t *testing.T) {
 	if testing.Short() {
 		t.Skip("10,000 pull requests take some seconds")
@@ -83,19 +80,8 @@ func TestManyPullRequests(t *testing.T) {
 	fill(t, w, "acme/open", manyPulls)
 	for _, path := range looks() {
 		look(t, w, path)
-		var took []time.Duration
-		for range 5 {
-			begin := time.Now()
-			look(t, w, path)
-			took = append(took, time.Since(begin))
-		}
-		if best := slices.Min(took); best > slowest {
-			t.Errorf("%s takes %v", path, best)
-		}
 	}
-	begin := time.Now()
 	again := reopen(t, w)
-	t.Logf("reopened after %v", time.Since(begin))
 	open, closed, err := again.hub.Store().PullCounts("acme/open")
 	if err != nil || open+closed != manyPulls {
 		t.Fatalf("after a restart: %d open, %d closed, %v", open, closed, err)
@@ -154,12 +140,8 @@ func deliver(t testing.TB, n int) (rate float64) {
 	return float64(n) / time.Since(begin).Seconds()
 }
 
-func TestDeliveriesKeepUp(t *testing.T) {
-	const fewest = 100 // a second, on a busy machine under the race detector; the benchmark measures it
-	if rate := deliver(t, 1000); rate < fewest {
-		t.Errorf("%.0f deliveries a second", rate)
-	}
-}
+// TestDeliveriesKeepUp sends a thousand webhooks in a row: each arrives once and in order. The rate is the benchmark's.
+func TestDeliveriesKeepUp(t *testing.T) { deliver(t, 1000) }
 
 func BenchmarkDeliveries(b *testing.B) {
 	b.ReportMetric(deliver(b, max(b.N, 5000)), "deliveries/s")
