@@ -37,10 +37,15 @@ steps: {
 		needs: ["show"]
 		approval: {from: ["acme/sre"], count: 1}
 		exec: {
-			command: ["printf", "%s", alert.labels.text]
-			env: TEXT: alert.labels.shell
+			command: ["sh", "-c", "printf '%s' \"$TEXT\" \"$CODE\""]
+			env: {TEXT: alert.labels.text, CODE: alert.labels.shell}
 			stdin: alert.labels.big
 		}
+	}
+	argument: {
+		risk:      "read"
+		onFailure: "continue"
+		exec: command: ["sh", "-c", alert.labels.shell]
 	}
 }
 `
@@ -66,6 +71,9 @@ func hostileAlert(t *testing.T, s *scene) {
 	checkPages(t, s, seen, group)
 	if got := seen.conclusion("change"); got != runbook.Succeeded {
 		t.Errorf("the step ended %q", got)
+	}
+	if broken, _ := find[incident.StepBroken](seen); broken.Step != "argument" {
+		t.Errorf("text of an alert as an argument of a shell is not refused: %+v", broken)
 	}
 	if _, err := os.Stat(canary); !os.IsNotExist(err) {
 		t.Errorf("text of an alert was run: %v", err)
