@@ -71,9 +71,10 @@ func (s *scene) startToy(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
 	var err error
-	if s.toy, err = startToy(ctx); err != nil {
+	if s.toy, err = newToy(); err != nil {
 		t.Fatal(err)
 	}
+	defer s.toy.serve(ctx)
 	inner := s.toy.server.Handler
 	s.toy.server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		inner.ServeHTTP(w, r)

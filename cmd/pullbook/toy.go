@@ -13,8 +13,9 @@ import (
 // toy is the demonstration's checkout service: a real HTTP server on loopback whose bad release answers 500. Its error
 // rate is measured over the latest requests, so it falls only as good answers come in after a rollback.
 type toy struct {
-	server *http.Server
-	url    string
+	server   *http.Server
+	listener net.Listener
+	url      string
 
 	mu       sync.Mutex
 	current  string
@@ -30,21 +31,34 @@ const (
 
 // startToy serves until the context is done. Shoppers come every two milliseconds.
 func startToy(ctx context.Context) (*toy, error) {
+	t, err := newToy()
+	if err != nil {
+		return nil, err
+	}
+	t.serve(ctx)
+	return t, nil
+}
+
+// newToy takes an address. Nothing is answered there until serve is called.
+func newToy() (*toy, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("start the checkout service: %w", err)
 	}
-	t := &toy{url: "http://" + listener.Addr().String(), current: badRelease, previous: goodRelease}
+	t := &toy{listener: listener, url: "http://" + listener.Addr().String(), current: badRelease, previous: goodRelease}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /buy", t.buy)
 	mux.HandleFunc("GET /metrics.json", t.metrics)
 	mux.HandleFunc("GET /version", t.version)
 	mux.HandleFunc("POST /rollback", t.rollback)
 	t.server = &http.Server{Handler: mux, ReadHeaderTimeout: time.Second}
-	go t.server.Serve(listener) //nolint:errcheck // it ends with ErrServerClosed when the context is done
+	return t, nil
+}
+
+func (t *toy) serve(ctx context.Context) {
+	go t.server.Serve(t.listener) //nolint:errcheck // it ends with ErrServerClosed when the context is done
 	go t.shop(ctx)
 	context.AfterFunc(ctx, func() { _ = t.server.Close() })
-	return t, nil
 }
 
 // shop sends requests as customers would.
