@@ -64,7 +64,7 @@ func (e *Engine) publishCheck(ctx context.Context, w *worker, plan runbook.Plan,
 
 func (e *Engine) publishRollup(ctx context.Context, w *worker, a incident.PublishRollup) error {
 	status, conclusion := render.Rollup(a.Status)
-	commit := w.ledger.head
+	commit := w.ledger.remote // what is only here yet, the hub does not know
 	if f := w.ledger.foreign; f != nil {
 		commit = w.hub.Pull.Head
 	}

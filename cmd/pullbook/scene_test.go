@@ -57,11 +57,11 @@ func newScene(t *testing.T, st stage) *scene {
 	s := &scene{read: map[string][]incident.Event{}}
 	var err error
 	st.dir, st.listen = t.TempDir(), "127.0.0.1:0"
+	st.wrap = func(hub http.Handler) http.Handler { return s.watch(openapitest.Wrap(t, hub)) }
 	if s.world, err = newWorld(ctx, st); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.world.close)
-	s.world.server.Handler = s.watch(openapitest.Wrap(t, s.world.server.Handler))
 	return s
 }
 

@@ -49,10 +49,11 @@ type world struct {
 
 // stage is what a world is set up with.
 type stage struct {
-	dir    string            // keeps everything
-	listen string            // address of the hub
-	files  map[string]string // of the ledger, beside or in place of the sample's
-	open   bool              // whoever may write may also push to incidents' branches
+	dir    string                          // keeps everything
+	listen string                          // address of the hub
+	files  map[string]string               // of the ledger, beside or in place of the sample's
+	open   bool                            // whoever may write may also push to incidents' branches
+	wrap   func(http.Handler) http.Handler // stands before the hub, if it is set
 }
 
 // newWorld makes the keys, the sample ledger and the hub.
@@ -79,7 +80,11 @@ func newWorld(ctx context.Context, st stage) (_ *world, err error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the local hub: %w", err), listener.Close())
 	}
-	w.server = &http.Server{Handler: w.hub.Handler(), ReadHeaderTimeout: 5 * time.Second}
+	handler := w.hub.Handler()
+	if st.wrap != nil {
+		handler = st.wrap(handler)
+	}
+	w.server = &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}
 	go w.server.Serve(listener) //nolint:errcheck // it ends with ErrServerClosed
 	return w, nil
 }
