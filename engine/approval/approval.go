@@ -21,7 +21,8 @@
 //  5. "Request changes" holds the gate until that person votes again; `/reject` ends it. Neither needs the page: said of
 //     an earlier page or of a commit that is not the engine's, both hold; said before the gate opened, they take back
 //     what that person had said of it.
-//  6. Words of an edited review count for nothing; that it requests changes is not in its words, and counts.
+//  6. Commands in the body of an edited review count for nothing. That it requests changes is not in its words, and
+//     counts; so does an approval whose edited body holds no command, for the one gate that was open at its commit.
 //
 // Order is the order of review ids, never a date. The package fetches nothing, has no clock and returns no errors:
 // membership and permission are looked up by the caller and are part of the input.

@@ -11,8 +11,9 @@ import (
 
 // address is where the API and git are.
 type address struct {
-	api *url.URL // ends in a slash
-	git string   // scheme and host
+	api     *url.URL // of REST; ends in a slash
+	graphql string
+	git     string // scheme and host
 }
 
 // parseAddress reads the root of a REST API: https://api.github.com (as for data residency, https://api.NAME.ghe.com) or
@@ -31,14 +32,16 @@ func parseAddress(base string) (address, error) {
 	}
 	path := strings.TrimSuffix(u.Path, "/")
 	git := u.Scheme + "://" + u.Host
+	graphql := git + "/graphql"
 	switch {
 	case path == "/api/v3":
+		graphql = git + "/api/graphql"
 	case path == "" && strings.HasPrefix(u.Host, "api."):
 		git = u.Scheme + "://" + strings.TrimPrefix(u.Host, "api.")
 	default:
 		return address{}, fmt.Errorf("the hub's address %s%s is neither https://api.host nor https://host/api/v3", u.Host, path)
 	}
-	return address{api: &url.URL{Scheme: u.Scheme, Host: u.Host, Path: path + "/"}, git: git}, nil
+	return address{api: &url.URL{Scheme: u.Scheme, Host: u.Host, Path: path + "/"}, graphql: graphql, git: git}, nil
 }
 
 func loopback(host string) bool {

@@ -43,8 +43,9 @@ func (c *Client) write(ctx context.Context, u urgency, op string, ask func() err
 	return c.ask(op, writePoints, ask) // asks again about the silence: it may have begun during the wait
 }
 
-// pages reads a whole list.
-func pages[T any](c *Client, op string, page func(gh.ListOptions) ([]T, *gh.Response, error)) ([]T, error) {
+// pages reads a whole list. count is how many entries it has, if the hub has said so: it saves looking behind a full
+// page for another.
+func pages[T any](c *Client, op string, page func(gh.ListOptions) ([]T, *gh.Response, error), count *int) ([]T, error) {
 	var all []T
 	opts := gh.ListOptions{PerPage: 100, Page: 1}
 	for range maxPages {
@@ -55,7 +56,7 @@ func pages[T any](c *Client, op string, page func(gh.ListOptions) ([]T, *gh.Resp
 				return err
 			}
 			all, next = append(all, some...), resp.NextPage
-			if next == 0 && len(some) >= opts.PerPage {
+			if next == 0 && len(some) >= opts.PerPage && (count == nil || len(all) < *count) {
 				// A full page that was the last one keeps its ETag when another follows, and with it the old Link.
 				next = opts.Page + 1
 			}

@@ -12,7 +12,7 @@ import (
 // Call is how often one endpoint was asked.
 type Call struct {
 	Method    string
-	Pattern   string // of GitHub's description, such as /repos/{owner}/{repo}/pulls; "other" for none that is known here
+	Pattern   string // of GitHub's description, such as /repos/{owner}/{repo}/pulls; /graphql; "other" for none that is known here
 	Count     int    // requests that were sent, those without an answer included
 	Unchanged int    // those that the hub answered with 304
 }
@@ -21,12 +21,14 @@ type Call struct {
 func endpoints() []string {
 	const repo = "/repos/{owner}/{repo}"
 	return []string{
+		"POST /graphql",
 		"GET /app",
 		"POST /app/installations/{installation_id}/access_tokens",
 		"GET /users/{username}",
 		"GET /orgs/{org}/teams/{team_slug}/members",
 		"GET " + repo,
 		"GET " + repo + "/installation",
+		"GET " + repo + "/collaborators",
 		"GET " + repo + "/collaborators/{username}/permission",
 		"GET " + repo + "/pulls",
 		"POST " + repo + "/pulls",
@@ -47,15 +49,16 @@ func endpoints() []string {
 
 // calls counts requests by method and pattern.
 type calls struct {
-	base     string         // path of the API's root
+	base     string         // path of REST's root
+	graphql  string         // address of GraphQL
 	patterns *http.ServeMux // used to match only; it serves nothing
 
 	mu sync.Mutex
 	by map[string]*Call
 }
 
-func newCalls(base string) *calls {
-	c := &calls{base: strings.TrimSuffix(base, "/"), patterns: http.NewServeMux(), by: map[string]*Call{}}
+func newCalls(at address) *calls {
+	c := &calls{base: strings.TrimSuffix(at.api.Path, "/"), graphql: at.graphql, patterns: http.NewServeMux(), by: map[string]*Call{}}
 	for _, e := range endpoints() {
 		c.patterns.Handle(e, http.NotFoundHandler())
 	}
@@ -68,6 +71,9 @@ func (c *calls) countUnchanged(req *http.Request) { c.at(req, func(n *Call) { n.
 
 func (c *calls) at(req *http.Request, change func(*Call)) {
 	path := strings.TrimPrefix(req.URL.Path, c.base)
+	if req.URL.String() == c.graphql {
+		path = "/graphql"
+	}
 	_, pattern := c.patterns.Handler(&http.Request{Method: req.Method, URL: &url.URL{Path: path}})
 	_, pattern, found := strings.Cut(pattern, " ")
 	if !found {

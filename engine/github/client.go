@@ -32,6 +32,7 @@ type Config struct {
 type Client struct {
 	owner, repo   string
 	gitURL        string
+	graphql       string // address
 	defaultBranch string
 	installation  int64
 	app           int64
@@ -41,6 +42,7 @@ type Client struct {
 	tokens *tokens
 	wire   *wire
 	gate   *gate
+	known  known
 	pause  pause
 	points points
 	now    func() time.Time
@@ -58,14 +60,14 @@ func New(ctx context.Context, cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("repository %q/%q is not a name on the hub", cfg.Owner, cfg.Repo)
 	}
 	c := &Client{owner: cfg.Owner, repo: cfg.Repo, app: cfg.AppID, installation: cfg.InstallationID,
-		gitURL: at.git + "/" + cfg.Owner + "/" + cfg.Repo + ".git", now: cfg.Now, log: cfg.Logger}
+		gitURL: at.git + "/" + cfg.Owner + "/" + cfg.Repo + ".git", graphql: at.graphql, now: cfg.Now, log: cfg.Logger}
 	if c.now == nil {
 		c.now = time.Now
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
-	c.wire = newWire(at.api, cfg.HTTP)
+	c.wire = newWire(at, cfg.HTTP)
 	c.gate = newGate(cfg.Limits, c.now)
 	c.points = points{limit: cfg.Limits.PointsPerMinute, now: c.now}
 	app, err := c.appClient(at, cfg.Key)

@@ -20,9 +20,11 @@
 // a check run that asks for action) overtake the others, and a fifth of each budget is kept for them. The windows of
 // the budget are kept in memory: after a restart the hub's own limits are what counts.
 //
-// What a look cannot see: REST tells neither who edited a review nor whether anybody did, so Review.Edited is always
-// false; Comment.Edited says that the comment was updated after it was created. Permission and teams are looked up for
-// the people who wrote a review, or a comment with a line that begins with a slash; for everyone else they are empty.
+// Edits. REST does not tell whether a text was edited: anybody with write access may change another person's words. So a
+// look asks GraphQL about each text of a person with a line that begins with a slash, once for each form of its words
+// that it has seen; of other texts Edited is false. Without that answer there is no view. Members of teams come with the
+// answer. Permission and teams are looked up at every look, for the people who wrote a review, or a comment with a line
+// that begins with a slash; for everyone else they are empty.
 //
 // The package decides nothing, keeps no state that it could not lose, and reads no fact from a webhook.
 package github

@@ -32,6 +32,7 @@ type stage struct {
 	log     bytes.Buffer
 	mu      sync.Mutex
 	scripts map[string]http.HandlerFunc // by "METHOD /path"
+	teams   map[string]any              // by slug, as GraphQL has them
 	asked   []request
 }
 
@@ -39,6 +40,7 @@ type request struct {
 	line, auth, match string
 	query             string
 	body              map[string]any
+	raw               []byte
 }
 
 func newStage(t *testing.T) *stage {
@@ -51,6 +53,7 @@ func newStage(t *testing.T) *stage {
 	s.say("GET "+repo+"/installation", 200, `{"id": 99}`)
 	s.say("POST /app/installations/99/access_tokens", 201, `{"token": "`+aToken+`", "expires_at": "2999-01-01T00:00:00Z"}`)
 	s.say("GET "+repo, 200, `{"full_name": "acme/ops", "default_branch": "main"}`)
+	s.history()
 	s.say("GET /users/pullbook[bot]", 200, `{"id": 500, "login": "pullbook[bot]", "type": "Bot"}`)
 	return s
 }
@@ -79,9 +82,10 @@ func (s *stage) on(line string, h http.HandlerFunc) {
 }
 
 func (s *stage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	line := r.Method + " " + strings.TrimPrefix(r.URL.Path, "/api/v3")
+	line := r.Method + " " + strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/api"), "/v3")
 	seen := request{line: line, auth: r.Header.Get("Authorization"), match: r.Header.Get("If-None-Match"), query: r.URL.Query().Encode()}
-	json.NewDecoder(r.Body).Decode(&seen.body)
+	seen.raw, _ = io.ReadAll(r.Body)
+	json.Unmarshal(seen.raw, &seen.body)
 	s.mu.Lock()
 	s.asked = append(s.asked, seen)
 	h := s.scripts[line]

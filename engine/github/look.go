@@ -25,7 +25,7 @@ func (c *Client) Look(ctx context.Context, q incident.HubQuery) (incident.HubVie
 	if pull != nil {
 		seen := toPull(pull)
 		view.Pull = &seen
-		if err := c.readConversation(ctx, q.Teams, &view); err != nil {
+		if err := c.readConversation(ctx, q.Teams, pull.Comments, &view); err != nil {
 			return incident.HubView{}, err
 		}
 	}
@@ -73,7 +73,7 @@ func (c *Client) findByBranch(ctx context.Context, branch, state string) (*gh.Pu
 	list, err := pages(c, op, func(p gh.ListOptions) ([]*gh.PullRequest, *gh.Response, error) {
 		return c.hub.PullRequests.List(ctx, c.owner, c.repo, &gh.PullRequestListOptions{State: state,
 			Head: c.owner + ":" + branch, Base: c.defaultBranch, ListOptions: p})
-	})
+	}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -104,34 +104,47 @@ func toPull(p *gh.PullRequest) incident.Pull {
 		Merged: p.GetMerged() || p.MergedAt != nil, Head: p.GetHead().GetSHA(), Body: p.GetBody()}
 }
 
-// readConversation reads reviews and comments, and who their authors are to this repository.
-func (c *Client) readConversation(ctx context.Context, teams []string, view *incident.HubView) error {
+// pending is the state of a draft, which its author alone may see.
+const pending = "PENDING"
+
+// readConversation reads reviews and comments, whether their words were edited, and who their authors are to this
+// repository. count is how many comments there are, if the hub has said so.
+func (c *Client) readConversation(ctx context.Context, teams []string, count *int, view *incident.HubView) error {
 	number := view.Pull.Number
 	reviews, err := pages(c, fmt.Sprintf("read the reviews of pull request %d", number),
 		func(p gh.ListOptions) ([]*gh.PullRequestReview, *gh.Response, error) {
 			return c.hub.PullRequests.ListReviews(ctx, c.owner, c.repo, number, &p)
-		})
+		}, nil)
 	if err != nil {
 		return err
 	}
 	comments, err := pages(c, fmt.Sprintf("read the comments of pull request %d", number),
 		func(p gh.ListOptions) ([]*gh.IssueComment, *gh.Response, error) {
 			return c.hub.Issues.ListComments(ctx, c.owner, c.repo, number, &gh.IssueListCommentsOptions{ListOptions: p})
-		})
+		}, count)
 	if err != nil {
 		return err
 	}
-	people, err := c.people(ctx, teams, authors(reviews, comments))
+	past, err := c.history(ctx, teams, spoken(reviews, comments))
+	if err != nil {
+		return err
+	}
+	people, err := c.people(ctx, teams, past.members, authors(reviews, comments))
 	if err != nil {
 		return err
 	}
 	for _, r := range reviews {
-		if r.GetState() != "PENDING" { // a draft, which its author alone may see
-			view.Reviews = append(view.Reviews, c.toReview(r, people))
+		if r.GetState() == pending {
+			continue
 		}
+		review := c.toReview(r, people)
+		review.Edited = past.edited[r.GetNodeID()]
+		view.Reviews = append(view.Reviews, review)
 	}
 	for _, m := range comments {
-		view.Comments = append(view.Comments, c.toComment(m, people))
+		comment := c.toComment(m, people)
+		comment.Edited = past.edited[m.GetNodeID()]
+		view.Comments = append(view.Comments, comment)
 	}
 	return nil
 }
@@ -163,7 +176,7 @@ func (c *Client) toReview(r *gh.PullRequestReview, people map[int64]approval.Per
 
 func (c *Client) toComment(m *gh.IssueComment, people map[int64]approval.Person) incident.Comment {
 	return incident.Comment{ID: m.GetID(), By: c.person(m.GetUser(), people), Own: c.isBot(m.GetUser()), Body: m.GetBody(),
-		Edited: m.GetUpdatedAt().After(m.GetCreatedAt().Time), At: m.GetCreatedAt().UTC()}
+		At: m.GetCreatedAt().UTC()}
 }
 
 // checks returns the external ids of the App's own check runs on some commits. Other Apps may post runs of the same name.
@@ -180,7 +193,7 @@ func (c *Client) checks(ctx context.Context, commits []string) (map[string]bool,
 				return nil, resp, err
 			}
 			return list.CheckRuns, resp, nil
-		})
+		}, nil)
 		if status(err) == http.StatusNotFound || status(err) == http.StatusUnprocessableEntity {
 			continue // the hub has lost the commit, and its check runs with it
 		}

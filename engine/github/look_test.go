@@ -20,15 +20,15 @@ import (
 func (s *stage) people() {
 	s.say("GET "+repo+"/pulls/7", 200, pullJSON(""))
 	s.say("GET "+repo+"/pulls/7/reviews", 200, `[
-		{"id": 1, "user": `+user(10, "alice")+`, "state": "APPROVED", "commit_id": "c0ffee", "body": "/approve x", "submitted_at": "2026-11-22T10:00:00Z"},
-		{"id": 2, "user": `+user(11, "bob")+`, "state": "CHANGES_REQUESTED", "commit_id": null, "submitted_at": "2026-11-22T10:01:00Z"},
+		{"id": 1, "node_id": "R1", "user": `+user(10, "alice")+`, "state": "APPROVED", "commit_id": "c0ffee", "body": "/approve x", "submitted_at": "2026-11-22T10:00:00Z"},
+		{"id": 2, "node_id": "R2", "user": `+user(11, "bob")+`, "state": "CHANGES_REQUESTED", "commit_id": null, "submitted_at": "2026-11-22T10:01:00Z"},
 		{"id": 3, "user": {"id": 12, "login": "robot[bot]", "type": "Bot"}, "state": "APPROVED"},
 		{"id": 4, "user": null, "state": "NEWSTATE"},
 		{"id": 5, "user": `+user(10, "alice")+`, "state": "PENDING"}]`)
 	s.say("GET "+repo+"/issues/7/comments", 200, `[
-		{"id": 20, "user": `+user(13, "carol")+`, "body": "/done a", "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"},
-		{"id": 21, "user": `+user(14, "dave")+`, "body": "hello", "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:05Z"},
-		{"id": 22, "user": {"id": 500, "login": "pullbook[bot]", "type": "Bot"}, "body": "/done a", "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"}]`)
+		{"id": 20, "node_id": "C20", "user": `+user(13, "carol")+`, "body": "/done a", "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"},
+		{"id": 21, "node_id": "C21", "user": `+user(14, "dave")+`, "body": "hello", "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:05Z"},
+		{"id": 22, "node_id": "C22", "user": {"id": 500, "login": "pullbook[bot]", "type": "Bot"}, "body": "/done a", "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"}]`)
 	s.say("GET "+repo+"/collaborators/alice/permission", 200, `{"permission": "write", "user": `+user(10, "alice")+`}`)
 	s.say("GET "+repo+"/collaborators/bob/permission", 200, `{"permission": "admin", "user": `+user(999, "bob")+`}`)
 	s.say("GET /orgs/acme/teams/sre/members", 200, `[`+user(10, "alice")+`,`+user(13, "carol")+`]`)
@@ -55,7 +55,7 @@ func TestLookReadsWhatPeopleDidAndWhoTheyAreNow(t *testing.T) {
 		},
 		Comments: []incident.Comment{
 			{ID: 20, By: approval.Person{ID: 13, Login: "carol", Teams: []string{"acme/sre"}}, Body: "/done a", At: at},
-			{ID: 21, By: approval.Person{ID: 14, Login: "dave"}, Body: "hello", Edited: true, At: at},
+			{ID: 21, By: approval.Person{ID: 14, Login: "dave"}, Body: "hello", At: at},
 			{ID: 22, By: approval.Person{ID: 500, Login: "pullbook[bot]", Bot: true}, Own: true, Body: "/done a", At: at},
 		},
 	}
@@ -206,10 +206,14 @@ func TestLookKnowsItsOwnCheckRuns(t *testing.T) {
 }
 
 func TestLookFailsWholeRatherThanInPart(t *testing.T) {
-	for _, broken := range []string{"/pulls/7", "/pulls/7/reviews", "/issues/7/comments", "/collaborators/alice/permission"} {
+	for _, broken := range []string{"/pulls/7", "/pulls/7/reviews", "/issues/7/comments", "/collaborators", "/collaborators/alice/permission", graphQL} {
 		s := newStage(t)
 		s.people()
-		s.say("GET "+repo+broken, 502, `<html>Bad Gateway</html>`)
+		line := "GET " + repo + broken
+		if broken == graphQL {
+			line = broken
+		}
+		s.say(line, 502, `<html>Bad Gateway</html>`)
 		view, err := s.client().Look(context.Background(), incident.HubQuery{Pull: 7, Teams: []string{"acme/sre"}})
 		if status(err) != 502 || view.Pull != nil || len(view.Reviews) > 0 {
 			t.Errorf("%s: %v", broken, err)

@@ -16,8 +16,11 @@ import (
 // nothing, and the log says so.
 const maxPeople = 200
 
-// people looks up what each person may do now, by numeric id.
-func (c *Client) people(ctx context.Context, teams []string, who []*gh.User) (map[int64]approval.Person, error) {
+// roll is who is in each team, by team and numeric id.
+type roll map[string]map[int64]bool
+
+// people looks up what each person may do now, by numeric id. members are those of teams that were looked up just now.
+func (c *Client) people(ctx context.Context, teams []string, members roll, who []*gh.User) (map[int64]approval.Person, error) {
 	known := map[int64]approval.Person{}
 	var asked []approval.Person
 	for _, u := range who {
@@ -35,14 +38,16 @@ func (c *Client) people(ctx context.Context, teams []string, who []*gh.User) (ma
 	if len(asked) == 0 {
 		return known, nil
 	}
-	members, err := c.members(ctx, teams)
+	members, err := c.members(ctx, teams, members)
+	if err != nil {
+		return nil, err
+	}
+	writers, err := c.writers(ctx, asked)
 	if err != nil {
 		return nil, err
 	}
 	for _, p := range asked {
-		if p.Write, err = c.mayWrite(ctx, p); err != nil {
-			return nil, err
-		}
+		p.Write = writers[p.ID]
 		for _, team := range teams {
 			if members[team][p.ID] && !slices.Contains(p.Teams, team) {
 				p.Teams = append(p.Teams, team)
@@ -63,6 +68,54 @@ func (c *Client) person(u *gh.User, known map[int64]approval.Person) approval.Pe
 
 func (c *Client) isBot(u *gh.User) bool { return u.GetID() != 0 && u.GetID() == c.bot.GetID() }
 
+// writers returns who of several people may write now. Where everybody who has access to the repository fits on one page,
+// that page says it of all; otherwise each person is asked about.
+func (c *Client) writers(ctx context.Context, who []approval.Person) (map[int64]bool, error) {
+	if len(who) > 1 {
+		if out, err := c.listWriters(ctx); err != nil || out != nil {
+			return out, err
+		}
+	}
+	out := map[int64]bool{}
+	for _, p := range who {
+		may, err := c.mayWrite(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		out[p.ID] = may
+	}
+	return out, nil
+}
+
+// listWriters reads the first page of those who have access. It returns nil where there are more, or where the hub does
+// not show them to the App.
+func (c *Client) listWriters(ctx context.Context) (map[int64]bool, error) {
+	const page = 100
+	var users []*gh.User
+	var next int
+	err := c.read("read who has access to the repository", func() error {
+		some, resp, err := c.hub.Repositories.ListCollaborators(ctx, c.owner, c.repo,
+			&gh.ListCollaboratorsOptions{ListOptions: gh.ListOptions{PerPage: page, Page: 1}})
+		if err == nil {
+			users, next = some, resp.NextPage
+		}
+		return err
+	})
+	switch s := status(err); {
+	case s == http.StatusForbidden || s == http.StatusNotFound:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case next != 0 || len(users) >= page:
+		return nil, nil
+	}
+	out := map[int64]bool{}
+	for _, u := range users {
+		out[u.GetID()] = u.Permissions["push"]
+	}
+	return out, nil
+}
+
 // mayWrite asks for the highest permission over all grants. The answer must be about the same numeric id: a login that
 // changed hands is another person.
 func (c *Client) mayWrite(ctx context.Context, p approval.Person) (bool, error) {
@@ -82,10 +135,14 @@ func (c *Client) mayWrite(ctx context.Context, p approval.Person) (bool, error) 
 }
 
 // members returns who is in each team now, child teams included, by numeric id. A team that is not there, or not the
-// repository owner's, has no members.
-func (c *Client) members(ctx context.Context, teams []string) (map[string]map[int64]bool, error) {
-	out := map[string]map[int64]bool{}
+// repository owner's, has no members. Those of known are not asked for.
+func (c *Client) members(ctx context.Context, teams []string, known roll) (roll, error) {
+	out := roll{}
 	for _, team := range teams {
+		if m, ok := known[team]; ok {
+			out[team] = m
+			continue
+		}
 		slug, ours := c.ownTeam(team)
 		if !ours {
 			c.log.Warn("a team is not one of the repository's owner; nobody counts as its member", "team", line(team))
@@ -93,7 +150,7 @@ func (c *Client) members(ctx context.Context, teams []string) (map[string]map[in
 		}
 		users, err := pages(c, "read the members of "+team, func(p gh.ListOptions) ([]*gh.User, *gh.Response, error) {
 			return c.hub.Teams.ListTeamMembersBySlug(ctx, c.owner, slug, &gh.TeamListTeamMembersOptions{ListOptions: p})
-		})
+		}, nil)
 		if status(err) == http.StatusNotFound {
 			c.log.Warn("the hub does not show a team; nobody counts as its member", "team", team)
 			continue

@@ -35,15 +35,15 @@ type wire struct {
 	calls *calls
 }
 
-func newWire(api *url.URL, base http.RoundTripper) *wire {
+func newWire(at address, base http.RoundTripper) *wire {
 	if base == nil {
 		base = http.DefaultTransport
 		if t, ok := base.(*http.Transport); ok {
 			base = t.Clone()
 		}
 	}
-	return &wire{api: api, base: base, slots: make(chan struct{}, concurrent), time: requestTime,
-		cache: newCache(), calls: newCalls(api.Path)}
+	return &wire{api: at.api, base: base, slots: make(chan struct{}, concurrent), time: requestTime,
+		cache: newCache(), calls: newCalls(at)}
 }
 
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
