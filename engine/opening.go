@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path"
 	"strings"
 
 	"github.com/pullbook/pullbook/engine/incident"
@@ -208,10 +207,10 @@ func (e *Engine) draft(ctx context.Context, a Arrival, tip string) (draft, error
 	}
 	d := draft{runbook: route.Runbook, why: route.Why, problems: sentences(route.Problems)}
 	if d.runbook != "" && files[d.runbook] != nil {
-		d.source = runbook.Source{Runbook: d.runbook, Files: pick(files, d.runbook, orgFile)}
+		d.source = runbook.Source{Runbook: d.runbook, Files: pick(files, d.runbook, orgFile), Inputs: given(a.Inputs)}
 		plan, problems, err := e.loadPinned(ctx, d.source, tip)
 		if err == nil && len(problems) == 0 {
-			d.plan = plan
+			d.plan, d.source.Inputs = plan, plan.Inputs
 			return d, nil
 		}
 		if err != nil {
@@ -226,10 +225,7 @@ func (e *Engine) draft(ctx context.Context, a Arrival, tip string) (draft, error
 // route asks which runbook an alert belongs to. A routing that fails altogether is a problem to record, not a loss.
 func (e *Engine) route(ctx context.Context, files map[string][]byte, alert json.RawMessage, chosen string) (runbook.Route, error) {
 	if chosen != "" {
-		name := chosen
-		if !strings.HasSuffix(name, ".cue") {
-			name = path.Join(runbookDir, chosen+".cue")
-		}
+		name := runbookPath(chosen)
 		if files[name] == nil {
 			return runbook.Route{Why: "chosen by a person", Problems: []runbook.Problem{{File: name, Text: "there is no such runbook on the default branch"}}}, nil
 		}
@@ -306,7 +302,7 @@ func (e *Engine) frozenFiles(id incident.ID, d draft) (map[string][]byte, incide
 	}
 	files[planFile] = append(static, '\n')
 	return files, incident.Opened{ID: id, Runbook: d.runbook, Why: d.why, Plan: journal.PlanDigest(files),
-		Versions: e.Versions, Problems: d.problems}, nil
+		Versions: e.Versions, Problems: d.problems, Inputs: d.source.Inputs}, nil
 }
 
 func cueFiles(tree map[string]File) map[string][]byte {

@@ -113,6 +113,9 @@ const (
 type Arrival struct {
 	Alert   incident.Alert `json:"alert"`
 	Runbook string         `json:"runbook,omitempty"` // set when a person chose it: path or name
+	// Inputs are values for the runbook's inputs, a JSON object by name. A text also stands for what it says as JSON, where
+	// the input is no text: "3" for 3.
+	Inputs json.RawMessage `json:"inputs,omitempty"`
 }
 
 // Inbox holds wake-ups and step jobs durably. Its methods return when what they were given survives a power cut.

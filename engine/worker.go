@@ -177,7 +177,7 @@ func (w *worker) freeze(static runbook.Plan, opened incident.Opened, files map[s
 	if err != nil {
 		return fmt.Errorf("%s: encode the alert: %w", w.branch, err)
 	}
-	source := runbook.Source{Runbook: strings.TrimPrefix(opened.Runbook, embedded), Files: map[string][]byte{}}
+	source := runbook.Source{Runbook: strings.TrimPrefix(opened.Runbook, embedded), Files: map[string][]byte{}, Inputs: opened.Inputs}
 	for path, data := range files {
 		if path != planFile && path != schemaFile {
 			source.Files[path] = data

@@ -24,7 +24,8 @@ import (
 // order is what `pullbook open` sends to a running engine.
 type order struct {
 	Runbook string          `json:"runbook"`
-	Alert   json.RawMessage `json:"alert,omitempty"` // in the generic format; without it the incident has one of its own making
+	Alert   json.RawMessage `json:"alert,omitempty"`  // in the generic format; without it the incident has one of its own making
+	Inputs  json.RawMessage `json:"inputs,omitempty"` // an object by name
 }
 
 // receipt is the answer to an order.
@@ -57,6 +58,10 @@ func (svc *service) openHandler(token []byte) http.Handler {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
+		if wrong := svc.wrongInputs(r.Context(), arrival); wrong != "" {
+			http.Error(w, wrong, http.StatusUnprocessableEntity)
+			return
+		}
 		if err := svc.putAlert(r.Context(), arrival); err != nil {
 			svc.log.Error("cannot store an order", "error", err)
 			w.Header().Set("Retry-After", "5")
@@ -67,6 +72,20 @@ func (svc *service) openHandler(token []byte) http.Handler {
 		w.WriteHeader(http.StatusAccepted)
 		_ = json.NewEncoder(w).Encode(receipt{arrival.Runbook, arrival.Alert.Group}) // a client that is gone reads no answer
 	})
+}
+
+// wrongInputs says what is wrong with the inputs of an order, one mistake a line. When it cannot be found out now the
+// order is taken: the opening looks again.
+func (svc *service) wrongInputs(ctx context.Context, a engine.Arrival) string {
+	problems, err := svc.engine.WrongInputs(ctx, a)
+	if err != nil {
+		svc.log.Warn("cannot check the inputs of an order yet", "error", err)
+	}
+	lines := make([]string, len(problems))
+	for i, p := range problems {
+		lines[i] = p.String()
+	}
+	return strings.Join(lines, "\n")
 }
 
 // readOrder reads and checks an order. What it says of an alert passes the same parser as what a source sends.
@@ -87,7 +106,7 @@ func readOrder(body io.Reader) (engine.Arrival, error) {
 	if err != nil {
 		return engine.Arrival{}, fmt.Errorf("the alert of the order: %w", err)
 	}
-	return engine.Arrival{Alert: alert, Runbook: o.Runbook}, nil
+	return engine.Arrival{Alert: alert, Runbook: o.Runbook, Inputs: o.Inputs}, nil
 }
 
 // orderedAlert is the alert of an order: the one that is given, or one whose group nothing else belongs to.
@@ -117,6 +136,7 @@ func mayOrder(r *http.Request, token []byte) bool {
 
 type openFlags struct {
 	alert, server, tokenFile string
+	inputs                   []string
 	json                     bool
 }
 
@@ -127,13 +147,17 @@ func openCommand() *cobra.Command {
 		Short: "Open an incident by hand, with a runbook that you choose",
 		Long: `Open sends an order to a running engine. The engine freezes the runbook at the tip
 of the default branch and opens the incident's pull request. Without --alert the
-incident has an alert of its own making, whose group nothing else belongs to.`,
+incident has an alert of its own making, whose group nothing else belongs to. The value
+of an --input is text; where the runbook wants a number, a list or anything else, it is
+read as JSON. Inputs are recorded in the ledger, so they are no place for secrets.`,
 		Example: `  pullbook open checkout --alert alert.json
+  pullbook open drain --input region=eu --input hosts='["web-1", "web-2"]'
   pullbook open runbooks/triage.cue --server http://127.0.0.1:8480`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runOpen(cmd, args[0], f) },
 	}
 	cmd.Flags().StringVar(&f.alert, "alert", "", "file with a generic alert (JSON), - for standard input")
+	cmd.Flags().StringArrayVar(&f.inputs, "input", nil, "value of an input of the runbook, as name=value; can be given many times")
 	cmd.Flags().StringVar(&f.server, "server", "http://127.0.0.1:8480", "address of the engine")
 	cmd.Flags().StringVar(&f.tokenFile, "token-file", "", "file with the alert token of the engine")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the group of the incident as JSON")
@@ -150,6 +174,10 @@ func runOpen(cmd *cobra.Command, name string, f openFlags) error {
 		if _, err := orderedAlert(o.Alert); err != nil {
 			return fmt.Errorf("%s: %w", f.alert, err)
 		}
+	}
+	var err error
+	if o.Inputs, err = inputsOf(f.inputs); err != nil {
+		return err
 	}
 	token, err := readSecret(f.tokenFile)
 	if err != nil {
@@ -168,6 +196,29 @@ func runOpen(cmd *cobra.Command, name string, f openFlags) error {
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "pullbook: the engine has the order for %s\n", name)
 	return nil
+}
+
+// inputsOf makes a JSON object of name=value.
+func inputsOf(flags []string) (json.RawMessage, error) {
+	if len(flags) == 0 {
+		return nil, nil
+	}
+	values := map[string]string{}
+	for _, flag := range flags {
+		name, value, ok := strings.Cut(flag, "=")
+		if !ok || name == "" {
+			return nil, withHint(fmt.Errorf("--input %q is not of the form name=value", flag), "write --input region=eu")
+		}
+		if _, twice := values[name]; twice {
+			return nil, fmt.Errorf("--input %s is given twice", name)
+		}
+		values[name] = value
+	}
+	text, err := json.Marshal(values)
+	if err != nil {
+		return nil, fmt.Errorf("encode the inputs: %w", err)
+	}
+	return text, nil
 }
 
 func readFile(stdin io.Reader, path string) ([]byte, error) {

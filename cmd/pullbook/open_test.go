@@ -16,7 +16,7 @@ import (
 // alert, with a runbook that does not exist, and without the token.
 func TestOpen(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, stage{files: map[string]string{"runbooks/gated.cue": gated}})
+	s := newScene(t, stage{files: map[string]string{"runbooks/gated.cue": gated, "runbooks/drain.cue": drain}})
 	s.setToken(t, "open-sesame")
 	s.serve(t)
 	alert := filepath.Join(t.TempDir(), "alert.json")
@@ -38,14 +38,35 @@ func TestOpen(t *testing.T) {
 		t.Errorf("opened %s with %q, want triage that names what does not exist", opened.Runbook, opened.Problems)
 	}
 
-	_, stderr, status := pullbook(t, "open", "gated", "--server", s.address())
+	opened = s.open(t, "drain", "--token-file", token, "--input", "region=us", "--input", "hosts=3")
+	var inputs bytes.Buffer
+	if err := json.Compact(&inputs, opened.Inputs); err != nil {
+		t.Fatal(err)
+	}
+	if inputs.String() != `{"hosts":3,"region":"us","mode":"slow"}` || opened.Runbook != "runbooks/drain.cue" {
+		t.Errorf("opened %s with %s", opened.Runbook, opened.Inputs)
+	}
+	_, stderr, status := pullbook(t, "open", "drain", "--server", s.address(), "--token-file", token, "--input", "regoin=us", "--input", "hosts=many")
+	for _, want := range []string{"422", "did you mean region?", "runbooks/drain.cue:2:26: inputs.hosts", `"many" is no int`} {
+		if status != 1 || !strings.Contains(stderr, want) {
+			t.Errorf("wrong inputs: status %d, %q, want %s", status, stderr, want)
+		}
+	}
+
+	_, stderr, status = pullbook(t, "open", "gated", "--server", s.address())
 	if status != 1 || !strings.Contains(stderr, "401") || !strings.Contains(stderr, "hint: --token-file") {
 		t.Errorf("without a token: status %d, %q", status, stderr)
 	}
-	if n := len(s.pullBranches(t)); n != 3 {
-		t.Errorf("%d pull requests, want 3", n)
+	if n := len(s.pullBranches(t)); n != 4 {
+		t.Errorf("%d pull requests, want 4", n)
 	}
 }
+
+// drain has an input without a default, one that is no text, and one with a default.
+const drain = `title: "Drain \(inputs.region)"
+inputs: {region: string, hosts: int, mode: "fast" | *"slow"}
+steps: look: manual: task: "Drain \(inputs.hosts) hosts of \(inputs.region), \(inputs.mode)"
+`
 
 // open runs pullbook open --json and waits for the incident.
 func (s *scene) open(t *testing.T, args ...string) incident.Opened {

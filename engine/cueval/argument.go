@@ -13,7 +13,7 @@ import (
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
-// strange reports a command whose program or options come from an output or the alert.
+// strange reports a command whose program or options come from an output, the alert or an input.
 func (d *document) strange(s runbook.Step, command []string) (runbook.Problem, bool) {
 	text, hint := "", ""
 	if program := d.knownProgram(s.Name); len(command) == 0 || program == "" || command[0] != program {
@@ -21,10 +21,10 @@ func (d *document) strange(s runbook.Step, command []string) (runbook.Problem, b
 	} else if s.Risk == runbook.RiskRead && !d.org.mayRead(command) {
 		text = fmt.Sprintf("%q is not among the commands that may say risk: \"read\"", command)
 	} else if option, found := d.foreignOption(s.Name, command); found {
-		text = fmt.Sprintf("the argument %q would be an option, but comes from an output or the alert", option)
+		text = fmt.Sprintf("the argument %q would be an option, but comes from an output, the alert or an input", option)
 		hint = "put \"--\" before it, or write it behind a text such as \"--name=\""
 	} else if word, found := d.foreignText(s.Name, command); found {
-		text = fmt.Sprintf("the argument %q holds more than one plain word of an output or the alert: a program could read it as code", word)
+		text = fmt.Sprintf("the argument %q holds more than one plain word of an output, the alert or an input: a program could read it as code", word)
 		hint = "give it to the program in env, or on stdin"
 	} else {
 		return runbook.Problem{}, false
@@ -36,7 +36,7 @@ func (d *document) strange(s runbook.Step, command []string) (runbook.Problem, b
 
 // foreignOption finds an argument that a program would take for an option although its author did not write it: an
 // alert whose label is --output=/etc/passwd must not choose what runs. An option is the author's if the command is known
-// without outputs and alert, or if the text of the runbook holds it, whole or as the beginning of an interpolation.
+// without outputs, alert and given inputs, or if the text of the runbook holds it, whole or as the beginning of an interpolation.
 // What comes after "--" is no option.
 func (d *document) foreignOption(step string, command []string) (string, bool) {
 	for _, argument := range command[1:] {
@@ -51,7 +51,7 @@ func (d *document) foreignOption(step string, command []string) (string, bool) {
 		}
 		if !d.options.has(argument) {
 			var written []string
-			known := commandOf(d.step(d.static(), step)).Decode(&written) == nil && slices.Equal(written, command)
+			known := commandOf(d.step(d.authored(), step)).Decode(&written) == nil && slices.Equal(written, command)
 			return argument, !known
 		}
 	}
@@ -82,13 +82,13 @@ func (d *document) foreignText(step string, command []string) (string, bool) {
 	return "", false
 }
 
-// writtenWords returns the arguments, by their place, that are known without outputs and alert.
+// writtenWords returns the arguments, by their place, that are known without outputs, alert and given inputs.
 func (d *document) writtenWords(step string) map[int]string {
 	words := map[int]string{}
 	for i, word := range d.knownWords(step) {
 		words[i] = word
 	}
-	it, err := commandOf(d.step(d.static(), step)).List()
+	it, err := commandOf(d.step(d.authored(), step)).List()
 	if err != nil {
 		return words
 	}
@@ -188,7 +188,7 @@ func (d *document) knownWords(step string) (words []string) {
 			return nil // as long as it yields nothing the second word looks like the first
 		}
 	}
-	it, err := commandOf(d.step(d.static(), step)).List()
+	it, err := commandOf(d.step(d.authored(), step)).List()
 	if err == nil {
 		for it.Next() {
 			word, err := it.Value().String()

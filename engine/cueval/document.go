@@ -26,16 +26,19 @@ const maxAlert = 4 << 20
 
 // document is one runbook in one fresh CUE context, evaluated without alert and outputs.
 type document struct {
-	ctx   *cue.Context
-	file  *ast.File
-	graph *graph
-	refs  *walker           // of file, as the author wrote it
-	edges map[string][]edge // by the step they start in
-	def   cue.Value         // #Runbook
-	value cue.Value         // the runbook & #Runbook
-	fixed cue.Value         // value & the risks & the policy; static returns it
-	org   organisation
-	known *runbook.Plan // the plan that was made of the same source, or nil while it is being made
+	ctx         *cue.Context
+	file        *ast.File
+	graph       *graph
+	refs        *walker           // of file, as the author wrote it
+	edges       map[string][]edge // by the step they start in
+	def         cue.Value         // #Runbook
+	value       cue.Value         // the runbook & #Runbook
+	fixed       cue.Value         // value & the risks & the policy; static returns it
+	org         organisation
+	known       *runbook.Plan // the plan that was made of the same source, or nil while it is being made
+	alone       cue.Value     // value without what was given, once somebody asked; authored returns it
+	given       []ast.Decl    // the values of the inputs, as declarations of the runbook
+	inputsGiven bool          // somebody gave them, be it none: what is missing then is missing for good
 
 	options     *options        // of file, once somebody looked
 	homes       []home          // of all steps: main, undo, finally, each in the author's order
@@ -52,8 +55,8 @@ func open(src runbook.Source) (*document, []runbook.Problem) {
 	}
 	ps = append(ps, d.shapeProblems()...)
 	closeTypes(d.file)
-	// The order decides: unified this way round, fields of an output that its type does not declare are refused.
-	d.value = d.ctx.BuildFile(d.file).Unify(d.def)
+	d.value = d.built()
+	ps = append(ps, d.takeInputs(src.Inputs)...)
 	d.fixed = d.value
 	d.findHomes()
 	d.edges = d.edgesByStep()
@@ -77,6 +80,13 @@ func parse(src runbook.Source) (*document, []runbook.Problem) {
 	d.refs = newWalker(f)
 	d.graph = d.refs.read()
 	return d, append(ps, more...)
+}
+
+// built evaluates the runbook with the values of its inputs and what else is declared.
+// The order decides: unified this way round, fields of an output that its type does not declare are refused.
+func (d *document) built(further ...ast.Decl) cue.Value {
+	decls := slices.Concat(d.file.Decls, d.given, further)
+	return d.ctx.BuildFile(&ast.File{Filename: d.file.Filename, Decls: decls}).Unify(d.def)
 }
 
 func (d *document) shapeProblems() []runbook.Problem {

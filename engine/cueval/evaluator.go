@@ -98,6 +98,8 @@ func (e *Evaluator) Load(ctx context.Context, src runbook.Source) (runbook.Plan,
 	}
 	if len(r.Problems) == 0 {
 		e.plans.keep(src, r.Plan)
+		src.Inputs = r.Plan.Inputs // as the incident will keep them
+		e.plans.keep(src, r.Plan)
 	}
 	return r.Plan, r.Problems, nil
 }

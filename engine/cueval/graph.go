@@ -31,6 +31,8 @@ type graph struct {
 	at       map[string]token.Pos   // where each step with a written name is declared first
 	edges    []edge                 // between steps
 	alert    []edge                 // to the alert
+	inputs   []edge                 // to the inputs
+	rests    []token.Pos            // references of the inputs themselves to steps or the alert
 	answers  []edge                 // of probes to their own answer
 	computed map[runbook.Stage]int  // offset of the first declaration of a step whose name is computed
 	patterns map[runbook.Stage]bool // there is a pattern such as [_]: among the steps
@@ -44,6 +46,7 @@ type graph struct {
 func readGraph(f *ast.File) *graph { return newWalker(f).read() }
 
 func (w *walker) read() *graph {
+	w.besides()
 	for _, e := range w.vals["steps"] {
 		w.steps(e)
 	}

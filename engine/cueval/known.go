@@ -8,7 +8,6 @@ import (
 	"strconv"
 
 	"cuelang.org/go/cue"
-	"cuelang.org/go/cue/ast"
 
 	"github.com/pullbook/pullbook/engine/runbook"
 )
@@ -30,6 +29,9 @@ func planned(src runbook.Source, known *runbook.Plan) (*document, runbook.Plan, 
 	}
 	closeTypes(d.file)
 	d.known = known
+	if err := d.fillInputs(known.Inputs); err != nil {
+		return nil, runbook.Plan{}, err // unreachable unless the plan was not made here
+	}
 	d.homesOf(*known)
 	d.edges = d.edgesByStep()
 	plan := *known
@@ -43,7 +45,7 @@ func (d *document) static() cue.Value {
 	if d.known == nil || d.fixed.Exists() {
 		return d.fixed
 	}
-	d.value = d.ctx.BuildFile(d.file).Unify(d.def)
+	d.value = d.built()
 	d.fixed = d.value
 	risks := make(map[string]runbook.Risk, len(d.known.Steps))
 	for _, s := range d.known.Steps {
@@ -105,8 +107,7 @@ func (d *document) evaluated(plan runbook.Plan, alert json.RawMessage, steps map
 	if err != nil {
 		return cue.Value{}, err
 	}
-	whole := &ast.File{Filename: d.file.Filename, Decls: append(slices.Clone(d.file.Decls), decls...)}
-	v := d.ctx.BuildFile(whole).Unify(d.def)
+	v := d.built(decls...)
 	if d.org.policy != nil {
 		v = d.narrowed(v)
 	}

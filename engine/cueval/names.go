@@ -59,7 +59,7 @@ func (d *document) names() (ps []runbook.Problem) {
 
 // reserved are the names that mean something inside a step: the fields of the schema, and what CUE predeclares.
 func reserved(def cue.Value) []string {
-	names := append(predeclared(), "true", "false", "null", "if", "for", "in", "let", "alert", "steps", "finally", "self")
+	names := append(predeclared(), "true", "false", "null", "if", "for", "in", "let", "alert", "inputs", "steps", "finally", "self")
 	step, _ := lookup(def, []string{"steps", "any"})
 	names = append(names, fieldNames(step)...)
 	inside := [][]string{{"retry"}, {"approval"}, {"wait", "window"}}

@@ -59,6 +59,7 @@ func digest(src runbook.Source) (sum [sha256.Size]byte) {
 		}
 	}
 	write(src.Runbook)
+	write(src.Inputs)
 	for _, name := range slices.Sorted(maps.Keys(src.Files)) {
 		write(name)
 		write(src.Files[name])

@@ -106,6 +106,8 @@ func unknownNames(f *ast.File) (ps []runbook.Problem) {
 		switch {
 		case id.Name == "alert":
 			p.Hint = "declare it with the line alert: _"
+		case id.Name == "inputs":
+			p.Hint = "declare them, such as inputs: region: string"
 		case slices.Contains(stepNames(f), id.Name):
 			p.Hint = "write steps." + id.Name
 		default:

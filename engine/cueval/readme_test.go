@@ -35,6 +35,9 @@ func TestReadmeExamples(t *testing.T) {
 		q := runbook.Query{Alert: json.RawMessage(strings.Replace(checkoutAlert, `"service"`, `"host": "h", "service"`, 1)),
 			Source: runbook.Source{Runbook: "runbooks/x.cue", Files: map[string][]byte{
 				"runbooks/x.cue": []byte(block), organisationFile: []byte(policies[0])}}}
+		if strings.Contains(block, "inputs:") {
+			q.Source.Inputs = json.RawMessage(`{"region": "eu"}`)
+		}
 		for _, s := range playedOut(t, q).Steps {
 			if s.Now.Status != runbook.StatusReady && s.Now.Status != runbook.StatusSkip {
 				t.Errorf("%s is %s: %s\n%s", s.Name, s.Now.Status, s.Now.Problem, block)

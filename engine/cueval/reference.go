@@ -121,7 +121,7 @@ func (w *walker) reference(e ast.Expr) {
 	for _, r := range rest { // index expressions, and what a selector is applied to
 		w.walk(r)
 	}
-	if ok && p[0] != "alert" && (p[0] != "steps" && p[0] != "finally" || len(p) > 1 && hidden(p[1])) {
+	if ok && p[0] != "alert" && p[0] != "inputs" && (p[0] != "steps" && p[0] != "finally" || len(p) > 1 && hidden(p[1])) {
 		w.helper(p)
 	}
 	w.guards = guards
@@ -129,6 +129,8 @@ func (w *walker) reference(e ast.Expr) {
 	case !ok:
 	case p[0] == "alert":
 		w.graph.alert = append(w.graph.alert, edge{from: w.from, stage: w.stage, to: "alert", path: p[1:], pos: e.Pos()})
+	case p[0] == "inputs":
+		w.graph.inputs = append(w.graph.inputs, edge{from: w.from, stage: w.stage, to: "inputs", path: p[1:], pos: e.Pos()})
 	case p[0] != "steps" && p[0] != "finally":
 	case len(p) == 1 || p[1] == "*":
 		w.graph.whole = append(w.graph.whole, e.Pos())

@@ -39,6 +39,7 @@ func (d *document) references(bad map[string]bool) (ps []runbook.Problem) {
 		}
 		ps = append(ps, p)
 	}
+	ps = append(ps, d.inputReferences()...)
 	alert := field(d.def, "alert")
 	for _, e := range d.graph.alert {
 		if name, candidates, ok := missing(alert, e.path); ok {

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 
 // TestScenarios runs testdata/*.txtar. Each file holds runbooks, and what is expected of them:
 //
-//	runbooks/x.cue, pullbook.cue, alert.json   the source
+//	runbooks/x.cue, pullbook.cue, alert.json   the source, and inputs.json
 //	problems                                   what vet says, one a line; absent when it says nothing
 //	plan                                       the skeleton, one step a line
 //	NAME.ended + NAME.now                      what has ended, as JSON, and what each step is then
@@ -83,6 +83,8 @@ func newScenario(a *txtar.Archive) *scenario {
 			}
 		case f.Name == "alert.json":
 			s.alert = f.Data
+		case f.Name == "inputs.json":
+			s.src.Inputs = f.Data
 		}
 	}
 	return s
@@ -212,6 +214,9 @@ func (s *scenario) answer(q runbook.Query, known *runbook.Plan, parts []string) 
 func planText(p runbook.Plan) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %q %s command=%v\n", p.Name, p.Title, p.Severity, p.Command)
+	if len(p.Inputs) > 0 {
+		fmt.Fprintf(&b, "inputs %s\n", p.Inputs)
+	}
 	for _, s := range p.Steps {
 		text, err := json.Marshal(s)
 		if err != nil {

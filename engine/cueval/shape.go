@@ -9,7 +9,7 @@ import (
 // is taken as true, each alternative is taken, and optional fields are as good as others. Unified with the schema, it
 // shows every misspelled field, also where the real value is incomplete and CUE would not look. Positions are kept.
 //
-// What an author names freely is left out: the type of outputs and answers, the body of a request, and the alert.
+// What an author names freely is left out: the types of inputs, outputs and answers, the body of a request, and the alert.
 func shape(f *ast.File, refs *walker) *ast.File {
 	s := shaper{parameters: parametersOf(f), refs: refs, open: map[ast.Expr]bool{}}
 	return &ast.File{Filename: f.Filename, Decls: s.decls(f.Decls, nil)}
@@ -110,6 +110,9 @@ func hidden(name string) bool { return name != "" && (name[0] == '_' || name[0] 
 
 // free reports whether the author chooses the names below path.
 func free(path []string) bool {
+	if len(path) == 2 && path[0] == "inputs" {
+		return true
+	}
 	path = insideStep(path)
 	switch len(path) {
 	case 1:

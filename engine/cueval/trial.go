@@ -32,7 +32,7 @@ func (d *document) trial(plan runbook.Plan) []runbook.Problem {
 			steps[s.Name] = one
 		}
 	}
-	v, err := d.filled(d.static(), d.sampleAlert(), steps)
+	v, err := d.filled(d.static().Unify(d.sampleInputs()), d.sampleAlert(), steps)
 	if err != nil {
 		return nil // unreachable: the JSON is our own; and a trial is an extra
 	}

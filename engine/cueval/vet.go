@@ -105,7 +105,8 @@ func (d *document) whole(plan *runbook.Plan) (ps []runbook.Problem) {
 			plan.Concurrency = int(n)
 		}
 	}
-	return s.ps
+	more := d.wholeInputs(plan)
+	return append(s.ps, more...)
 }
 
 // evaluation reports what CUE finds wrong, of the whole and of each step: it looks for missing fields only as long as

@@ -179,6 +179,8 @@ func keyRule(path []string) string {
 		return ""
 	}
 	switch path[len(path)-2] {
+	case "inputs":
+		return "an input: letters, digits and _, beginning with a letter"
 	case "env":
 		return "an environment variable: capital letters, digits and _"
 	case "headers":

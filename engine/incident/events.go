@@ -42,6 +42,7 @@ type Opened struct {
 	Plan     string            `json:"plan"`    // SHA-256 of the frozen plan directory, hex
 	Versions map[string]string `json:"versions"`
 	Problems []string          `json:"problems,omitempty"` // of runbooks that could not be used
+	Inputs   json.RawMessage   `json:"inputs,omitempty"`   // the values of all inputs of the runbook, a JSON object by name
 }
 
 // PullOpened records the pull request, once it is known.

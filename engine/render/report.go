@@ -27,6 +27,7 @@ func Report(p runbook.Plan, s incident.State, events []incident.Event) []byte {
 		{"Approvals", approvalTable(events)},
 		{"Evidence", b.evidenceTable(events)},
 		{"Alert", b.lastAlert()},
+		{"Inputs", b.inputs()},
 		{"Where this comes from", bounded(b.sources(), "", tableBudget)},
 	} {
 		if section.text != "" {

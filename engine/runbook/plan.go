@@ -20,6 +20,7 @@ package runbook
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"slices"
@@ -86,6 +87,8 @@ type Plan struct {
 	// Concurrency is how many steps may run at once; 0 means no bound. Steps that wait for people or for time do not count.
 	Concurrency int    `json:"concurrency,omitempty"`
 	Service     string `json:"service,omitempty"` // that the runbook is about
+	// Inputs are the values of all inputs, a JSON object by name: those that were given and the defaults of the others.
+	Inputs json.RawMessage `json:"inputs,omitempty"`
 	// Command are the users (login) and teams (org/slug) that may command incidents of this plan by comments.
 	Command []string `json:"command"`
 }
