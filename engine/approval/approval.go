@@ -24,6 +24,10 @@
 //  6. Commands in the body of an edited review count for nothing. That it requests changes is not in its words, and
 //     counts; so does an approval whose edited body holds no command, for the one gate that was open at its commit.
 //
+// A rule is a tree: so many people of a list, all of several rules, any of several rules. The votes meet it if each voter
+// can stand for one list only and every list of one way to meet it is filled: whoever belongs to two lists counts in one
+// of them. So "one of acme/sre and one of acme/dba" is always two people.
+//
 // Order is the order of review ids, never a date. The package fetches nothing, has no clock and returns no errors:
 // membership and permission are looked up by the caller and are part of the input.
 package approval
@@ -111,9 +115,10 @@ type Vote struct {
 // Decision is the verdict on one gate and what follows from it.
 type Decision struct {
 	Verdict  Verdict
-	Votes    []Vote  // those that count in favour, one a person, in the order of review ids
-	Rejected *Vote   // the vote that ended the gate
-	Unclear  []int64 // reviews that approved while several gates were open and did not say which
+	Votes    []Vote   // those that count in favour, one a person, in the order of review ids
+	Rejected *Vote    // the vote that ended the gate
+	Unclear  []int64  // reviews that approved while several gates were open and did not say which
+	Helpers  []string // users and teams of a pending gate whose approval would bring it nearer
 }
 
 // Evaluate decides one gate. shown gives, for each commit of the engine on the incident's branch, the gates that were
@@ -198,8 +203,8 @@ func (t *tally) barred(p Person) string {
 		return "does not count: " + t.gate.Excluded[p.ID]
 	case !p.Write:
 		return "does not count: no write permission on the ledger"
-	case !Named(p, t.gate.Rule.From):
-		return "does not count: not among " + strings.Join(t.gate.Rule.From, ", ")
+	case !Named(p, t.gate.Rule.People()):
+		return "does not count: not among " + strings.Join(t.gate.Rule.People(), ", ")
 	}
 	return ""
 }
@@ -322,27 +327,8 @@ func (t *tally) decide() Decision {
 		}
 	}
 	d.Verdict = t.verdict(d, against)
+	if d.Verdict.Status == StatusPending {
+		d.Helpers = Helpers(t.gate.Rule, Voters(d.Votes))
+	}
 	return d
-}
-
-func (t *tally) verdict(d Decision, against []Verdict) Verdict {
-	v := Verdict{Status: StatusPending}
-	for _, vote := range d.Votes {
-		v.Children = append(v.Children, Verdict{StatusApproved, vote.By.Login + " approved", nil})
-	}
-	v.Children = append(append(v.Children, against...), t.notes...)
-	have, want, from := len(d.Votes), t.gate.Rule.Count, strings.Join(t.gate.Rule.From, ", ")
-	switch {
-	case d.Rejected != nil:
-		v.Status, v.Sentence = StatusRejected, d.Rejected.By.Login+" rejected it"
-	case want < 1 || len(t.gate.Rule.From) == 0:
-		v.Sentence = "the rule names nobody who could approve"
-	case len(against) > 0:
-		v.Sentence = fmt.Sprintf("held: %s (%d of %d from %s)", against[0].Sentence, have, want, from)
-	case have >= want:
-		v.Status, v.Sentence = StatusApproved, fmt.Sprintf("approved by %d of %d from %s", have, want, from)
-	default:
-		v.Sentence = fmt.Sprintf("waits for %d of %d from %s", want-have, want, from)
-	}
-	return v
 }

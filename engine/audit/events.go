@@ -127,15 +127,15 @@ func (t *trail) gateOpened(m moment, d incident.GateOpened) *Finding {
 	return nil
 }
 
-// gateApproved checks each vote against what was in front of the voter. How many there must be, and of whom no two may
-// come, the fold has checked.
+// gateApproved checks each vote against what was in front of the voter, and all of them against the rule. That no two come
+// from one person, the fold has checked.
 func (t *trail) gateApproved(m moment, d incident.GateApproved) *Finding {
 	for _, vote := range d.Votes {
 		by := vote.By
 		switch {
 		case by.ID <= 0 || by.Bot:
 			return m.wrong("", "review %d counts as an approval of step %s, and is not a person's", vote.Review, d.Step)
-		case !by.Write || !approval.Named(by, m.step.Approval.From):
+		case !by.Write || !approval.Named(by, m.was.Gate.Rule.People()):
 			return m.wrong("", "review %d is by %q, who may not approve step %s", vote.Review, by.Login, d.Step)
 		case slices.ContainsFunc(m.was.Asked, func(deed incident.Deed) bool { return deed.By.ID == by.ID }):
 			return m.wrong("", "review %d is by %q, who asked for this attempt of step %s", vote.Review, by.Login, d.Step)
@@ -148,6 +148,9 @@ func (t *trail) gateApproved(m moment, d incident.GateApproved) *Finding {
 		if !slices.Contains(shown, approval.Shown{Step: d.Step, Page: d.Page}) {
 			return m.wrong("", "review %d was given on %s, where the gate of step %s was not open with this page", vote.Review, vote.Commit, d.Step)
 		}
+	}
+	if !approval.Met(m.was.Gate.Rule, approval.Voters(d.Votes)) {
+		return m.wrong("", "the approvals of step %s do not meet its rule: %s", d.Step, m.was.Gate.Rule.String())
 	}
 	t.record.Votes += len(d.Votes)
 	return nil
@@ -163,7 +166,7 @@ func (t *trail) stepStarted(m moment, d incident.StepStarted) *Finding {
 		return m.wrong("", "attempt %d of step %s has the key of another", d.Attempt, d.Step)
 	case m.was.Tried >= max(1, m.step.Retry.Attempts):
 		return m.wrong("", "step %s starts again after %d attempts, and nobody asked for that", d.Step, m.was.Tried)
-	case m.step.Approval != nil && (d.Gate == "" || len(m.was.Gate.Votes) < m.step.Approval.Count):
+	case m.step.Approval != nil && (d.Gate == "" || !approval.Met(m.was.Gate.Rule, approval.Voters(m.was.Gate.Votes))):
 		return m.wrong("", "step %s starts without its approvals", d.Step)
 	case m.step.Approval != nil && d.Digest != m.was.Gate.Digest:
 		return m.wrong("", "step %s starts with another digest than was approved", d.Step)

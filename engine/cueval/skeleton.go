@@ -210,28 +210,6 @@ func (s *skeleton) retry(v cue.Value) {
 	}
 }
 
-func (s *skeleton) approval(v cue.Value) {
-	if !s.known(v, "approval") {
-		return
-	}
-	a := runbook.Approval{Count: 1, Within: s.duration(v, 0, "within", "approval")}
-	if err := field(v, "from").Decode(&a.From); err != nil {
-		return // the schema has the type, and reported it
-	}
-	if n, err := field(v, "count").Int64(); err == nil {
-		a.Count = int(n)
-	}
-	s.step.Approval = &a
-	people := slices.Clone(a.From)
-	slices.Sort(people)
-	people = slices.Compact(people)
-	isTeam := func(who string) bool { return strings.Contains(who, "/") }
-	if !slices.ContainsFunc(people, isTeam) && a.Count > len(people) {
-		s.problem(fmt.Sprintf("needs %d people, but only %d can approve", a.Count, len(people)),
-			"name more people or a team", "approval")
-	}
-}
-
 func (s *skeleton) needs(v cue.Value) {
 	f := field(v, "needs")
 	if !s.known(f, "needs") {

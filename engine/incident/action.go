@@ -85,7 +85,7 @@ type PublishBody struct {
 // RequestReview asks the people of a gate that can still help.
 type RequestReview struct {
 	Step string
-	From []string // users (login) and teams (org/slug)
+	From []string // users (login) and teams (org/slug) whose approval would bring the gate nearer
 }
 
 // Reply writes a comment. Key makes it happen once: it is found again in the comment.

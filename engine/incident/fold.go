@@ -142,8 +142,8 @@ func (s *State) gateApproved(e Event, d GateApproved) error {
 		return fmt.Errorf("step %s has no open gate", d.Step)
 	case st.Gate.Page != d.Page:
 		return fmt.Errorf("the votes are for another page of step %s", d.Step)
-	case len(d.Votes) < st.Gate.Rule.Count:
-		return fmt.Errorf("step %s has %d of %d approvals", d.Step, len(d.Votes), st.Gate.Rule.Count)
+	case len(d.Votes) < st.Gate.Rule.Least():
+		return fmt.Errorf("step %s has %d of %d approvals", d.Step, len(d.Votes), st.Gate.Rule.Least())
 	}
 	voters := map[int64]bool{}
 	for _, v := range d.Votes {
@@ -174,7 +174,7 @@ func (s *State) stepStarted(e Event, d StepStarted) error {
 	if d.Attempt != st.Attempt+1 {
 		return fmt.Errorf("attempt %d of step %s does not follow attempt %d", d.Attempt, d.Step, st.Attempt)
 	}
-	if d.Gate != "" && (d.Gate != st.Gate.Page || len(st.Gate.Votes) < st.Gate.Rule.Count) {
+	if d.Gate != "" && (d.Gate != st.Gate.Page || len(st.Gate.Votes) < st.Gate.Rule.Least()) {
 		return fmt.Errorf("step %s starts behind a gate that was not approved", d.Step)
 	}
 	st.Phase, st.Kind, st.Attempt, st.Started, st.Deadline, st.since = PhaseStarted, d.Work, d.Attempt, e.At, d.Deadline, e.Seq

@@ -107,6 +107,9 @@ func person(args map[string]string) approval.Person {
 	if p.ID >= 101 && p.ID <= 106 && p.Login != "dora" {
 		p.Teams = []string{"acme/sre"}
 	}
+	if teams := args["teams"]; teams != "" {
+		p.Teams = strings.Split(teams, ",")
+	}
 	return p
 }
 
@@ -179,6 +182,12 @@ func option(t *testing.T, step *runbook.Step, word string) {
 		step.Needs = strings.Split(value, ",")
 	case "approve":
 		step.Approval = &runbook.Approval{From: []string{"acme/sre"}, Count: int(number(t, value))}
+	case "all": // of lists: 1:acme/sre;2:acme/dba
+		step.Approval = &runbook.Approval{}
+		for leaf := range strings.SplitSeq(value, ";") {
+			count, who, _ := strings.Cut(leaf, ":")
+			step.Approval.All = append(step.Approval.All, runbook.Approval{From: []string{who}, Count: int(number(t, count))})
+		}
 	case "within":
 		step.Approval.Within, _ = time.ParseDuration(value)
 	case "attempts":

@@ -105,11 +105,15 @@ func (b board) askApproval(r row) string {
 
 // explain lists what a verdict rests on.
 func explain(children []approval.Verdict) string {
-	var items []string
+	return bounded(explained(children, ""), "", 3_000)
+}
+
+func explained(children []approval.Verdict, indent string) (items []string) {
 	for _, c := range children {
-		items = append(items, "- "+Safe(c.Sentence)+"\n")
+		items = append(items, indent+"- "+Safe(c.Sentence)+"\n")
+		items = append(items, explained(c.Children, indent+"  ")...)
 	}
-	return bounded(items, "", 3_000)
+	return items
 }
 
 // filesLink leads to the page in the pull request's diff. GitHub's anchor of a file is the SHA-256 of its path.

@@ -173,7 +173,7 @@ func (b board) roles() string {
 		if len(r.st.Gate.Votes) > 0 {
 			items = append(items, fmt.Sprintf("- Approved %s: %s\n", code(r.step.Name), Safe(logins(r.st.Gate.Votes))))
 		} else if r.step.Approval != nil {
-			items = append(items, fmt.Sprintf("- May approve %s: %d of %s\n", code(r.step.Name), r.step.Approval.Count, people(r.step.Approval.From)))
+			items = append(items, fmt.Sprintf("- May approve %s: %s\n", code(r.step.Name), ruleWords(*r.step.Approval)))
 		}
 	}
 	return "### People\n\n" + strings.TrimRight(bounded(items, "", 3_000), "\n") + "\n"

@@ -127,7 +127,7 @@ func (b board) waits(r row) string {
 	switch r.st.Phase {
 	case incident.PhaseGate:
 		rule := r.st.Gate.Rule
-		text := fmt.Sprintf("approval of %s by %d of %s%s", code(r.step.Name), rule.Count, people(rule.From), since)
+		text := fmt.Sprintf("approval of %s by %s%s", code(r.step.Name), ruleWords(rule), since)
 		if until := r.expires(); !until.IsZero() {
 			text += ", until " + stamp(until)
 		}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 )
 
@@ -96,18 +95,6 @@ func (p Plan) UpstreamOf(name string) []string {
 	}
 	slices.Reverse(out)
 	return out
-}
-
-// String says the rule in words, for example "2 of acme/sre, alice within 15m0s".
-func (a *Approval) String() string {
-	if a == nil {
-		return "none"
-	}
-	s := fmt.Sprintf("%d of %s", a.Count, strings.Join(a.From, ", "))
-	if a.Within > 0 {
-		s += " within " + a.Within.Round(time.Second).String()
-	}
-	return s
 }
 
 // Fence puts text that comes from elsewhere into a fenced block that it cannot leave: the fence is longer than any run

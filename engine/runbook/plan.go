@@ -160,13 +160,6 @@ func part(key string) float64 {
 	return float64(binary.BigEndian.Uint64(sum[:])>>11) / (1 << 53)
 }
 
-// Approval is the rule of a gate.
-type Approval struct {
-	From   []string      `json:"from"`             // users (login) and teams (org/slug), never empty
-	Count  int           `json:"count"`            // distinct people, at least 1
-	Within time.Duration `json:"within,omitempty"` // after which the gate rejects; 0 means no limit
-}
-
 // Status says what a step is at this moment, seen from the outputs so far. Whether it already ran is the journal's matter.
 type Status string
 
