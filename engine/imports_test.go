@@ -39,7 +39,7 @@ func rooms() map[string]room {
 		"engine/github":   {imports: []string{"engine/approval", "engine/incident"}},
 		"engine/intake":   {imports: []string{"engine/incident"}},
 		"engine/inbox":    {},
-		"engine/step":     {imports: []string{"engine/runbook"}},
+		"engine/step":     {imports: []string{"engine/runbook"}, tests: []string{"schema"}},
 
 		"engine/localhub":         {imports: []string{"engine/localhub/..."}, tests: []string{"engine/localhub"}},
 		"engine/localhub/state":   {},

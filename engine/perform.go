@@ -166,7 +166,7 @@ func (e *Engine) confirm(ctx context.Context, w *worker, gates []approval.Gate) 
 
 func (e *Engine) start(ctx context.Context, w *worker, a incident.Start) error {
 	job := StepJob{Branch: w.branch, Key: a.Key, Incident: w.ledger.state.Opened.ID, Step: a.Step, Attempt: a.Attempt,
-		Work: a.Work, Timeout: a.Timeout, Repeatable: a.Repeatable}
+		Kind: a.Kind, Work: a.Work, Timeout: a.Timeout, Repeatable: a.Repeatable}
 	if err := e.Inbox.StartStep(ctx, job); err != nil {
 		return fmt.Errorf("queue %s: %w", a.Key, err)
 	}

@@ -133,14 +133,15 @@ type Inbox interface {
 
 // StepJob is one attempt in the step queue.
 type StepJob struct {
-	Branch     string        `json:"branch"`
-	Key        string        `json:"key"`
-	Incident   incident.ID   `json:"incident"`
-	Step       string        `json:"step"`
-	Attempt    int           `json:"attempt"`
-	Work       runbook.Work  `json:"work"`
-	Timeout    time.Duration `json:"timeout"`
-	Repeatable bool          `json:"repeatable"`
+	Branch     string          `json:"branch"`
+	Key        string          `json:"key"`
+	Incident   incident.ID     `json:"incident"`
+	Step       string          `json:"step"`
+	Attempt    int             `json:"attempt"`
+	Kind       runbook.Kind    `json:"kind"`
+	Work       json.RawMessage `json:"work"` // as runbook.Work.Run
+	Timeout    time.Duration   `json:"timeout"`
+	Repeatable bool            `json:"repeatable"`
 }
 
 // Runner performs one attempt. Everything that goes wrong is part of the outcome.

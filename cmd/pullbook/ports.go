@@ -237,7 +237,7 @@ func (p runnerPort) Run(ctx context.Context, a engine.Attempt) runbook.Outcome {
 	for path, f := range a.Files {
 		files[path] = step.FileData{Data: f.Data, Exec: f.Exec}
 	}
-	job := step.Job{Key: a.Key, Incident: string(a.Incident), Step: a.Step, Attempt: a.Attempt, Work: a.Work,
+	job := step.Job{Key: a.Key, Incident: string(a.Incident), Step: a.Step, Attempt: a.Attempt, Kind: a.Kind, Work: a.Work,
 		Timeout: a.Timeout, HasOutput: a.HasOutput, Alert: a.Alert, Files: files, Pins: a.Pins}
 	return p.runner.Run(ctx, job, a.Until)
 }

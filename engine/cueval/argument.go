@@ -1,7 +1,9 @@
 package cueval
 
 import (
+	"encoding/json"
 	"fmt"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,10 +15,40 @@ import (
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
+// program checks the program of an exec, as far as it is known before anything runs. It is the one kind of which more has
+// to be known than the schema says: its arguments could be read as code.
+func (s *skeleton) program() {
+	command := s.doc.knownWords(s.step.Name)
+	if len(command) == 0 || command[0] == "" {
+		s.problem("the program must be known before anything runs", "only its arguments can depend on outputs and the alert",
+			"exec", "command")
+		return
+	}
+	if s.step.Risk == runbook.RiskRead && !s.doc.org.mayRead(command) {
+		s.problem(fmt.Sprintf("%s is not among the commands that may say risk: \"read\"", strings.Join(command, " ")),
+			"see readCommands in "+organisationFile, "risk")
+	}
+	file, own := strings.CutPrefix(command[0], "./")
+	switch {
+	case own && !local(file):
+		s.problem(fmt.Sprintf("%q is no clean path inside the ledger", command[0]), "", "exec", "command")
+	case own:
+		s.file(runbook.File{Path: file, Exec: true})
+	case strings.Contains(command[0], "/") && !path.IsAbs(command[0]):
+		s.problem(fmt.Sprintf("%q is neither a program's name nor a path", command[0]),
+			"a file of the ledger begins with ./", "exec", "command")
+	}
+}
+
 // strange reports a command whose program or options come from an output, the alert or an input.
-func (d *document) strange(s runbook.Step, command []string) (runbook.Problem, bool) {
+func (d *document) strange(s runbook.Step, work json.RawMessage) (runbook.Problem, bool) {
+	var says struct {
+		Command []string `json:"command"`
+	}
 	text, hint := "", ""
-	if program := d.knownProgram(s.Name); len(command) == 0 || program == "" || command[0] != program {
+	err := json.Unmarshal(work, &says)
+	command := says.Command
+	if program := d.knownProgram(s.Name); err != nil || len(command) == 0 || program == "" || command[0] != program {
 		text = "the program is another one than was known before anything ran"
 	} else if s.Risk == runbook.RiskRead && !d.org.mayRead(command) {
 		text = fmt.Sprintf("%q is not among the commands that may say risk: \"read\"", command)
@@ -178,9 +210,9 @@ func (d *document) knownProgram(step string) string {
 // knownWords returns the first words of a command, as far as they are known. A list whose length depends on an output or
 // the alert has no value yet; then they are read from the text.
 func (d *document) knownWords(step string) (words []string) {
-	path := append(slices.Clone(d.homeOf[step].path), "exec", "command")
+	at := append(slices.Clone(d.homeOf[step].path), "exec", "command")
 	var list *ast.ListLit
-	if values := d.refs.vals[joined(path)]; len(values) > 0 {
+	if values := d.refs.vals[joined(at)]; len(values) > 0 {
 		list, _ = values[0].(*ast.ListLit)
 	}
 	if list != nil && len(list.Elts) > 0 {

@@ -9,6 +9,8 @@
 //     positions, and a reference behind a condition counts as much as a plain one.
 //   - The shape of a runbook is the runbook with every value taken as unknown, so that only the names are left. CUE does
 //     not look for misspelled fields in a value that is still incomplete; in the shape nothing is.
+//   - A trait is what the schema says of a field of a kind of step, by its type and its attributes. No kind of a runner is
+//     known by name here, but exec, whose arguments could be read as code.
 //   - A trial is an evaluation with made-up outputs of the declared types. It shows type errors before anything ran.
 //   - The child is this program once more, started to evaluate one request and killed at a deadline or a memory limit:
 //     CUE cannot be cancelled, and ten lines of it can run for ever.

@@ -35,6 +35,7 @@ type document struct {
 	value       cue.Value         // the runbook & #Runbook
 	fixed       cue.Value         // value & the risks & the policy; static returns it
 	org         organisation
+	kinds       []kind        // of the schema
 	known       *runbook.Plan // the plan that was made of the same source, or nil while it is being made
 	alone       cue.Value     // value without what was given, once somebody asked; authored returns it
 	given       []ast.Decl    // the values of the inputs, as declarations of the runbook
@@ -54,7 +55,7 @@ func open(src runbook.Source) (*document, []runbook.Problem) {
 		return nil, ps
 	}
 	ps = append(ps, d.shapeProblems()...)
-	closeTypes(d.file)
+	closeTypes(d.file, d.kinds)
 	d.value = d.built()
 	ps = append(ps, d.takeInputs(src.Inputs)...)
 	d.fixed = d.value
@@ -76,7 +77,7 @@ func parse(src runbook.Source) (*document, []runbook.Problem) {
 	ctx := cuecontext.New()
 	types := ctx.CompileBytes(schema.Runbook(), cue.Filename("schema/runbook.cue"))
 	org, more := readOrganisation(ctx, types, src.Files)
-	d := &document{ctx: ctx, file: f, org: org, def: types.LookupPath(cue.MakePath(cue.Def("#Runbook")))}
+	d := &document{ctx: ctx, file: f, org: org, kinds: readKinds(types), def: types.LookupPath(cue.MakePath(cue.Def("#Runbook")))}
 	d.refs = newWalker(f)
 	d.graph = d.refs.read()
 	return d, append(ps, more...)
@@ -90,7 +91,7 @@ func (d *document) built(further ...ast.Decl) cue.Value {
 }
 
 func (d *document) shapeProblems() []runbook.Problem {
-	s := shape(d.file, d.refs)
+	s := shape(d.file, d.refs, d.kinds)
 	if newNameTree(d.def).holds(s.Decls) {
 		return nil
 	}
@@ -164,11 +165,6 @@ func (d *document) fills(alert json.RawMessage, steps map[string]fill) (decls []
 			x, err := extract(name+"/"+key+".json", steps[name][key], maxValue)
 			if err != nil {
 				return nil, err
-			}
-			if key == "answer" {
-				x = ast.NewStruct("answer", x)
-				one.Elts = append(one.Elts, &ast.Field{Label: ast.NewString("probe"), Value: x})
-				continue
 			}
 			one.Elts = append(one.Elts, &ast.Field{Label: ast.NewString(key), Value: x})
 		}

@@ -28,6 +28,7 @@ func FuzzSyntax(f *testing.F) {
 			}
 		}
 	}
+	kinds := schemaKinds()
 	f.Fuzz(func(t *testing.T, text string) {
 		file, ps := read("x.cue", []byte(text))
 		for _, p := range ps {
@@ -48,8 +49,8 @@ func FuzzSyntax(f *testing.F) {
 			}
 			pathAt(file, e.pos)
 		}
-		shape(file, newWalker(file))
-		closeTypes(file)
+		shape(file, newWalker(file), kinds)
+		closeTypes(file, kinds)
 	})
 }
 

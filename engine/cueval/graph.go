@@ -33,7 +33,7 @@ type graph struct {
 	alert    []edge                 // to the alert
 	inputs   []edge                 // to the inputs
 	rests    []token.Pos            // references of the inputs themselves to steps or the alert
-	answers  []edge                 // of probes to their own answer
+	own      []edge                 // of steps to what is inside of their own fields, such as a probe's answer
 	computed map[runbook.Stage]int  // offset of the first declaration of a step whose name is computed
 	patterns map[runbook.Stage]bool // there is a pattern such as [_]: among the steps
 	compared []*ast.BasicLit        // texts that a status is compared with, and never is

@@ -27,7 +27,7 @@ func planned(src runbook.Source, known *runbook.Plan) (*document, runbook.Plan, 
 	if len(ps) > 0 {
 		return nil, runbook.Plan{}, &SourceError{Problems: tidy(ps)} // unreachable unless the plan is of another source
 	}
-	closeTypes(d.file)
+	closeTypes(d.file, d.kinds)
 	d.known = known
 	if err := d.fillInputs(known.Inputs); err != nil {
 		return nil, runbook.Plan{}, err // unreachable unless the plan was not made here

@@ -12,7 +12,7 @@ import (
 
 // names checks what the syntax tree alone tells: names that would shadow others, and steps that nobody can foresee.
 func (d *document) names() (ps []runbook.Problem) {
-	taken := reserved(d.def)
+	taken := reserved(d.def, d.kinds)
 	for name, pos := range d.graph.at {
 		if slices.Contains(taken, name) {
 			p := problemAt(pos, pathAt(d.file, pos), fmt.Sprintf("a step cannot be called %s", name))
@@ -58,13 +58,13 @@ func (d *document) names() (ps []runbook.Problem) {
 }
 
 // reserved are the names that mean something inside a step: the fields of the schema, and what CUE predeclares.
-func reserved(def cue.Value) []string {
+func reserved(def cue.Value, kinds []kind) []string {
 	names := append(predeclared(), "true", "false", "null", "if", "for", "in", "let", "alert", "inputs", "steps", "finally", "self")
 	step, _ := lookup(def, []string{"steps", "any"})
 	names = append(names, fieldNames(step)...)
 	inside := [][]string{{"retry"}, {"approval"}, {"wait", "window"}}
-	for _, k := range kinds() {
-		inside = append(inside, []string{string(k)})
+	for _, k := range kinds {
+		inside = append(inside, []string{string(k.name)})
 	}
 	for _, path := range inside {
 		if v, ok := lookup(step, path); ok {

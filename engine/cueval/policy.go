@@ -15,6 +15,7 @@ import (
 // misspelled field would hold for nothing, and nobody would see it.
 func policyNames(ctx *cue.Context, types cue.Value, f *ast.File) (ps []runbook.Problem) {
 	def := types.LookupPath(cue.MakePath(cue.Def("#Runbook")))
+	kinds := readKinds(types)
 	rule := func(x *ast.Field, name string) {
 		if name != "[" {
 			p := problemAt(x.Pos(), "policy.steps."+name, "a policy speaks of all steps, not of one")
@@ -22,7 +23,7 @@ func policyNames(ctx *cue.Context, types cue.Value, f *ast.File) (ps []runbook.P
 			ps = append(ps, p)
 			return
 		}
-		one := &ast.Field{Label: named(x.Pos(), "rule"), Value: shaper{}.value(x.Value, []string{"steps", "rule"})}
+		one := &ast.Field{Label: named(x.Pos(), "rule"), Value: shaper{kinds: kinds}.value(x.Value, []string{"steps", "rule"})}
 		steps := &ast.Field{Label: named(x.Pos(), "steps"), Value: &ast.StructLit{Elts: []ast.Decl{one}}}
 		err := ctx.BuildFile(&ast.File{Filename: f.Filename, Decls: []ast.Decl{steps}}).Unify(def).Validate()
 		for _, p := range (reporter{file: f, def: def}).report(err) {

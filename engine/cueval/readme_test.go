@@ -28,6 +28,10 @@ func TestReadmeExamples(t *testing.T) {
 	if len(blocks) < 7 || len(policies) != 1 {
 		t.Fatalf("%d runbooks and %d policies", len(blocks), len(policies))
 	}
+	unseen := map[runbook.Kind]bool{}
+	for _, k := range schemaKinds() {
+		unseen[k.name] = true
+	}
 	for _, block := range blocks {
 		if !strings.HasPrefix(block, "title:") {
 			block = "title: \"t\"\nalert: _\n" + block
@@ -39,10 +43,14 @@ func TestReadmeExamples(t *testing.T) {
 			q.Source.Inputs = json.RawMessage(`{"region": "eu"}`)
 		}
 		for _, s := range playedOut(t, q).Steps {
+			delete(unseen, s.Kind)
 			if s.Now.Status != runbook.StatusReady && s.Now.Status != runbook.StatusSkip {
 				t.Errorf("%s is %s: %s\n%s", s.Name, s.Now.Status, s.Now.Problem, block)
 			}
 		}
+	}
+	if len(unseen) > 0 {
+		t.Errorf("no example has a step of the kinds %v", unseen)
 	}
 }
 

@@ -151,8 +151,8 @@ func (w *walker) edge(p []string, pos token.Pos) {
 	switch {
 	case x.to != w.from || len(own) > 0 && (own[0] == "output" || own[0] == "status"):
 		w.graph.edges = append(w.graph.edges, x)
-	case len(own) > 1 && own[0] == "probe" && own[1] == "answer":
-		w.graph.answers = append(w.graph.answers, edge{from: w.from, to: x.to, path: own, pos: pos})
+	case len(own) > 1:
+		w.graph.own = append(w.graph.own, edge{from: w.from, to: x.to, path: own, pos: pos})
 	}
 }
 

@@ -22,8 +22,8 @@ func (d *document) references(bad map[string]bool) (ps []runbook.Problem) {
 			ps = append(ps, p)
 		}
 	}
-	for _, e := range d.graph.answers {
-		if bad[e.to] {
+	for _, e := range d.graph.own {
+		if bad[e.to] || inside(d.kinds, e.path[:2]).later != laterAnswer {
 			continue
 		}
 		if name, candidates, ok := missing(d.step(d.value, e.to), e.path); ok {

@@ -1,6 +1,7 @@
 package cueval
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -101,8 +102,8 @@ func (d *document) now(s runbook.Step, v cue.Value, ended map[string]runbook.End
 	if err != nil {
 		return broken(d.why(err, s.Name, string(s.Kind)))
 	}
-	if work.Exec != nil {
-		if p, ok := d.strange(s, work.Exec.Command); ok {
+	if s.Kind == runbook.KindExec {
+		if p, ok := d.strange(s, work.Run); ok {
 			return broken(p)
 		}
 	}
@@ -191,135 +192,106 @@ func (d *document) why(err error, step string, below ...string) runbook.Problem 
 
 // work reads what would run. All its values must be known.
 func (d *document) work(s runbook.Step, step cue.Value) (runbook.Work, error) {
-	k := field(step, string(s.Kind))
-	if s.Kind == runbook.KindProbe {
-		return probeWork(k)
+	v, k := field(step, string(s.Kind)), d.kind(s.Kind)
+	if !k.engine {
+		run, err := k.run(v)
+		return runbook.Work{Run: run}, err
 	}
-	if err := k.Validate(cue.Concrete(true)); err != nil {
+	if err := v.Validate(cue.Concrete(true)); err != nil {
 		return runbook.Work{}, err
 	}
 	switch s.Kind {
-	case runbook.KindExec:
-		var x runbook.Exec
-		err := k.Decode(&x)
-		return runbook.Work{Exec: &x}, err
-	case runbook.KindHTTP:
-		x, err := request(k)
-		return runbook.Work{HTTP: x}, err
 	case runbook.KindManual:
 		var x runbook.Manual
-		err := k.Decode(&x)
+		err := v.Decode(&x)
 		return runbook.Work{Manual: &x}, err
 	case runbook.KindWait:
-		x, m := waitOf(k)
+		x, m := waitOf(v)
 		if m != nil {
 			return runbook.Work{}, m
 		}
 		return runbook.Work{Wait: &x}, nil
 	case runbook.KindChoose:
-		return d.chooseWork(k, field(d.step(d.static(), s.Name), "output")) // with the choice filled in it fits one option only
+		return d.chooseWork(v, field(d.step(d.static(), s.Name), "output")) // with the choice filled in it fits one option only
 	}
-	return runbook.Work{}, fmt.Errorf("the kind %q cannot run", s.Kind) // unreachable: kindOf knows the same kinds
+	return runbook.Work{}, fmt.Errorf("the engine has no step of kind %q", s.Kind) // unreachable unless the schema names another kind its own
 }
 
-// probeWork leaves out answer and until: they are unknown until the answer is there.
-func probeWork(k cue.Value) (runbook.Work, error) {
-	r := field(k, "http")
-	if err := r.Validate(cue.Concrete(true)); err != nil {
-		return runbook.Work{}, err
-	}
-	x, err := request(r)
-	if err != nil {
-		return runbook.Work{}, err
-	}
-	p := runbook.Probe{HTTP: *x, Every: pauseOfProbe}
-	if text, err := field(k, "every").String(); err == nil {
-		if every, ok := parseDuration(text); ok && every > 0 {
-			p.Every = every
-		}
-	}
-	return runbook.Work{Probe: &p}, nil
-}
-
-// request reads an #HTTP. A body that is no text is sent as JSON and says so.
-func request(v cue.Value) (*runbook.HTTP, error) {
-	var plain struct {
-		Method  string            `json:"method"`
-		URL     string            `json:"url"`
-		Headers map[string]string `json:"headers"`
-		Secrets []string          `json:"secrets"`
-	}
-	if err := v.Decode(&plain); err != nil {
-		return nil, err
-	}
-	x := &runbook.HTTP{Method: plain.Method, URL: plain.URL, Headers: plain.Headers, Secrets: plain.Secrets}
-	if x.Method == "" {
-		x.Method = "GET"
-	}
-	body := field(v, "body")
-	if !body.Exists() {
-		return x, nil
-	}
-	if text, err := body.String(); err == nil {
-		x.Body = text
-		return x, nil
-	}
-	if body.IncompleteKind()&bodyKinds == 0 {
-		return nil, fmt.Errorf("a body is a text, or a struct that is sent as JSON, and no %s", body.IncompleteKind())
-	}
-	text, err := body.MarshalJSON()
+// run is what the author wrote in the field of a kind, as JSON with sorted names, without what is decided later.
+func (k kind) run(v cue.Value) (json.RawMessage, error) {
+	it, err := v.Fields()
 	if err != nil {
 		return nil, err
 	}
-	x.Body = string(text)
-	says := func(name string) bool { return strings.EqualFold(name, "Content-Type") }
-	if !slices.ContainsFunc(mapKeys(x.Headers), says) {
-		if x.Headers == nil {
-			x.Headers = map[string]string{}
+	all := map[string]any{}
+	for it.Next() {
+		name := it.Selector().Unquoted()
+		if k.trait(name).later != "" {
+			continue
 		}
-		x.Headers["Content-Type"] = "application/json"
+		f := it.Value()
+		if err := f.Validate(cue.Concrete(true)); err != nil {
+			return nil, err
+		}
+		text, err := f.MarshalJSON()
+		if err != nil {
+			return nil, err
+		}
+		dec := json.NewDecoder(bytes.NewReader(text))
+		dec.UseNumber() // no number becomes another one
+		var x any
+		if err := dec.Decode(&x); err != nil {
+			return nil, fmt.Errorf("read the value of %s: %w", name, err) // unreachable: CUE wrote it
+		}
+		all[name] = x
 	}
-	return x, nil
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(all); err != nil {
+		return nil, fmt.Errorf("write what runs: %w", err) // unreachable: it was read from JSON
+	}
+	return bytes.TrimRight(b.Bytes(), "\n"), nil
 }
 
-func mapKeys(m map[string]string) (keys []string) {
-	for k := range m {
-		keys = append(keys, k)
-	}
-	return keys
+// below is the JSON object that has one value.
+func below(name string, value json.RawMessage) json.RawMessage {
+	return fmt.Appendf(nil, "{%q: %s}", name, value)
 }
 
-// until says whether the condition of a probe holds for an answer.
+// until says whether the condition of a step, such as a probe's, holds for an answer.
 func until(q runbook.Query, known *runbook.Plan, name string, answer json.RawMessage) (bool, error) {
 	d, plan, err := planned(q.Source, known)
 	if err != nil {
 		return false, err
 	}
 	s, ok := plan.Step(name)
-	if !ok || s.Kind != runbook.KindProbe {
-		return false, fmt.Errorf("decide the probe %s: there is no such probe in %s", name, q.Source.Runbook)
+	k := d.kind(s.Kind)
+	answered, condition := k.later(laterAnswer), k.later(laterCondition)
+	if !ok || condition == "" {
+		return false, fmt.Errorf("decide the condition of %s: no step of that name in %s has one", name, q.Source.Runbook)
 	}
 	var further map[string]fill
-	if typ := d.step(d.static(), name).LookupPath(cue.ParsePath("probe.answer")); typ.Exists() {
+	if typ := field(field(d.step(d.static(), name), string(s.Kind)), answered); typ.Exists() {
 		kept, err := d.project(typ, answer)
 		if err != nil {
 			return false, &OutputError{Step: name, Problem: fmt.Sprintf("the answer to %s cannot be read: %v", name, err)}
 		}
-		further = map[string]fill{name: {"answer": kept}}
+		further = map[string]fill{name: {string(s.Kind): below(answered, kept)}}
 	}
 	v, err := d.filledFor(plan, q, further)
 	if err != nil {
 		return false, err
 	}
-	probe := field(d.step(v, name), "probe")
-	if typ := field(probe, "answer"); typ.Exists() {
+	one := field(d.step(v, name), string(s.Kind))
+	if typ := field(one, answered); typ.Exists() {
 		if err := typ.Validate(cue.Concrete(true)); err != nil {
-			return false, &OutputError{Step: name, Problem: d.why(err, name, "probe", "answer").String()}
+			return false, &OutputError{Step: name, Problem: d.why(err, name, string(s.Kind), answered).String()}
 		}
 	}
-	holds, err := field(probe, "until").Bool()
+	holds, err := field(one, condition).Bool()
 	if err != nil {
-		return false, &OutputError{Step: name, Problem: d.why(err, name, "probe", "until").String()}
+		return false, &OutputError{Step: name, Problem: d.why(err, name, string(s.Kind), condition).String()}
 	}
 	return holds, nil
 }

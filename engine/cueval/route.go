@@ -135,7 +135,7 @@ func ask(name string, text []byte, alert json.RawMessage) (constraints int, hold
 	r := reporter{file: f, def: def}
 	// The names at the top are checked for every runbook: with mtach for match it would never answer, and nobody would know.
 	top := &ast.File{Filename: name, Decls: withoutSteps(f.Decls)}
-	if ps = r.report(ctx.BuildFile(shape(top, newWalker(top))).Unify(def).Validate()); len(ps) > 0 {
+	if ps = r.report(ctx.BuildFile(shape(top, newWalker(top), nil)).Unify(def).Validate()); len(ps) > 0 {
 		return 0, false, ps
 	}
 	if f, _ := fieldOf(f, []string{"match"}); f == nil {

@@ -157,7 +157,7 @@ func (s *scenario) now(ended []byte) string {
 	for _, step := range plan.Steps {
 		fmt.Fprintf(&b, "%s: %s", step.Name, step.Now.Status)
 		if step.Now.Status == runbook.StatusReady {
-			work, err := json.Marshal(step.Now.Work)
+			work, err := json.Marshal(byKind(step))
 			if err != nil {
 				return "error: " + err.Error() + "\n"
 			}
@@ -225,4 +225,12 @@ func planText(p runbook.Plan) string {
 		fmt.Fprintln(&b, string(text))
 	}
 	return b.String()
+}
+
+// byKind shows work as a gate page does: under the name of its kind.
+func byKind(s runbook.Step) any {
+	if s.Now.Work.Run == nil {
+		return s.Now.Work
+	}
+	return map[runbook.Kind]json.RawMessage{s.Kind: s.Now.Work.Run}
 }

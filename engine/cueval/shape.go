@@ -10,14 +10,15 @@ import (
 // shows every misspelled field, also where the real value is incomplete and CUE would not look. Positions are kept.
 //
 // What an author names freely is left out: the types of inputs, outputs and answers, the body of a request, and the alert.
-func shape(f *ast.File, refs *walker) *ast.File {
-	s := shaper{parameters: parametersOf(f), refs: refs, open: map[ast.Expr]bool{}}
+func shape(f *ast.File, refs *walker, kinds []kind) *ast.File {
+	s := shaper{kinds: kinds, parameters: parametersOf(f), refs: refs, open: map[ast.Expr]bool{}}
 	return &ast.File{Filename: f.Filename, Decls: s.decls(f.Decls, nil)}
 }
 
 // shaper makes shapes. It knows the hidden fields and definitions that the file's templates declare: those are the only
 // ones that a step may set, since CUE allows them everywhere and a misspelled one would be noticed by nobody.
 type shaper struct {
+	kinds      []kind
 	parameters map[string]bool
 	refs       *walker
 	open       map[ast.Expr]bool // templates that are being read, lest one that holds itself is read for ever
@@ -89,7 +90,7 @@ func (s shaper) field(x *ast.Field, at []string) *ast.Field {
 	case len(at) < 2: // only the value of a step whose name is computed can be checked
 		name = "x"
 		label = named(label.Pos(), name)
-	case at[len(at)-1] == "env" || at[len(at)-1] == "headers":
+	case inside(s.kinds, insideStep(at)).named:
 		return nil // the names are the author's, and evaluation checks them
 	case isPattern: // it stands for fields that nobody wrote down: there is no use for it but to hide a name
 		name = patternName
@@ -100,7 +101,7 @@ func (s shaper) field(x *ast.Field, at []string) *ast.Field {
 	}
 	path := extend(at, name)
 	value := ast.Expr(unknown(x.Value.Pos()))
-	if !free(path) {
+	if !s.free(path) {
 		value = s.value(x.Value, path)
 	}
 	return &ast.Field{Label: label, Value: value}
@@ -109,23 +110,12 @@ func (s shaper) field(x *ast.Field, at []string) *ast.Field {
 func hidden(name string) bool { return name != "" && (name[0] == '_' || name[0] == '#') }
 
 // free reports whether the author chooses the names below path.
-func free(path []string) bool {
+func (s shaper) free(path []string) bool {
 	if len(path) == 2 && path[0] == "inputs" {
 		return true
 	}
 	path = insideStep(path)
-	switch len(path) {
-	case 1:
-		return path[0] == "output"
-	case 2:
-		switch path[0] + "." + path[1] {
-		case "probe.answer", "http.body", "choose.options":
-			return true
-		}
-	case 3:
-		return path[0] == "probe" && path[2] == "body"
-	}
-	return false
+	return len(path) == 1 && path[0] == "output" || inside(s.kinds, path).free
 }
 
 // insideStep returns the part of a path below the step, or the undo, that it leads into.
@@ -221,19 +211,24 @@ func quoted(p token.Pos, s string) *ast.BasicLit {
 // closeTypes closes every struct in the types of outputs and answers, unless it ends in "...". A reference to a field
 // that the type does not declare is then an error of its own, also through the variable of a for, and not a value that
 // stays unknown for ever.
-func closeTypes(f *ast.File) {
-	c := closer{}
+func closeTypes(f *ast.File, kinds []kind) {
+	c := closer{now: map[ast.Node]ast.Expr{}, answers: map[string]string{}}
+	for _, k := range kinds {
+		if answered := k.later(laterAnswer); answered != "" {
+			c.answers[string(k.name)] = answered
+		}
+	}
 	for _, d := range f.Decls {
 		if x, ok := d.(*ast.Field); ok {
 			if n, _ := labelName(x.Label); n == "steps" || n == "finally" {
-				c.search(x.Value, 0)
+				c.steps(x.Value)
 			}
 		}
 	}
 	// A name is tied to the value of the field that it means; that value is another one now.
 	ast.Walk(f, func(n ast.Node) bool {
 		if id, ok := n.(*ast.Ident); ok && id.Node != nil {
-			if now, ok := c[id.Node]; ok {
+			if now, ok := c.now[id.Node]; ok {
 				id.Node = now
 			}
 		}
@@ -242,27 +237,43 @@ func closeTypes(f *ast.File) {
 }
 
 // closer remembers which value replaced which.
-type closer map[ast.Node]ast.Expr
+type closer struct {
+	now     map[ast.Node]ast.Expr
+	answers map[string]string // by kind: the field whose type is that of an answer
+}
 
-// search looks for output and answer: level 0 is the struct of steps, 1 a step, 2 its kind.
-func (c closer) search(e ast.Expr, level int) {
+// steps looks for the types below a struct of steps.
+func (c closer) steps(e ast.Expr) {
+	eachOf(e, func(x *ast.Field, _ string) { c.step(x.Value) })
+}
+
+func (c closer) step(e ast.Expr) {
+	eachOf(e, func(x *ast.Field, name string) {
+		switch answered := c.answers[name]; {
+		case name == "output":
+			x.Value = c.closed(x.Value)
+		case name == "undo":
+			c.step(x.Value)
+		case answered != "":
+			eachOf(x.Value, func(y *ast.Field, name string) {
+				if name == answered {
+					y.Value = c.closed(y.Value)
+				}
+			})
+		}
+	})
+}
+
+// eachOf calls do for each field of a struct that is written out, with its name where that is written out too.
+func eachOf(e ast.Expr, do func(x *ast.Field, name string)) {
 	s, ok := e.(*ast.StructLit)
 	if !ok {
 		return
 	}
 	for _, d := range s.Elts {
-		x, ok := d.(*ast.Field)
-		if !ok {
-			continue
-		}
-		n, _ := labelName(x.Label)
-		switch {
-		case level == 1 && n == "output" || level == 2 && n == "answer":
-			x.Value = c.closed(x.Value)
-		case level == 0 || level == 1 && n == "probe":
-			c.search(x.Value, level+1)
-		case level == 1 && n == "undo":
-			c.search(x.Value, level)
+		if x, ok := d.(*ast.Field); ok {
+			name, _ := labelName(x.Label)
+			do(x, name)
 		}
 	}
 }
@@ -301,6 +312,6 @@ func (c closer) closedStruct(x *ast.StructLit) ast.Expr {
 		return x
 	}
 	call := &ast.CallExpr{Fun: named(x.Pos(), "close"), Args: []ast.Expr{x}}
-	c[x] = call
+	c.now[x] = call
 	return call
 }

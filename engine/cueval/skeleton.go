@@ -12,19 +12,6 @@ import (
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
-func kinds() []runbook.Kind {
-	return []runbook.Kind{runbook.KindExec, runbook.KindHTTP, runbook.KindProbe, runbook.KindManual, runbook.KindWait, runbook.KindChoose}
-}
-
-// What an absent field means. The schema holds no defaults, so that policies and templates have nothing to conflict with.
-const (
-	timeoutOfRequest = 5 * time.Minute // exec and http
-	timeoutOfProbe   = 10 * time.Minute
-	timeoutOfPeople  = 24 * time.Hour // manual and choose
-	timeoutOfWait    = longest        // the wait itself says how long
-	pauseOfProbe     = 5 * time.Second
-)
-
 // skeleton reads what is known of a step before anything runs.
 type skeleton struct {
 	doc  *document
@@ -36,42 +23,47 @@ type skeleton struct {
 // kindOf finds the one kind of a step.
 func (d *document) kindOf(name string, v cue.Value) (runbook.Kind, []runbook.Problem) {
 	var found []string
-	for _, k := range kinds() {
-		if field(v, string(k)).Exists() {
-			found = append(found, string(k))
+	for _, k := range d.kinds {
+		if field(v, string(k.name)).Exists() {
+			found = append(found, string(k.name))
 		}
 	}
 	if len(found) == 1 {
 		return runbook.Kind(found[0]), nil
 	}
 	p := d.placeIn(name)
-	p.Text, p.Hint = "the step does nothing", "give it one of exec, http, probe, manual, wait and choose"
+	p.Text, p.Hint = "the step does nothing", "give it one of "+oneOf(d.kinds)
 	if len(found) > 1 {
 		p.Text, p.Hint = "the step has more than one kind: "+strings.Join(found, " and "), "make a step of each"
 	}
 	return "", []runbook.Problem{p}
 }
 
-// riskOf returns the risk that the author gave, or the one of the kind.
+// riskOf returns the risk that the author gave, or the one of the kind and of what the step's fields say.
 func (d *document) riskOf(name string, kind runbook.Kind, v cue.Value) (runbook.Risk, []runbook.Problem) {
 	s := &skeleton{doc: d, path: d.homeOf[name].path}
 	if text, ok := s.text(v, "risk"); ok || len(s.ps) > 0 {
 		return runbook.Risk(text), s.ps
 	}
-	switch kind {
-	case runbook.KindExec:
-		return runbook.RiskChange, nil
-	case runbook.KindHTTP:
-		method, _ := s.text(field(v, "http"), "method", "http")
-		if len(s.ps) == 0 && !asks(method) {
-			return runbook.RiskChange, nil
+	k := d.kind(kind)
+	risk := k.risk
+	for _, t := range k.traits {
+		if t.risks == nil {
+			continue
+		}
+		f := field(v, string(kind))
+		for _, name := range t.path {
+			f = field(f, name)
+		}
+		if !s.known(f, append([]string{string(kind)}, t.path...)...) {
+			continue
+		}
+		if text, err := f.String(); err == nil && risk.Less(t.risks[text]) {
+			risk = t.risks[text]
 		}
 	}
-	return runbook.RiskRead, s.ps
+	return risk, s.ps
 }
-
-// asks reports whether a request with this method only reads.
-func asks(method string) bool { return method == "" || method == "GET" || method == "HEAD" }
 
 // skeletonOf reads a step whose risk is known. Its needs are still those that references make.
 func (d *document) skeletonOf(name string, kind runbook.Kind, risk runbook.Risk) (runbook.Step, []runbook.Problem) {
@@ -81,7 +73,7 @@ func (d *document) skeletonOf(name string, kind runbook.Kind, risk runbook.Risk)
 	s.step = runbook.Step{Name: name, Kind: kind, Risk: risk, Title: name, HasOutput: field(v, "output").Exists(),
 		Stage: h.stage, Undoes: h.undoes}
 	s.step.Reversible = s.flag(v, "reversible")
-	s.step.Idempotent = s.flag(v, "idempotent")
+	s.step.Idempotent = s.flag(v, "idempotent") || s.doc.kind(kind).again && !field(v, "idempotent").Exists()
 	s.step.OnFailure = runbook.FailureHalts
 	if text, ok := s.text(v, "onFailure"); ok {
 		s.step.OnFailure = runbook.OnFailure(text)
@@ -143,7 +135,7 @@ func (s *skeleton) duration(v cue.Value, absent time.Duration, name string, abov
 	if !ok {
 		return absent
 	}
-	d, ok := parseDuration(text)
+	d, ok := runbook.ParseDuration(text)
 	if !ok || d <= 0 {
 		s.problem(fmt.Sprintf("%q is no time to wait", text), "more than nothing, at most 366d", append(above, name)...)
 		return absent
@@ -170,16 +162,7 @@ func (s *skeleton) join(v cue.Value) {
 }
 
 func (s *skeleton) timeout(v cue.Value) {
-	absent := timeoutOfRequest
-	switch s.step.Kind {
-	case runbook.KindProbe:
-		absent = timeoutOfProbe
-	case runbook.KindManual, runbook.KindChoose:
-		absent = timeoutOfPeople
-	case runbook.KindWait:
-		absent = timeoutOfWait
-	}
-	s.step.Timeout = s.duration(v, absent, "timeout")
+	s.step.Timeout = s.duration(v, s.doc.kind(s.step.Kind).timeout, "timeout")
 }
 
 func (s *skeleton) retry(v cue.Value) {
@@ -226,13 +209,6 @@ func (s *skeleton) needs(v cue.Value) {
 func (s *skeleton) kind(v cue.Value) {
 	k := field(v, string(s.step.Kind))
 	switch s.step.Kind {
-	case runbook.KindExec:
-		s.exec(k)
-	case runbook.KindHTTP:
-		s.request(k, "http")
-	case runbook.KindProbe:
-		s.request(field(k, "http"), "probe", "http")
-		s.duration(k, pauseOfProbe, "every", "probe")
 	case runbook.KindManual:
 		if s.step.HasOutput {
 			s.problem("a manual step has no output", "what a person finds out belongs into comments", "output")
@@ -241,79 +217,16 @@ func (s *skeleton) kind(v cue.Value) {
 		s.wait(k)
 	case runbook.KindChoose:
 		s.choose(k, field(v, "output"))
+	case runbook.KindExec:
+		s.program()
+		fallthrough
+	default:
+		s.traits(k, s.doc.kind(s.step.Kind))
 	}
-}
-
-func (s *skeleton) exec(k cue.Value) {
-	command := s.doc.knownWords(s.step.Name)
-	if len(command) == 0 || command[0] == "" {
-		s.problem("the program must be known before anything runs", "only its arguments can depend on outputs and the alert",
-			"exec", "command")
-		return
-	}
-	if s.step.Risk == runbook.RiskRead && !s.doc.org.mayRead(command) {
-		s.problem(fmt.Sprintf("%s is not among the commands that may say risk: \"read\"", strings.Join(command, " ")),
-			"see readCommands in "+organisationFile, "risk")
-	}
-	s.files(field(k, "files"), command[0])
-}
-
-// files collects the files of the ledger that a step uses.
-func (s *skeleton) files(v cue.Value, program string) {
-	var paths []string
-	if s.known(v, "exec", "files") {
-		if err := v.Decode(&paths); err != nil {
-			return // the schema has the type, and reported it
-		}
-	}
-	at := map[string]runbook.File{}
-	for _, p := range paths {
-		if !local(p) {
-			s.problem(fmt.Sprintf("%q is no clean path inside the ledger", p), "", "exec", "files")
-			continue
-		}
-		at[p] = runbook.File{Path: p}
-	}
-	rest, own := strings.CutPrefix(program, "./")
-	switch {
-	case own && !local(rest):
-		s.problem(fmt.Sprintf("%q is no clean path inside the ledger", program), "", "exec", "command")
-		return
-	case own:
-		at[rest] = runbook.File{Path: rest, Exec: true}
-	case strings.Contains(program, "/") && !path.IsAbs(program):
-		s.problem(fmt.Sprintf("%q is neither a program's name nor a path", program),
-			"a file of the ledger begins with ./", "exec", "command")
-	}
-	for _, f := range at {
-		s.step.Files = append(s.step.Files, f)
-	}
-	slices.SortFunc(s.step.Files, func(a, b runbook.File) int { return strings.Compare(a.Path, b.Path) })
 }
 
 // local reports whether p names a file inside the ledger, in its one spelling.
 func local(p string) bool {
 	return p != "" && p != "." && path.Clean(p) == p && !path.IsAbs(p) && p != ".." && !strings.HasPrefix(p, "../") &&
 		!strings.ContainsAny(p, "\x00\\") && p != ".git" && !strings.HasPrefix(p, ".git/")
-}
-
-// bodyKinds are the kinds of value that can be sent as a body.
-const bodyKinds = cue.StringKind | cue.StructKind | cue.ListKind
-
-func (s *skeleton) request(v cue.Value, at ...string) {
-	method, _ := s.text(v, "method", at...)
-	switch {
-	case s.step.Kind == runbook.KindProbe && !asks(method):
-		s.problem("a probe asks again and again, so it only asks with GET or HEAD", "", append(at, "method")...)
-	case s.step.Risk == runbook.RiskRead && !asks(method):
-		s.problem(fmt.Sprintf("a request with %s is not of risk \"read\"", method), "leave risk out", "risk")
-	}
-	body := field(v, "body")
-	switch {
-	case !body.Exists():
-	case asks(method): // it would count as read and run without a gate, though the author surely meant to change something
-		s.problem("a request with a body needs a method such as \"POST\"", "", append(at, "body")...)
-	case body.Err() == nil && body.IncompleteKind()&bodyKinds == 0:
-		s.problem("a body is a text, or a struct that is sent as JSON", "", append(at, "body")...)
-	}
 }

@@ -15,16 +15,14 @@ func (d *document) trial(plan runbook.Plan) []runbook.Problem {
 	steps := map[string]fill{}
 	for _, s := range plan.Steps {
 		one := fill{}
-		add := func(key string, v cue.Value) {
-			if x := sample(v, 0); x != nil {
-				if text, err := json.Marshal(x); err == nil { // unreachable otherwise: samples are plain values
-					one[key] = text
-				}
-			}
-		}
 		v := d.step(d.static(), s.Name)
-		add("output", field(v, "output"))
-		add("answer", v.LookupPath(cue.ParsePath("probe.answer")))
+		if text := sampleJSON(field(v, "output")); text != nil {
+			one["output"] = text
+		}
+		answered := d.kind(s.Kind).later(laterAnswer)
+		if text := sampleJSON(field(field(v, string(s.Kind)), answered)); text != nil {
+			one[string(s.Kind)] = below(answered, text)
+		}
 		if d.statusAsked[s.Name] {
 			one["status"] = statusOf(runbook.Ended{Conclusion: runbook.Succeeded})
 		}
@@ -38,7 +36,7 @@ func (d *document) trial(plan runbook.Plan) []runbook.Problem {
 	}
 	var found cueerrors.Error
 	for _, e := range cueerrors.Errors(v.Validate()) {
-		if typeMistake(e) && !sampled(e.Path()) {
+		if typeMistake(e) && !d.sampled(e.Path()) {
 			found = cueerrors.Append(found, e)
 		}
 	}
@@ -49,13 +47,26 @@ func (d *document) trial(plan runbook.Plan) []runbook.Problem {
 }
 
 // sampled reports whether a path leads to what the trial made up.
-func sampled(path []string) bool {
+func (d *document) sampled(path []string) bool {
 	p := unquoted(path)
 	if len(p) > 0 && p[0] == "alert" {
 		return true
 	}
 	p = insideStep(p)
-	return len(p) > 0 && (p[0] == "output" || p[0] == "status") || len(p) > 1 && p[0] == "probe" && p[1] == "answer"
+	return len(p) > 0 && (p[0] == "output" || p[0] == "status") || len(p) > 1 && inside(d.kinds, p[:2]).later == laterAnswer
+}
+
+// sampleJSON is a value of a type as JSON, or nil where there is nothing to make up.
+func sampleJSON(v cue.Value) json.RawMessage {
+	x := sample(v, 0)
+	if x == nil {
+		return nil
+	}
+	text, err := json.Marshal(x)
+	if err != nil {
+		return nil // unreachable: samples are plain values
+	}
+	return text
 }
 
 // sampleAlert is an alert with every label and annotation that the runbook refers to.

@@ -54,7 +54,7 @@ func (s *skeleton) wait(k cue.Value) {
 // waitOf reads a #Wait whose values are known.
 func waitOf(k cue.Value) (w runbook.Wait, m *misfit) {
 	if text, err := field(k, "for").String(); err == nil {
-		d, ok := parseDuration(text)
+		d, ok := runbook.ParseDuration(text)
 		if !ok || d <= 0 {
 			return w, &misfit{[]string{"wait", "for"}, fmt.Sprintf("%q is no time to wait", text), "more than nothing, at most 366d"}
 		}
@@ -96,6 +96,6 @@ func windowOf(v cue.Value) (runbook.Wait, *misfit) {
 // timeOfDay reads a #Clock of the schema as the time since midnight.
 func timeOfDay(s string) time.Duration {
 	hour, minute, _ := strings.Cut(s, ":")
-	d, _ := parseDuration(hour + "h" + minute + "m") // the schema has the form
+	d, _ := runbook.ParseDuration(hour + "h" + minute + "m") // the schema has the form
 	return d
 }

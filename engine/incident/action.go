@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/pullbook/pullbook/engine/approval"
@@ -38,7 +39,8 @@ type Start struct {
 	Step       string
 	Attempt    int
 	Key        string
-	Work       runbook.Work
+	Kind       runbook.Kind
+	Work       json.RawMessage // as runbook.Work.Run
 	Timeout    time.Duration
 	Repeatable bool
 }

@@ -242,7 +242,7 @@ func (d *decider) key(step runbook.Step, attempt int) string {
 }
 
 func (d *decider) start(step runbook.Step, attempt int) Start {
-	return Start{Step: step.Name, Attempt: attempt, Key: d.key(step, attempt), Work: step.Now.Work, Timeout: step.Timeout,
+	return Start{Step: step.Name, Attempt: attempt, Key: d.key(step, attempt), Kind: step.Kind, Work: step.Now.Work.Run, Timeout: step.Timeout,
 		Repeatable: step.Repeatable()}
 }
 

@@ -31,6 +31,7 @@ type Gate struct {
 // Digest binds the step and everything upstream of it, never the whole plan: an edit elsewhere does not void it.
 func (g Gate) Digest() string {
 	g.Plan = ""
+	g.Work.Run = normal(g.Work.Run)
 	sum := sha256.Sum256(canonical(g))
 	return hex.EncodeToString(sum[:])
 }
@@ -55,7 +56,7 @@ func (g Gate) Page() []byte {
 	if g.Step.Doc != "" {
 		b.WriteString("\n## Why\n\n" + Fence("text", g.Step.Doc))
 	}
-	b.WriteString("\n## What will run\n\n" + Fence("json", string(canonical(g.Work))))
+	b.WriteString("\n## What will run\n\n" + Fence("json", string(canonical(g.what()))))
 	if len(g.Step.Files) > 0 {
 		b.WriteString("\n## Files, by git blob id\n\n" + Fence("json", string(canonical(g.Step.Files))))
 	}
@@ -64,6 +65,28 @@ func (g Gate) Page() []byte {
 	}
 	fmt.Fprintf(&b, "\n## Digests\n\n- Step and everything upstream: `%s`\n", g.Digest())
 	return b.Bytes()
+}
+
+// what is the work by its kind, as the author wrote it.
+func (g Gate) what() any {
+	if g.Work.Run == nil {
+		return g.Work
+	}
+	return map[Kind]json.RawMessage{g.Step.Kind: normal(g.Work.Run)}
+}
+
+// normal gives JSON that says the same the same bytes, however it was escaped and ordered on its way here.
+func normal(text json.RawMessage) json.RawMessage {
+	if text == nil {
+		return nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.UseNumber()
+	var v any
+	if dec.Decode(&v) != nil || dec.More() {
+		v = string(text) // unreachable unless the evaluator wrote no JSON: then people see what it wrote
+	}
+	return canonical(v)
 }
 
 // PageDigest is the SHA-256 of a gate page, hex.

@@ -2,6 +2,7 @@ package runbook
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"os"
 	"strings"
@@ -12,6 +13,14 @@ import (
 // A golden page that changes voids every approval of an open gate: commit the difference only if that is desired.
 var update = flag.Bool("update", false, "write the golden page anew")
 
+// fullWork is work of a kind that a runner performs, as the evaluator writes it.
+const fullWork = `{"command":["./scripts/rollback","--to","1.4.2"],"env":{"A":"b","SERVICE":"checkout"},"secrets":["TOKEN"],"stdin":"{}"}`
+
+// works puts other work into a gate.
+func works(old, now string) func(*Gate) {
+	return func(g *Gate) { g.Work.Run = json.RawMessage(strings.Replace(fullWork, old, now, 1)) }
+}
+
 // fullGate has a value in every field.
 func fullGate() Gate {
 	return Gate{
@@ -21,8 +30,7 @@ func fullGate() Gate {
 			Retry: Retry{Attempts: 3, Backoff: 10 * time.Second, Factor: 2, Max: time.Minute}, OnFailure: FailureHalts,
 			Approval: &Approval{From: []string{"acme/sre", "alice"}, Count: 2, Within: 15 * time.Minute}, HasOutput: true,
 			Files: []File{{Path: "scripts/rollback", Blob: strings.Repeat("a", 40), Exec: true}}},
-		Work: Work{Exec: &Exec{Command: []string{"./scripts/rollback", "--to", "1.4.2"}, Env: map[string]string{"SERVICE": "checkout", "A": "b"},
-			Secrets: []string{"TOKEN"}, Stdin: "{}"}},
+		Work:     Work{Run: json.RawMessage(fullWork)},
 		Upstream: []Upstream{{Step: "errors", How: "succeeded", Output: strings.Repeat("1", 64)}, {Step: "version", How: "by hand"}},
 	}
 }
@@ -50,42 +58,42 @@ func TestPageGolden(t *testing.T) {
 // changes are all that may differ between two gates. Each must be seen in the bytes that people approve.
 func changes() map[string]func(*Gate) {
 	return map[string]func(*Gate){
-		"incident":        func(g *Gate) { g.Incident = "20261122-k3jq5zabce" },
-		"round":           func(g *Gate) { g.Round++ },
-		"name":            func(g *Gate) { g.Step.Name = "rollforward" },
-		"kind":            func(g *Gate) { g.Step.Kind = KindHTTP },
-		"title":           func(g *Gate) { g.Step.Title += "\n" },
-		"doc":             func(g *Gate) { g.Step.Doc += " " },
-		"risk":            func(g *Gate) { g.Step.Risk = RiskDestructive },
-		"reversible":      func(g *Gate) { g.Step.Reversible = false },
-		"idempotent":      func(g *Gate) { g.Step.Idempotent = false },
-		"needs":           func(g *Gate) { g.Step.Needs = nil },
-		"jitter":          func(g *Gate) { g.Step.Retry.Jitter = 0.5 },
-		"join":            func(g *Gate) { g.Step.JoinAny = true },
-		"stage":           func(g *Gate) { g.Step.Stage = StageFinally },
-		"undoes":          func(g *Gate) { g.Step.Stage, g.Step.Undoes = StageUndo, "errors" },
-		"wait":            func(g *Gate) { g.Work = Work{Wait: &Wait{For: time.Hour}} },
-		"choice":          func(g *Gate) { g.Work = Work{Choose: &Choose{Question: "x"}} },
-		"timeout":         func(g *Gate) { g.Step.Timeout++ },
-		"attempts":        func(g *Gate) { g.Step.Retry.Attempts++ },
-		"backoff":         func(g *Gate) { g.Step.Retry.Backoff++ },
-		"longest pause":   func(g *Gate) { g.Step.Retry.Max++ },
-		"on failure":      func(g *Gate) { g.Step.OnFailure = FailureContinues },
-		"count":           func(g *Gate) { g.Step.Approval.Count = 1 },
-		"from":            func(g *Gate) { g.Step.Approval.From[1] = "mallory" },
-		"within":          func(g *Gate) { g.Step.Approval.Within += time.Millisecond },
-		"file":            func(g *Gate) { g.Step.Files[0].Blob = strings.Repeat("b", 40) },
-		"file mode":       func(g *Gate) { g.Step.Files[0].Exec = false },
-		"command":         func(g *Gate) { g.Work.Exec.Command = []string{"./scripts/rollback", "--to 1.4.2"} },
-		"environment":     func(g *Gate) { g.Work.Exec.Env["A"] = "c" },
-		"secret":          func(g *Gate) { g.Work.Exec.Secrets = nil },
-		"stdin":           func(g *Gate) { g.Work.Exec.Stdin = "{ }" },
-		"kind of work":    func(g *Gate) { g.Work = Work{Manual: &Manual{Task: "x"}} },
-		"request":         func(g *Gate) { g.Work = Work{HTTP: &HTTP{Method: "POST", URL: "http://a/?x=<&>"}} },
-		"probe":           func(g *Gate) { g.Work = Work{Probe: &Probe{HTTP: HTTP{Method: "GET", URL: "http://a"}, Every: 1}} },
-		"upstream how":    func(g *Gate) { g.Upstream[0].How = "failed" },
-		"upstream output": func(g *Gate) { g.Upstream[0].Output = "" },
-		"upstream step":   func(g *Gate) { g.Upstream = g.Upstream[:1] },
+		"incident":             func(g *Gate) { g.Incident = "20261122-k3jq5zabce" },
+		"round":                func(g *Gate) { g.Round++ },
+		"name":                 func(g *Gate) { g.Step.Name = "rollforward" },
+		"kind":                 func(g *Gate) { g.Step.Kind = KindHTTP },
+		"title":                func(g *Gate) { g.Step.Title += "\n" },
+		"doc":                  func(g *Gate) { g.Step.Doc += " " },
+		"risk":                 func(g *Gate) { g.Step.Risk = RiskDestructive },
+		"reversible":           func(g *Gate) { g.Step.Reversible = false },
+		"idempotent":           func(g *Gate) { g.Step.Idempotent = false },
+		"needs":                func(g *Gate) { g.Step.Needs = nil },
+		"jitter":               func(g *Gate) { g.Step.Retry.Jitter = 0.5 },
+		"join":                 func(g *Gate) { g.Step.JoinAny = true },
+		"stage":                func(g *Gate) { g.Step.Stage = StageFinally },
+		"undoes":               func(g *Gate) { g.Step.Stage, g.Step.Undoes = StageUndo, "errors" },
+		"wait":                 func(g *Gate) { g.Work = Work{Wait: &Wait{For: time.Hour}} },
+		"choice":               func(g *Gate) { g.Work = Work{Choose: &Choose{Question: "x"}} },
+		"timeout":              func(g *Gate) { g.Step.Timeout++ },
+		"attempts":             func(g *Gate) { g.Step.Retry.Attempts++ },
+		"backoff":              func(g *Gate) { g.Step.Retry.Backoff++ },
+		"longest pause":        func(g *Gate) { g.Step.Retry.Max++ },
+		"on failure":           func(g *Gate) { g.Step.OnFailure = FailureContinues },
+		"count":                func(g *Gate) { g.Step.Approval.Count = 1 },
+		"from":                 func(g *Gate) { g.Step.Approval.From[1] = "mallory" },
+		"within":               func(g *Gate) { g.Step.Approval.Within += time.Millisecond },
+		"file":                 func(g *Gate) { g.Step.Files[0].Blob = strings.Repeat("b", 40) },
+		"file mode":            func(g *Gate) { g.Step.Files[0].Exec = false },
+		"command":              works(`"--to","1.4.2"`, `"--to 1.4.2"`),
+		"environment":          works(`"A":"b"`, `"A":"c"`),
+		"secret":               works(`"secrets":["TOKEN"],`, ""),
+		"stdin":                works(`"{}"`, `"{ }"`),
+		"kind of work":         func(g *Gate) { g.Work = Work{Manual: &Manual{Task: "x"}} },
+		"request":              func(g *Gate) { g.Work = Work{Run: json.RawMessage(`{"method":"POST","url":"http://a/?x=<&>"}`)} },
+		"work that is no JSON": func(g *Gate) { g.Work = Work{Run: json.RawMessage("{")} },
+		"upstream how":         func(g *Gate) { g.Upstream[0].How = "failed" },
+		"upstream output":      func(g *Gate) { g.Upstream[0].Output = "" },
+		"upstream step":        func(g *Gate) { g.Upstream = g.Upstream[:1] },
 	}
 }
 
@@ -102,6 +110,19 @@ func TestPageDiffersWhereTheGateDoes(t *testing.T) {
 			t.Errorf("%s: same digest", name)
 		}
 		seen[digest] = name
+	}
+}
+
+// TestPageOfEqualWork: however the same work was written on its way, people approve the same bytes, as the author wrote them.
+func TestPageOfEqualWork(t *testing.T) {
+	g, other := fullGate(), fullGate()
+	g.Work.Run = json.RawMessage(`{"body":{"b":1.0,"a":"<&>"},"url":"http://x"}`)
+	other.Work.Run = json.RawMessage("{ \"url\": \"http://x\",\n \"body\": {\"a\": \"\\u003c\\u0026>\", \"b\": 1.0}}")
+	if !bytes.Equal(g.Page(), other.Page()) || g.Digest() != other.Digest() {
+		t.Errorf("equal work gives different pages:\n%s\n%s", g.Page(), other.Page())
+	}
+	if !strings.Contains(string(g.Page()), `"a": "<&>"`) || !strings.Contains(string(g.Page()), `"b": 1.0`) {
+		t.Errorf("the page does not show what the author wrote:\n%s", g.Page())
 	}
 }
 
@@ -175,8 +196,11 @@ func TestPageHoldsHostileText(t *testing.T) {
 		}
 		g := fullGate()
 		g.Step.Title, g.Step.Doc = text, text
-		g.Work.Exec.Command = []string{text}
-		g.Work.Exec.Env["A"] = text
+		run, err := json.Marshal(map[string]any{"command": []string{text}, "env": map[string]string{"A": text}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.Work.Run = run
 		if got, want := outside(g.Page()), outside(fullGate().Page()); got != want {
 			t.Errorf("%q: outside the blocks stands\n%s\nwant\n%s", text, got, want)
 		}

@@ -7,7 +7,8 @@
 //     never changes while the incident is open.
 //   - The Resolution of a step is what it is at this moment, given the outputs so far: waiting, ready with the Work
 //     that would run, to be skipped, or broken.
-//   - Work is what a runner performs: exactly one of its members is set, the step's kind.
+//   - Work is what a step does: for the kinds that wait for people or time a typed value, for all others the author's own
+//     value as JSON, which only the runner of that kind reads.
 //   - An Outcome is what a runner says afterwards.
 //   - A gate page is the text that holds exactly what will run, so that approving it approves these bytes.
 //
@@ -30,18 +31,18 @@ import (
 // Kind names what a step does. It is the name of the field that the author wrote.
 type Kind string
 
-// The kinds that the engine can perform.
+// The kinds that the house speaks of by name. The schema has more, which only their runner knows.
 const (
 	KindExec   Kind = "exec"
 	KindHTTP   Kind = "http"
-	KindProbe  Kind = "probe"
+	KindProbe  Kind = "probe" // mitigates the incident when it passes
 	KindManual Kind = "manual"
 	KindWait   Kind = "wait"
 	KindChoose Kind = "choose"
 )
 
-// NeedsRunner reports whether a runner performs steps of the kind. The others wait for a person's word or for a time, which
-// the journal alone keeps.
+// NeedsRunner reports whether a runner performs steps of the kind. The others, the engine's own, wait for a person's word
+// or for a time, which the journal alone keeps.
 func (k Kind) NeedsRunner() bool { return !k.AsksPeople() && k != KindWait }
 
 // AsksPeople reports whether steps of the kind are done by a person.
@@ -56,6 +57,12 @@ const (
 	RiskChange      Risk = "change"
 	RiskDestructive Risk = "destructive"
 )
+
+// Less reports whether a risk is more harmless than another one. What is no risk is less than every risk.
+func (r Risk) Less(other Risk) bool {
+	order := []Risk{RiskRead, RiskChange, RiskDestructive}
+	return slices.Index(order, r) < slices.Index(order, other)
+}
 
 // OnFailure says what follows when a step has failed and no attempt is left.
 type OnFailure string
@@ -178,37 +185,14 @@ type Resolution struct {
 	Work    Work   `json:"work,omitzero"`     // of a ready step
 }
 
-// Work is what a runner performs. Exactly one member is set.
+// Work is what a step does. Exactly one member is set: one of the engine's own kinds, or Run.
 type Work struct {
-	Exec   *Exec   `json:"exec,omitempty"`
-	HTTP   *HTTP   `json:"http,omitempty"`
-	Probe  *Probe  `json:"probe,omitempty"`
 	Manual *Manual `json:"manual,omitempty"`
 	Wait   *Wait   `json:"wait,omitempty"`
 	Choose *Choose `json:"choose,omitempty"`
-}
-
-// Exec runs a program without a shell.
-type Exec struct {
-	Command []string          `json:"command"`           // argv; a first element that starts with ./ is a file of the ledger
-	Env     map[string]string `json:"env,omitempty"`     // added to the allow-list of the host's environment
-	Secrets []string          `json:"secrets,omitempty"` // names; the values reach this step alone, as environment
-	Stdin   string            `json:"stdin,omitempty"`
-}
-
-// HTTP makes one request. A status of 400 or more is a failure.
-type HTTP struct {
-	Method  string            `json:"method"`
-	URL     string            `json:"url"`
-	Headers map[string]string `json:"headers,omitempty"`
-	Body    string            `json:"body,omitempty"`
-	Secrets []string          `json:"secrets,omitempty"` // usable in header values as $NAME
-}
-
-// Probe repeats a request until the author's condition on the answer holds or the step's timeout is over.
-type Probe struct {
-	HTTP  HTTP          `json:"http"`
-	Every time.Duration `json:"every"` // between two requests; never zero
+	// Run is what the author wrote in the field of the kind, with every value known: a JSON object as schema/runbook.cue has
+	// it, without what is decided later, with sorted names and no spaces.
+	Run json.RawMessage `json:"run,omitempty"`
 }
 
 // Manual asks a person to do something and to say /done.

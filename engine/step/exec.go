@@ -17,9 +17,21 @@ import (
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
-// exec runs a program. Its facts are exit_status (a number, or what ended it), executable (a host's absolute path, or
+// program is the work of an exec: a program without a shell.
+type program struct {
+	named
+	Command []string          `json:"command"` // argv; a first element that starts with ./ is a file of the ledger
+	Env     map[string]string `json:"env"`     // added to the allow-list of the host's environment
+	Stdin   string            `json:"stdin"`
+	Files   []string          `json:"files"` // pinned: they are among the job's files
+}
+
+// Exec is the kind that runs a program.
+func (kinds) Exec() performer { return new(program) }
+
+// perform runs a program. Its facts are exit_status (a number, or what ended it), executable (a host's absolute path, or
 // ./ and the path in the ledger), executable_sha256, and where they apply strays_killed and left_behind.
-func (a *attempt) exec(ctx stepContext, w runbook.Exec, secrets []secret) (res result) {
+func (w *program) perform(ctx stepContext, a *attempt) (res result) {
 	if err := checkPins(a.job.Files, a.job.Pins); err != nil {
 		return failed("%w", err)
 	}
@@ -32,7 +44,7 @@ func (a *attempt) exec(ctx stepContext, w runbook.Exec, secrets []secret) (res r
 			a.facts["left_behind"] = err.Error()
 		}
 	}()
-	cmd, err := a.command(p, w, secrets)
+	cmd, err := a.command(p, w)
 	if err != nil {
 		return failed("%w", err)
 	}
@@ -74,7 +86,7 @@ func (a *attempt) withStdout(res result, stdout *capture) result {
 }
 
 // command prepares the directory, the environment and the standard input of a program.
-func (a *attempt) command(p place, w runbook.Exec, secrets []secret) (*exec.Cmd, error) {
+func (a *attempt) command(p place, w *program) (*exec.Cmd, error) {
 	if len(w.Command) == 0 {
 		return nil, errors.New("the command is empty")
 	}
@@ -94,7 +106,7 @@ func (a *attempt) command(p place, w runbook.Exec, secrets []secret) (*exec.Cmd,
 			return nil, err
 		}
 	}
-	env, err := a.environment(p, w, secrets, alert)
+	env, err := a.environment(p, w.Env, alert)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +167,7 @@ func digestFile(name string) (string, error) {
 }
 
 // environment is, with the later winning: what the host gives, TMPDIR, the step's own, its secrets, the engine's.
-func (a *attempt) environment(p place, w runbook.Exec, secrets []secret, alert string) ([]string, error) {
+func (a *attempt) environment(p place, own map[string]string, alert string) ([]string, error) {
 	var env []string
 	for _, name := range a.cfg.EnvAllow {
 		if value, ok := os.LookupEnv(name); ok {
@@ -163,13 +175,13 @@ func (a *attempt) environment(p place, w runbook.Exec, secrets []secret, alert s
 		}
 	}
 	env = append(env, "TMPDIR="+p.tmp)
-	for name, value := range w.Env {
+	for name, value := range own {
 		if name == "" || strings.Contains(name, "=") || strings.HasPrefix(name, reservedPrefix) {
 			return nil, fmt.Errorf("environment variable %q: the name is empty, holds =, or starts with %s", name, reservedPrefix)
 		}
 		env = append(env, name+"="+value)
 	}
-	for _, s := range secrets {
+	for _, s := range a.secrets {
 		env = append(env, s.name+"="+s.value)
 	}
 	env = append(env,

@@ -34,12 +34,12 @@ func TestExecKeepsTheOrderOfItsStreams(t *testing.T) {
 }
 
 func TestExecFailures(t *testing.T) {
-	plain := withFile(job(runbook.Work{Exec: &runbook.Exec{Command: []string{"./data"}}}), "data", "x", false)
+	plain := withFile(job("exec", map[string]any{"command": []string{"./data"}}), "data", "x", false)
 	env := shell(t, "true")
-	env.Work.Exec.Env = map[string]string{"PULLBOOK_KEY": "forged"}
+	set(&env, "env", map[string]string{"PULLBOOK_KEY": "forged"})
 	secret := shell(t, "true")
-	secret.Work.Exec.Secrets = []string{"ABSENT"}
-	command := func(args ...string) Job { return job(runbook.Work{Exec: &runbook.Exec{Command: args}}) }
+	set(&secret, "secrets", []string{"ABSENT"})
+	command := func(args ...string) Job { return job("exec", map[string]any{"command": args}) }
 	tests := map[string]struct {
 		job  Job
 		want string
@@ -80,8 +80,8 @@ func TestExecEnvironmentIsAnAllowList(t *testing.T) {
 	t.Setenv("LANG", "C.UTF-8")
 	r := newRunner(t, map[string]string{"TOKEN": "s3cr3t-value\n", "OTHER": "never-read-value"})
 	j := shell(t, "env | cut -d= -f1 | sort\ntest \"$TOKEN\" = s3cr3t-value && echo token-is-right\necho \"$PULLBOOK_KEY $COLOUR\"")
-	j.Work.Exec.Env = map[string]string{"COLOUR": "blue"}
-	j.Work.Exec.Secrets = []string{"TOKEN"}
+	set(&j, "env", map[string]string{"COLOUR": "blue"})
+	set(&j, "secrets", []string{"TOKEN"})
 	got := r.Run(t.Context(), j, nil)
 	expect(t, got, runbook.Succeeded, "")
 	lines := strings.Fields(got.Log)
@@ -161,7 +161,8 @@ func TestExecStdin(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			j := shell(t, "cat")
-			j.Work.Exec.Stdin, j.Alert = tt.stdin, tt.alert
+			set(&j, "stdin", tt.stdin)
+			j.Alert = tt.alert
 			got := r.Run(t.Context(), j, nil)
 			expect(t, got, runbook.Succeeded, "")
 			if got.Log != tt.want {

@@ -67,7 +67,7 @@ func TestArgumentsAreNotInterpreted(t *testing.T) {
 		if len(payload) > 1<<16 {
 			continue // longer than one argument may be
 		}
-		got := r.Run(t.Context(), job(runbook.Work{Exec: &runbook.Exec{Command: []string{"printf", "%s", payload}}}), nil)
+		got := r.Run(t.Context(), job("exec", map[string]any{"command": []string{"printf", "%s", payload}}), nil)
 		expect(t, got, runbook.Succeeded, "")
 		if got.Log != clean(payload) {
 			t.Errorf("printed %q, want %q", got.Log, clean(payload))
@@ -89,13 +89,13 @@ func TestSafeAlertVariables(t *testing.T) {
 
 func TestHugeEnvironmentIsAnOutcome(t *testing.T) {
 	j := shell(t, "true")
-	j.Work.Exec.Env = map[string]string{"BIG": strings.Repeat("x", 1<<20)}
+	set(&j, "env", map[string]string{"BIG": strings.Repeat("x", 1<<20)})
 	got := newRunner(t, nil).Run(t.Context(), j, nil)
 	if runtime.GOOS == "linux" {
 		expect(t, got, runbook.Failed, "start ./run")
 	}
 	zero := shell(t, "true")
-	zero.Work.Exec.Env = map[string]string{"ZERO": "a\x00b"}
+	set(&zero, "env", map[string]string{"ZERO": "a\x00b"})
 	expect(t, newRunner(t, nil).Run(t.Context(), zero, nil), runbook.Failed, "start ./run")
 }
 
@@ -160,7 +160,7 @@ func TestEndlessFloodEndsAtTheTimeout(t *testing.T) {
 	if _, err := exec.LookPath("yes"); err != nil {
 		t.Skip("needs yes: ", err)
 	}
-	j := job(runbook.Work{Exec: &runbook.Exec{Command: []string{"yes"}}})
+	j := job("exec", map[string]any{"command": []string{"yes"}})
 	j.Timeout = 200 * time.Millisecond
 	got := newRunner(t, nil).Run(t.Context(), j, nil)
 	expect(t, got, runbook.TimedOut, "")
@@ -224,11 +224,12 @@ func TestSecretLeavesThroughNoSink(t *testing.T) {
 	const canary = "c4nary/V4lue+with;chars"
 	r := newRunner(t, map[string]string{"CANARY": canary})
 	j := shell(t, `echo "$CANARY"; echo "$CANARY" >&2; printf %s "$CANARY" | base64; exit 1`)
-	j.Work.Exec.Secrets = []string{"CANARY"}
+	set(&j, "secrets", []string{"CANARY"})
 	mustNotHold(t, r.Run(t.Context(), j, nil), canary)
 
 	j = shell(t, `printf '{"a":"x%sx"}' "$CANARY"; echo "$CANARY" >&2`)
-	j.Work.Exec.Secrets, j.HasOutput = []string{"CANARY"}, true
+	set(&j, "secrets", []string{"CANARY"})
+	j.HasOutput = true
 	got := r.Run(t.Context(), j, nil)
 	expect(t, got, runbook.Failed, "holds the secret CANARY")
 	mustNotHold(t, got, canary)
@@ -237,11 +238,11 @@ func TestSecretLeavesThroughNoSink(t *testing.T) {
 		w.WriteHeader(http.StatusTeapot)
 		_, _ = io.WriteString(w, q.Header.Get("X-Key"))
 	})
-	get := runbook.HTTP{URL: url + "/" + canary, Headers: map[string]string{"X-Key": "$CANARY"}, Secrets: []string{"CANARY"}}
-	mustNotHold(t, r.Run(t.Context(), job(runbook.Work{HTTP: &get}), nil), canary)
+	get := map[string]any{"url": url + "/" + canary, "headers": map[string]string{"X-Key": "$CANARY"}, "secrets": []string{"CANARY"}}
+	mustNotHold(t, r.Run(t.Context(), job("http", get), nil), canary)
 
-	get.Headers["X-Key"] = "$CANARY\n"
-	mustNotHold(t, r.Run(t.Context(), job(runbook.Work{HTTP: &get}), nil), canary)
+	get["headers"] = map[string]string{"X-Key": "$CANARY\n"}
+	mustNotHold(t, r.Run(t.Context(), job("http", get), nil), canary)
 }
 
 func mustNotHold(t *testing.T, got runbook.Outcome, canary string) {

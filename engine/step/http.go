@@ -21,10 +21,22 @@ import (
 // mostRedirects is how often one request may be sent elsewhere.
 const mostRedirects = 5
 
-// http makes one request. Its facts are method, url (without user, query and fragment) and, once there was an answer,
+// request is the work of an http: one request.
+type request struct {
+	named                     // usable in header values as $NAME
+	URL     string            `json:"url"`
+	Method  string            `json:"method"` // GET when empty
+	Headers map[string]string `json:"headers"`
+	Body    json.RawMessage   `json:"body"` // a JSON text is sent as it reads, any other value as JSON
+}
+
+// HTTP is the kind that makes one request.
+func (kinds) HTTP() performer { return new(request) }
+
+// perform makes the request. Its facts are method, url (without user, query and fragment) and, once there was an answer,
 // status. The answer's body is the output if the step declares one and the request succeeded, and otherwise the log.
-func (a *attempt) http(ctx stepContext, w runbook.HTTP, secrets []secret) result {
-	req, err := a.request(w, secrets)
+func (w *request) perform(ctx stepContext, a *attempt) result {
+	req, err := a.request(w)
 	if err != nil {
 		return failed("%w", err)
 	}
@@ -103,7 +115,7 @@ func redirects(status int) bool {
 }
 
 // request builds the request and puts secrets where its headers name them.
-func (a *attempt) request(w runbook.HTTP, secrets []secret) (*http.Request, error) {
+func (a *attempt) request(w *request) (*http.Request, error) {
 	to, err := url.Parse(w.URL)
 	if err != nil {
 		return nil, errors.New("the url cannot be parsed") // the error would repeat the url with its query
@@ -116,7 +128,8 @@ func (a *attempt) request(w runbook.HTTP, secrets []secret) (*http.Request, erro
 		method = http.MethodGet
 	}
 	a.facts["method"], a.facts["url"] = method, bare(to)
-	req, err := http.NewRequest(method, to.String(), strings.NewReader(w.Body))
+	body := w.body()
+	req, err := http.NewRequest(method, to.String(), strings.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: the request cannot be made", method, bare(to))
 	}
@@ -124,11 +137,11 @@ func (a *attempt) request(w runbook.HTTP, secrets []secret) (*http.Request, erro
 	if !safe(method) {
 		req.Header.Set("Idempotency-Key", a.job.Key)
 	}
-	if w.Body != "" && json.Valid([]byte(w.Body)) {
+	if body != "" && json.Valid([]byte(body)) {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	for name, value := range w.Headers {
-		value, err := fill(value, secrets)
+		value, err := fill(value, a.secrets)
 		if err != nil {
 			return nil, fmt.Errorf("header %s: %w", name, err)
 		}
@@ -136,6 +149,15 @@ func (a *attempt) request(w runbook.HTTP, secrets []secret) (*http.Request, erro
 	}
 	req.Host = req.Header.Get("Host")
 	return req, nil
+}
+
+// body is what is sent.
+func (w *request) body() string {
+	var text string
+	if json.Unmarshal(w.Body, &text) == nil {
+		return text
+	}
+	return string(w.Body)
 }
 
 // bare is the part of a URL that may be written down.

@@ -22,8 +22,8 @@ func serve(t *testing.T, h http.HandlerFunc) string {
 	return s.URL
 }
 
-func request(method, url string) Job {
-	return job(runbook.Work{HTTP: &runbook.HTTP{Method: method, URL: url}})
+func sends(method, url string) Job {
+	return job("http", map[string]any{"method": method, "url": url})
 }
 
 func TestHTTPRequestIsAsWritten(t *testing.T) {
@@ -33,9 +33,10 @@ func TestHTTPRequestIsAsWritten(t *testing.T) {
 			q.Header.Get("Idempotency-Key"), q.Header.Get("Content-Type"), body)
 	})
 	r := newRunner(t, map[string]string{"TOKEN": "s3cr3t-value"})
-	j := request("post", url+"/roll?to=1")
-	j.Work.HTTP.Headers = map[string]string{"authorization": "Bearer $TOKEN", "Host": "checkout.test"}
-	j.Work.HTTP.Secrets, j.Work.HTTP.Body = []string{"TOKEN"}, `{"to":"1.4.1"}`
+	j := sends("post", url+"/roll?to=1")
+	set(&j, "headers", map[string]string{"authorization": "Bearer $TOKEN", "Host": "checkout.test"})
+	set(&j, "secrets", []string{"TOKEN"})
+	set(&j, "body", `{"to":"1.4.1"}`)
 	got := r.Run(t.Context(), j, nil)
 	expect(t, got, runbook.Succeeded, "")
 	want := "POST /roll?to=1 host=checkout.test auth=Bearer [redacted TOKEN] key=20261122-k3jq5zabcd/deploy/1" +
@@ -46,7 +47,7 @@ func TestHTTPRequestIsAsWritten(t *testing.T) {
 	if got.Facts["status"] != "200" || got.Facts["method"] != "POST" || got.Facts["url"] != url+"/roll" {
 		t.Errorf("facts %v", got.Facts)
 	}
-	if got := r.Run(t.Context(), request("", url+"/"), nil); !strings.Contains(got.Log, "GET / host=127") ||
+	if got := r.Run(t.Context(), sends("", url+"/"), nil); !strings.Contains(got.Log, "GET / host=127") ||
 		!strings.Contains(got.Log, "key= ") {
 		t.Errorf("a plain request is %q", got.Log)
 	}
@@ -65,7 +66,7 @@ func TestHTTPOutput(t *testing.T) {
 	r := newRunner(t, nil)
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			j := request("GET", serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			j := sends("GET", serve(t, func(w http.ResponseWriter, _ *http.Request) {
 				w.WriteHeader(tt.status)
 				_, _ = io.WriteString(w, tt.body)
 			}))
@@ -84,21 +85,21 @@ func TestHTTPOutput(t *testing.T) {
 }
 
 func TestHTTPFailures(t *testing.T) {
-	header := request("GET", "http://127.0.0.1:1/")
-	header.Work.HTTP.Headers = map[string]string{"X-Key": "$OTHER"}
-	split := request("GET", "http://127.0.0.1:1/")
-	split.Work.HTTP.Headers = map[string]string{"X-Key": "a\r\nX-Evil: b"}
+	header := sends("GET", "http://127.0.0.1:1/")
+	set(&header, "headers", map[string]string{"X-Key": "$OTHER"})
+	split := sends("GET", "http://127.0.0.1:1/")
+	set(&split, "headers", map[string]string{"X-Key": "a\r\nX-Evil: b"})
 	tests := map[string]struct {
 		job  Job
 		want string
 	}{
-		"scheme":         {request("GET", "file:///etc/passwd"), "want http or https"},
-		"no host":        {request("GET", "http:///x"), "want http or https and a host"},
-		"no url":         {request("GET", "http://[::1?secret=x"), "cannot be parsed"},
-		"method":         {request("G ET", "http://127.0.0.1/"), "cannot be made"},
+		"scheme":         {sends("GET", "file:///etc/passwd"), "want http or https"},
+		"no host":        {sends("GET", "http:///x"), "want http or https and a host"},
+		"no url":         {sends("GET", "http://[::1?secret=x"), "cannot be parsed"},
+		"method":         {sends("G ET", "http://127.0.0.1/"), "cannot be made"},
 		"unlisted":       {header, "$OTHER is not among the step's secrets"},
 		"split header":   {split, "invalid header field value"},
-		"nobody listens": {request("POST", "http://127.0.0.1:1/?secret=x"), "connection refused"},
+		"nobody listens": {sends("POST", "http://127.0.0.1:1/?secret=x"), "connection refused"},
 	}
 	r := newRunner(t, nil)
 	for name, tt := range tests {
@@ -119,8 +120,8 @@ func TestHTTPLostAnswer(t *testing.T) {
 		panic(http.ErrAbortHandler)
 	})
 	r := newRunner(t, nil)
-	expect(t, r.Run(t.Context(), request("POST", url), nil), runbook.Unknown, "whether it took effect is unknown")
-	expect(t, r.Run(t.Context(), request("GET", url), nil), runbook.Failed, "EOF")
+	expect(t, r.Run(t.Context(), sends("POST", url), nil), runbook.Unknown, "whether it took effect is unknown")
+	expect(t, r.Run(t.Context(), sends("GET", url), nil), runbook.Failed, "EOF")
 }
 
 func TestHTTPIsSentOnce(t *testing.T) {
@@ -129,7 +130,7 @@ func TestHTTPIsSentOnce(t *testing.T) {
 		requests.Add(1)
 		panic(http.ErrAbortHandler)
 	})
-	expect(t, newRunner(t, nil).Run(t.Context(), request("DELETE", url), nil), runbook.Unknown, "")
+	expect(t, newRunner(t, nil).Run(t.Context(), sends("DELETE", url), nil), runbook.Unknown, "")
 	if n := requests.Load(); n != 1 {
 		t.Errorf("%d requests", n)
 	}
@@ -137,7 +138,7 @@ func TestHTTPIsSentOnce(t *testing.T) {
 
 func TestHTTPTimeout(t *testing.T) {
 	url := serve(t, func(w http.ResponseWriter, q *http.Request) { <-q.Context().Done() })
-	j := request("POST", url)
+	j := sends("POST", url)
 	j.Timeout = time.Second
 	expect(t, newRunner(t, nil).Run(t.Context(), j, nil), runbook.TimedOut, "whether it took effect is unknown")
 }
@@ -147,7 +148,7 @@ func TestHTTPBodyIsBounded(t *testing.T) {
 	url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, strings.Repeat("0123456\n", size/8))
 	})
-	got := newRunner(t, nil).Run(t.Context(), request("GET", url), nil)
+	got := newRunner(t, nil).Run(t.Context(), sends("GET", url), nil)
 	expect(t, got, runbook.Succeeded, "")
 	if len(got.Log) > logLimit+200 || len(got.Cut) != 1 || got.Cut[0].Name != "body" || got.Cut[0].Bytes != size {
 		t.Errorf("log of %d bytes, cut %+v", len(got.Log), got.Cut)
@@ -164,7 +165,7 @@ func TestHTTPDoesNotDecompress(t *testing.T) {
 		_, _ = z.Write(make([]byte, 8<<20))
 		_ = z.Close()
 	})
-	got := newRunner(t, nil).Run(t.Context(), request("GET", url), nil)
+	got := newRunner(t, nil).Run(t.Context(), sends("GET", url), nil)
 	expect(t, got, runbook.Succeeded, "")
 	if len(got.Cut) != 0 {
 		t.Errorf("a bomb of 8 MiB was unpacked: %+v", got.Cut)
@@ -191,9 +192,9 @@ func redirector(t *testing.T, status int) (from string, seen *atomic.Pointer[htt
 func TestHTTPRedirectLeavesTheHeadersBehind(t *testing.T) {
 	from, seen := redirector(t, http.StatusFound)
 	r := newRunner(t, map[string]string{"TOKEN": "s3cr3t-value"})
-	j := request("GET", strings.Replace(from, "http://", "http://user:password@", 1)+"/?query=private")
-	j.Work.HTTP.Headers = map[string]string{"Authorization": "Bearer $TOKEN", "X-Api-Key": "$TOKEN", "Cookie": "a=b"}
-	j.Work.HTTP.Secrets = []string{"TOKEN"}
+	j := sends("GET", strings.Replace(from, "http://", "http://user:password@", 1)+"/?query=private")
+	set(&j, "headers", map[string]string{"Authorization": "Bearer $TOKEN", "X-Api-Key": "$TOKEN", "Cookie": "a=b"})
+	set(&j, "secrets", []string{"TOKEN"})
 	expect(t, r.Run(t.Context(), j, nil), runbook.Succeeded, "")
 	if seen.Load() == nil {
 		t.Fatal("not redirected")
@@ -203,29 +204,29 @@ func TestHTTPRedirectLeavesTheHeadersBehind(t *testing.T) {
 			t.Errorf("%s reached the other host: %q", name, seen.Load().Get(name))
 		}
 	}
-	j.Work.HTTP.URL = from + "/same"
+	set(&j, "url", from+"/same")
 	expect(t, r.Run(t.Context(), j, nil), runbook.Succeeded, "")
 }
 
 func TestHTTPChangesAreNotRedirected(t *testing.T) {
 	for _, status := range []int{301, 302, 307, 308} {
 		from, seen := redirector(t, status)
-		expect(t, newRunner(t, nil).Run(t.Context(), request("POST", from), nil), runbook.Failed, "are not redirected")
+		expect(t, newRunner(t, nil).Run(t.Context(), sends("POST", from), nil), runbook.Failed, "are not redirected")
 		if seen.Load() != nil {
 			t.Errorf("status %d was followed", status)
 		}
 	}
 	from, _ := redirector(t, http.StatusSeeOther)
-	expect(t, newRunner(t, nil).Run(t.Context(), request("POST", from), nil), runbook.Succeeded, "")
+	expect(t, newRunner(t, nil).Run(t.Context(), sends("POST", from), nil), runbook.Succeeded, "")
 }
 
 func TestHTTPRedirectsEnd(t *testing.T) {
 	url := serve(t, func(w http.ResponseWriter, q *http.Request) { http.Redirect(w, q, "/", http.StatusFound) })
-	expect(t, newRunner(t, nil).Run(t.Context(), request("GET", url), nil), runbook.Failed, "redirected more than 5 times")
+	expect(t, newRunner(t, nil).Run(t.Context(), sends("GET", url), nil), runbook.Failed, "redirected more than 5 times")
 	url = serve(t, func(w http.ResponseWriter, q *http.Request) {
 		http.Redirect(w, q, "file:///etc/passwd", http.StatusFound)
 	})
-	expect(t, newRunner(t, nil).Run(t.Context(), request("GET", url), nil), runbook.Failed, "refused")
+	expect(t, newRunner(t, nil).Run(t.Context(), sends("GET", url), nil), runbook.Failed, "refused")
 }
 
 func TestHTTPRefusesInternalAddresses(t *testing.T) {
@@ -234,13 +235,13 @@ func TestHTTPRefusesInternalAddresses(t *testing.T) {
 	r := newRunner(t, nil)
 	r.cfg.PrivateNetworks = false
 	for _, to := range []string{url, strings.Replace(url, "127.0.0.1", "localhost", 1), strings.Replace(url, "127.0.0.1", "[::ffff:127.0.0.1]", 1)} {
-		expect(t, r.Run(t.Context(), request("POST", to), nil), runbook.Failed, "not allowed by this runner's configuration")
+		expect(t, r.Run(t.Context(), sends("POST", to), nil), runbook.Failed, "not allowed by this runner's configuration")
 	}
 	if reached {
 		t.Error("the request arrived")
 	}
 	for _, to := range []string{"http://169.254.169.254/latest/meta-data/", "http://0.0.0.0/", "http://[fd00:ec2::254]/"} {
-		expect(t, newRunner(t, nil).Run(t.Context(), request("GET", to), nil), runbook.Failed, "out of bounds")
+		expect(t, newRunner(t, nil).Run(t.Context(), sends("GET", to), nil), runbook.Failed, "out of bounds")
 	}
 }
 
@@ -248,7 +249,7 @@ func TestHTTPRedirectToMetadataIsRefused(t *testing.T) {
 	url := serve(t, func(w http.ResponseWriter, q *http.Request) {
 		http.Redirect(w, q, "http://169.254.169.254/latest/meta-data/", http.StatusFound)
 	})
-	expect(t, newRunner(t, nil).Run(t.Context(), request("GET", url), nil), runbook.Failed, "169.254.169.254: link-local")
+	expect(t, newRunner(t, nil).Run(t.Context(), sends("GET", url), nil), runbook.Failed, "169.254.169.254: link-local")
 }
 
 // A name that answers differently each time: the address that is connected to is checked, not one asked before.
@@ -260,7 +261,7 @@ func TestHTTPAnswerOfTheResolverThatChanges(t *testing.T) {
 	}
 	r := newRunner(t, nil)
 	r.resolver = fakeResolver(t, [4]byte{127, 0, 0, 1}, [4]byte{169, 254, 169, 254})
-	j := request("GET", "http://rebind.test:"+port+"/")
+	j := sends("GET", "http://rebind.test:"+port+"/")
 	expect(t, r.Run(t.Context(), j, nil), runbook.Succeeded, "")
 	expect(t, r.Run(t.Context(), j, nil), runbook.Failed, "out of bounds")
 }

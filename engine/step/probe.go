@@ -1,6 +1,7 @@
 package step
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,19 @@ import (
 
 	"github.com/pullbook/pullbook/engine/runbook"
 )
+
+// probe is the work of a probe: a request that is repeated until the author's condition on the answer holds.
+type probe struct {
+	HTTP  request `json:"http"`
+	Every length  `json:"every"` // between two requests; 0 means pauseOfProbe
+}
+
+const pauseOfProbe = 5 * time.Second
+
+// Probe is the kind that asks until it is so.
+func (kinds) Probe() performer { return new(probe) }
+
+func (w *probe) names() []string { return w.HTTP.names() }
 
 // probing is one probe under way.
 type probing struct {
@@ -22,16 +36,19 @@ type probing struct {
 	body        *capture // of the newest answer
 }
 
-// probe repeats a request until its condition holds. Its facts are those of http, of the newest answer, and tries. The log
+// perform repeats the request until the condition holds. Its facts are those of http, of the newest answer, and tries. The log
 // has a line for each try and, unless it is the output, the newest answer's body.
-func (a *attempt) probe(ctx stepContext, w runbook.Probe, secrets []secret) result {
-	req, err := a.request(w.HTTP, secrets)
+func (w *probe) perform(ctx stepContext, a *attempt) result {
+	if a.until == nil {
+		return failed("step %s is a probe without a condition", a.job.Step)
+	}
+	req, err := a.request(&w.HTTP)
 	if err != nil {
 		return failed("%w", err)
 	}
 	p := &probing{attempt: a, req: req, client: a.client()}
 	defer p.client.CloseIdleConnections()
-	res := p.repeat(ctx, w.Every)
+	res := p.repeat(ctx, time.Duration(cmp.Or(w.Every, length(pauseOfProbe))))
 	a.facts["tries"] = strconv.Itoa(p.tries)
 	if res.output == nil && p.body != nil && p.body.size > 0 {
 		fmt.Fprintf(a.log, "\n[last answer]\n%s", p.body.start())

@@ -15,7 +15,7 @@ import (
 )
 
 func probeOf(url string) Job {
-	return job(runbook.Work{Probe: &runbook.Probe{HTTP: runbook.HTTP{URL: url}, Every: 5 * time.Millisecond}})
+	return job("probe", map[string]any{"http": map[string]any{"url": url}, "every": "5ms"})
 }
 
 func rateIsLow(_ context.Context, said json.RawMessage) (bool, error) {
@@ -135,7 +135,8 @@ func TestProbeOutputMustBeAnObject(t *testing.T) {
 func TestProbeSendsItsBodyEachTime(t *testing.T) {
 	url := serve(t, func(w http.ResponseWriter, q *http.Request) { _, _ = io.Copy(w, q.Body) })
 	j := probeOf(url)
-	j.Work.Probe.HTTP.Method, j.Work.Probe.HTTP.Body = "POST", `{"q":1}`
+	set(&j, "http.method", "POST")
+	set(&j, "http.body", `{"q":1}`)
 	tries := 0
 	got := newRunner(t, nil).Run(t.Context(), j, func(_ context.Context, said json.RawMessage) (bool, error) {
 		if !strings.Contains(string(said), `"body":{"q":1}`) {

@@ -76,7 +76,7 @@ func doomedEngine(root string) int {
 		return 1
 	}
 	script := "echo $$ > $0/new && mv $0/new $0/pid; exec sleep 60"
-	r.Run(context.Background(), job(runbook.Work{Exec: &runbook.Exec{Command: []string{"sh", "-c", script, root}}}), nil)
+	r.Run(context.Background(), job("exec", map[string]any{"command": []string{"sh", "-c", script, root}}), nil)
 	return 1
 }
 

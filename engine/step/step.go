@@ -53,7 +53,8 @@ type Job struct {
 	Incident  string
 	Step      string
 	Attempt   int // from 1
-	Work      runbook.Work
+	Kind      runbook.Kind
+	Work      json.RawMessage     // as runbook.Work.Run
 	Timeout   time.Duration       // of this attempt; must be positive
 	HasOutput bool                // the step declares an output: its result must be one JSON object
 	Alert     json.RawMessage     // as schema.#Alert; nil when there is none
@@ -123,12 +124,13 @@ func (r *Runner) Run(ctx context.Context, job Job, until Until) runbook.Outcome 
 // attempt is one Run under way.
 type attempt struct {
 	*Runner
-	job   Job
-	until Until
-	veil  veil
-	log   *capture
-	cuts  []runbook.Cut
-	facts map[string]string
+	job     Job
+	until   Until
+	secrets []secret
+	veil    veil
+	log     *capture
+	cuts    []runbook.Cut
+	facts   map[string]string
 }
 
 // result is how an attempt ended. A conclusion other than Succeeded has a problem: one sentence.
@@ -162,15 +164,17 @@ func (c stepContext) ended(detail string) result {
 }
 
 func (a *attempt) run(caller context.Context) result {
-	names, err := a.check()
+	if a.job.Timeout <= 0 {
+		return failed("step %s has no timeout", a.job.Step)
+	}
+	work, err := performerOf(a.job.Kind, a.job.Work)
 	if err != nil {
+		return failed("step %s: %w", a.job.Step, err)
+	}
+	if a.secrets, err = readSecrets(a.cfg.SecretsDir, work.names()); err != nil {
 		return failed("%w", err)
 	}
-	secrets, err := readSecrets(a.cfg.SecretsDir, names)
-	if err != nil {
-		return failed("%w", err)
-	}
-	a.veil = newVeil(secrets)
+	a.veil = newVeil(a.secrets)
 	a.log = newCapture(a.cfg.LogLimit, a.veil.margin)
 	inner, cancel := context.WithTimeout(caller, a.job.Timeout)
 	defer cancel()
@@ -178,49 +182,7 @@ func (a *attempt) run(caller context.Context) result {
 	if ctx.Err() != nil {
 		return ctx.ended("before it was started")
 	}
-	var res result
-	switch w := a.job.Work; {
-	case w.Exec != nil:
-		res = a.exec(ctx, *w.Exec, secrets)
-	case w.HTTP != nil:
-		res = a.http(ctx, *w.HTTP, secrets)
-	default:
-		res = a.probe(ctx, *w.Probe, secrets)
-	}
-	return a.withoutSecrets(res)
-}
-
-// check refuses jobs that cannot be run, and returns the names of the secrets that the step lists.
-func (a *attempt) check() ([]string, error) {
-	w := a.job.Work
-	if n := count(w.Exec != nil, w.HTTP != nil, w.Probe != nil, w.Manual != nil); n != 1 {
-		return nil, fmt.Errorf("step %s has %d kinds of work, want one", a.job.Step, n)
-	}
-	if a.job.Timeout <= 0 {
-		return nil, fmt.Errorf("step %s has no timeout", a.job.Step)
-	}
-	switch {
-	case w.Manual != nil:
-		return nil, fmt.Errorf("step %s is manual: a person does it, no runner", a.job.Step)
-	case w.Exec != nil:
-		return w.Exec.Secrets, nil
-	case w.HTTP != nil:
-		return w.HTTP.Secrets, nil
-	}
-	if a.until == nil || w.Probe.Every <= 0 {
-		return nil, fmt.Errorf("step %s is a probe without a condition or a pause between requests", a.job.Step)
-	}
-	return w.Probe.HTTP.Secrets, nil
-}
-
-func count(conditions ...bool) int {
-	n := 0
-	for _, c := range conditions {
-		if c {
-			n++
-		}
-	}
-	return n
+	return a.withoutSecrets(work.perform(ctx, a))
 }
 
 // withoutSecrets refuses an output that holds a secret: covering a value that later steps use would only corrupt it.

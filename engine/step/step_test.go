@@ -2,6 +2,7 @@ package step
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,11 +35,30 @@ func newRunner(t *testing.T, secrets map[string]string) *Runner {
 	return r
 }
 
-func job(w runbook.Work) Job {
+// job is an attempt of a step whose author wrote w.
+func job(kind runbook.Kind, w map[string]any) Job {
+	work, err := json.Marshal(w)
+	if err != nil {
+		panic(err)
+	}
 	return Job{
 		Key: "20261122-k3jq5zabcd/deploy/1", Incident: "20261122-k3jq5zabcd", Step: "deploy", Attempt: 1,
-		Work: w, Timeout: time.Minute,
+		Kind: kind, Work: work, Timeout: time.Minute,
 	}
+}
+
+// set changes a field of what the author wrote; a dot leads into a struct.
+func set(j *Job, path string, value any) {
+	whole := map[string]any{}
+	if err := json.Unmarshal(j.Work, &whole); err != nil {
+		panic(err)
+	}
+	at, names := whole, strings.Split(path, ".")
+	for _, name := range names[:len(names)-1] {
+		at = at[name].(map[string]any)
+	}
+	at[names[len(names)-1]] = value
+	j.Work = job(j.Kind, whole).Work
 }
 
 // shell is a job whose program is a script of the ledger: the tests' own way to run a few lines.
@@ -47,7 +67,7 @@ func shell(t *testing.T, script string) Job {
 	if _, err := exec.LookPath("sh"); err != nil {
 		t.Skip("needs sh: ", err)
 	}
-	return withFile(job(runbook.Work{Exec: &runbook.Exec{Command: []string{"./run"}}}), "run", "#!/bin/sh\n"+script, true)
+	return withFile(job("exec", map[string]any{"command": []string{"./run"}}), "run", "#!/bin/sh\n"+script, true)
 }
 
 func withFile(j Job, path, data string, exec bool) Job {
@@ -71,19 +91,21 @@ func expect(t *testing.T, got runbook.Outcome, want runbook.Conclusion, problem 
 }
 
 func TestJobsThatCannotRun(t *testing.T) {
-	sleep := &runbook.Exec{Command: []string{"sleep", "1"}}
-	get := &runbook.HTTP{URL: "http://localhost"}
-	noTimeout := job(runbook.Work{Exec: sleep})
+	sleep := map[string]any{"command": []string{"sleep", "1"}}
+	get := map[string]any{"url": "http://localhost"}
+	noTimeout := job("exec", sleep)
 	noTimeout.Timeout = 0
 	tests := map[string]struct {
 		job  Job
 		want string
 	}{
-		"no work":      {job(runbook.Work{}), "0 kinds of work"},
-		"two works":    {job(runbook.Work{Exec: sleep, HTTP: get}), "2 kinds of work"},
+		"no kind":      {job("", sleep), `no runner performs steps of kind ""`},
+		"no work":      {Job{Kind: "exec", Step: "deploy", Timeout: time.Minute}, "read the work of kind exec"},
+		"other work":   {job("http", sleep), `unknown field "command"`},
 		"no timeout":   {noTimeout, "no timeout"},
-		"manual":       {job(runbook.Work{Manual: &runbook.Manual{Task: "x"}}), "a person does it"},
-		"no condition": {job(runbook.Work{Probe: &runbook.Probe{HTTP: *get, Every: time.Second}}), "without a condition"},
+		"manual":       {job("manual", map[string]any{"task": "x"}), `no runner performs steps of kind "manual"`},
+		"no condition": {job("probe", map[string]any{"http": get}), "without a condition"},
+		"no pause":     {job("probe", map[string]any{"http": get, "every": "0s"}), "no length of time"},
 	}
 	r := newRunner(t, nil)
 	for name, tt := range tests {

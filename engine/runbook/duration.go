@@ -1,4 +1,4 @@
-package cueval
+package runbook
 
 import (
 	"strconv"
@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// longest is the longest time that a runbook may name: a step that waits for more than a year is a mistake.
-const longest = 366 * 24 * time.Hour
+// LongestDuration is the longest time that a runbook may name: a step that waits for more than a year is a mistake.
+const LongestDuration = 366 * 24 * time.Hour
 
-// parseDuration reads a #Duration of the schema, such as 1m30s or 2d. It reports false for what is no such text, and
-// for more than longest.
-func parseDuration(s string) (time.Duration, bool) {
+// ParseDuration reads a #Duration of the schema, such as 1m30s or 2d. It reports false for what is no such text, and
+// for more than LongestDuration.
+func ParseDuration(s string) (time.Duration, bool) {
 	var sum time.Duration
 	for s != "" {
 		digits := strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' })
@@ -24,11 +24,11 @@ func parseDuration(s string) (time.Duration, bool) {
 		}
 		s = s[digits:]
 		unit, length := unitOf(s)
-		if length == 0 || n > int64(longest/unit) {
+		if length == 0 || n > int64(LongestDuration/unit) {
 			return 0, false
 		}
 		sum += time.Duration(n) * unit
-		if sum > longest {
+		if sum > LongestDuration {
 			return 0, false
 		}
 		s = s[length:]
