@@ -109,7 +109,7 @@ const createTimeout = 5 * time.Minute
 func createAll(repos *git.Repos, all []state.Repo, seed Seed) error {
 	ctx, cancel := context.WithTimeout(context.Background(), createTimeout)
 	defer cancel()
-	if err := git.CheckVersion(ctx); err != nil {
+	if err := errors.Join(git.CheckVersion(ctx), repos.Sweep()); err != nil {
 		return err
 	}
 	for _, r := range all {

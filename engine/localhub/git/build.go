@@ -81,7 +81,7 @@ type TreeEntry struct{ Path, Mode, Type, SHA string }
 
 // WriteTree makes a tree of the entries, over a base tree if one is given.
 func (g *Repos) WriteTree(ctx context.Context, repo, base string, entries []TreeEntry) (string, error) {
-	tmp, err := os.MkdirTemp(g.dir, "index-")
+	tmp, err := g.scratchTree("index-")
 	if err != nil {
 		return "", fmt.Errorf("make an index: %w", err)
 	}

@@ -68,7 +68,7 @@ func (g *Repos) changedTree(ctx context.Context, repo, tip string, in Change) (s
 	if err != nil {
 		return "", err
 	}
-	tmp, err := os.MkdirTemp(g.dir, "index-")
+	tmp, err := g.scratchTree("index-")
 	if err != nil {
 		return "", fmt.Errorf("make an index: %w", err)
 	}

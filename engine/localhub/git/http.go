@@ -75,7 +75,7 @@ func requestBody(w http.ResponseWriter, r *http.Request) (io.Reader, error) {
 	}
 	z, err := gzip.NewReader(body)
 	if err != nil {
-		return nil, fmt.Errorf("read a git request: %w", err)
+		return nil, &state.Refusal{Status: http.StatusBadRequest, Message: "The request is not what its Content-Encoding says."}
 	}
 	return io.LimitReader(z, MaxPush), nil
 }
@@ -120,10 +120,15 @@ func (g *Repos) Receive(w http.ResponseWriter, r *http.Request, a state.Actor, r
 	if err != nil {
 		return err
 	}
-	commands, body, err := readCommands(body)
+	commands, begin, err := readCommands(body)
 	if err != nil {
 		return err
 	}
+	whole, err := g.spool(begin, body)
+	if err != nil {
+		return err
+	}
+	defer unspool(whole) //nolint:errcheck // Sweep takes what is left
 	defer g.lock(repo)()
 	before, err := g.Refs(r.Context(), repo, "")
 	if err != nil {
@@ -142,7 +147,7 @@ func (g *Repos) Receive(w http.ResponseWriter, r *http.Request, a state.Actor, r
 		}
 		cmd.Env = append(cmd.Env, "LOCALHUB_RULES="+rules.file, "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=core.hooksPath", "GIT_CONFIG_VALUE_0="+hooks)
 	}
-	report, runErr := output(cmd, body, []string{string(Receive)})
+	report, runErr := output(cmd, whole, []string{string(Receive)})
 
 	// The refs are compared even when git failed or the client has gone: what moved has moved.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), time.Minute)

@@ -218,7 +218,7 @@ func (g *Repos) adopt(ctx context.Context, repo string) error {
 
 // firstCommit builds the commit with an index and a work tree that are thrown away.
 func (g *Repos) firstCommit(ctx context.Context, repo string, first First) error {
-	tmp, err := os.MkdirTemp(g.dir, "seed-")
+	tmp, err := g.scratchTree("seed-")
 	if err != nil {
 		return fmt.Errorf("make a work tree: %w", err)
 	}

@@ -1,16 +1,12 @@
 package git
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/pullbook/pullbook/engine/localhub/state"
@@ -39,51 +35,17 @@ func (g *Repos) allowed(ctx context.Context, a state.Actor, repo string, m Move)
 
 const noForce = "Cannot force-push to this branch"
 
-// A command is what a push asks of one ref (gitprotocol-pack(5), "Reference Update Request").
-type command struct{ before, after, ref string }
-
-// maxCommands bounds the refs of one push; GitHub's own bound is not published.
-const maxCommands = 1000
-
-// readCommands reads the commands at the beginning of a push, and gives back a reader of the whole.
-func readCommands(body io.Reader) ([]command, io.Reader, error) {
-	var seen strings.Builder
-	in := bufio.NewReader(io.TeeReader(body, &seen))
-	var list []command
-	for {
-		var size [4]byte
-		if _, err := io.ReadFull(in, size[:]); err != nil {
-			return nil, nil, &state.Refusal{Status: http.StatusBadRequest, Message: "The push ended early."}
-		}
-		n, err := strconv.ParseUint(string(size[:]), 16, 16)
-		if err != nil || (n > 0 && n < 5) || len(list) >= maxCommands {
-			return nil, nil, &state.Refusal{Status: http.StatusBadRequest, Message: "The push is malformed or updates too many refs."}
-		}
-		if n == 0 {
-			break
-		}
-		line := make([]byte, n-4)
-		if _, err := io.ReadFull(in, line); err != nil {
-			return nil, nil, &state.Refusal{Status: http.StatusBadRequest, Message: "The push ended early."}
-		}
-		text, _, _ := strings.Cut(strings.TrimSuffix(string(line), "\n"), "\x00")
-		if f := strings.Split(text, " "); len(f) == 3 && IsID(f[0]) && IsID(f[1]) {
-			list = append(list, command{f[0], f[1], f[2]})
-		}
-	}
-	// What the buffered reader took ahead is in seen, and so is what was parsed.
-	return list, io.MultiReader(strings.NewReader(seen.String()), body), nil
-}
-
 // A fence is what the rules forbid a push.
 type fence struct {
 	file    string          // which the update hook reads; "": nothing is forbidden
 	classic map[string]bool // refs on which branch protection has a word, which came before rules
 }
 
-// guard writes what the rules forbid a push into a file. Each line holds a ref, what is forbidden, and the refusal.
+// guard writes what the rules say to a push into a file. Each line holds a ref, what is forbidden ("judged": nothing, as
+// far as this line goes), and the refusal. A ref without a line was never judged, and the hook refuses it.
 func (g *Repos) guard(a state.Actor, repo string, list []command) (fence, error) {
 	var lines strings.Builder
+	forbids := false
 	out := fence{classic: map[string]bool{}}
 	for _, c := range list {
 		if !ValidRef(c.ref) {
@@ -93,11 +55,13 @@ func (g *Repos) guard(a state.Actor, repo string, list []command) (fence, error)
 		if err != nil {
 			return fence{}, err
 		}
+		fmt.Fprintf(&lines, "%s\tjudged\t\t\n", c.ref)
 		code := "GH013: Repository rule violations found for"
 		if v.Classic {
 			code = "GH006: Protected branch update failed for"
 			out.classic[c.ref] = true
 		}
+		forbids = forbids || len(v.Violations) > 0 || v.Forward
 		for _, text := range v.Violations {
 			fmt.Fprintf(&lines, "%s\t%s\t%s\t%s\n", c.ref, "never", code, text)
 		}
@@ -105,10 +69,10 @@ func (g *Repos) guard(a state.Actor, repo string, list []command) (fence, error)
 			fmt.Fprintf(&lines, "%s\t%s\t%s\t%s\n", c.ref, "forward", code, noForce)
 		}
 	}
-	if lines.Len() == 0 {
+	if !forbids {
 		return out, nil
 	}
-	f, err := os.CreateTemp(g.dir, "rules-")
+	f, err := g.scratchFile("rules-")
 	if err != nil {
 		return fence{}, fmt.Errorf("write the rules of a push: %w", err)
 	}
@@ -121,8 +85,9 @@ func (g *Repos) guard(a state.Actor, repo string, list []command) (fence, error)
 }
 
 // ruleHook is an update hook in git's own protocol (githooks(5)): it sees one ref and refuses it alone, in GitHub's words.
+// What it was not told of it refuses, too: a push that said more to git than the hub understood changes nothing.
 const ruleHook = `#!/bin/sh
-refused=
+refused= judged=
 say() {
 	[ -n "$refused" ] || { echo "error: $1 $2." >&2; echo "" >&2; }
 	refused=1
@@ -132,12 +97,13 @@ say() {
 tab=$(printf '\t')
 while IFS="$tab" read -r ref when code text; do
 	[ "$ref" = "$1" ] || continue
+	judged=1
 	case "$when" in
 	never) say "$code" "$1" "$text" ;;
 	forward) [ "$(git merge-base "$2" "$3" 2>/dev/null)" = "$2" ] || say "$code" "$1" "$text" ;;
 	esac
 done <"$LOCALHUB_RULES"
-[ -z "$refused" ]
+[ -n "$judged" ] && [ -z "$refused" ]
 `
 
 func (g *Repos) ruleHooks() (string, error) {
