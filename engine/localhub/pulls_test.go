@@ -128,9 +128,9 @@ func TestHeadFollowsTheBranch(t *testing.T) {
 	// A person merges by hand and pushes the base branch.
 	w.mustGit(dir, "switch", "-q", "main")
 	w.mustGit(dir, "merge", "-q", "--no-ff", "-m", "by hand", "incident/1")
-	w.mustGit(dir, "push", "-q", "origin", "main")
+	w.mustGit(dir, "push", "-q", w.remote("carol", "carol-token", "acme/ops"), "main")
 	p, _, err = app.PullRequests.Get(ctx, "acme", "ops", 1)
-	if err != nil || !p.GetMerged() || p.GetMergedBy().GetLogin() != "alice" || p.GetMergeCommitSHA() != w.mustGit(dir, "rev-parse", "HEAD") {
+	if err != nil || !p.GetMerged() || p.GetMergedBy().GetLogin() != "carol" || p.GetMergeCommitSHA() != w.mustGit(dir, "rev-parse", "HEAD") {
 		t.Fatalf("merged by hand: %v %v", p, err)
 	}
 	if commits, _, err := app.PullRequests.ListCommits(ctx, "acme", "ops", 1, nil); err != nil || len(commits) != 2 {

@@ -12,7 +12,7 @@ import (
 func ruled(t *testing.T) *walk {
 	k := newWalk(t)
 	for _, s := range []step{
-		{"alice", "PUT", "~/contents/.github%2FCODEOWNERS", `{"message":"Owners","content":"KiBAYm9iCg=="}`, 201, ""}, // * @bob
+		{"carol", "PUT", "~/contents/.github%2FCODEOWNERS", `{"message":"Owners","content":"KiBAYm9iCg=="}`, 201, ""}, // * @bob
 		{"carol", "POST", "~/rulesets", `{"name":"incidents","target":"branch","enforcement":"active",
 			"bypass_actors":[{"actor_id":7,"actor_type":"Integration","bypass_mode":"always"}],
 			"conditions":{"ref_name":{"include":["refs/heads/incident/**/*"],"exclude":[]}},
@@ -94,5 +94,57 @@ func TestButton(t *testing.T) {
 	}
 	if err := k.hub.PressButton("acme/ops", run, localhub.By{Login: "mallory", Base: k.url}, "retry"); err == nil {
 		t.Error("somebody without write access pressed a button")
+	}
+}
+
+// Whoever may not push to a branch may not merge into it either.
+func TestRulesAtAMergeIntoAnIncident(t *testing.T) {
+	k := ruled(t)
+	for _, s := range []step{
+		{"alice", "GET", "~/git/ref/heads/main", "", 200, "main=object.sha"},
+		{"app", "POST", "~/git/refs", `{"ref":"refs/heads/incident/2","sha":"$main"}`, 201, ""},
+		{"bob", "PUT", "~/contents/junk.txt", `{"message":"Junk","content":"Mgo=","branch":"incident/2"}`, 422, ""},
+		{"bob", "POST", "~/git/refs", `{"ref":"refs/heads/junk","sha":"$main"}`, 201, ""},
+		{"bob", "PUT", "~/contents/junk.txt", `{"message":"Junk","content":"Mgo=","branch":"junk"}`, 201, "junk=commit.sha"},
+		{"bob", "PATCH", "~/git/refs/heads/incident/2", `{"sha":"$junk"}`, 422, ""},
+		{"bob", "POST", "~/git/refs", `{"ref":"refs/heads/incident/3","sha":"$junk"}`, 422, ""},
+		{"bob", "POST", "~/pulls", `{"title":"Junk","head":"junk","base":"incident/2"}`, 201, "pull=number"},
+		{"bob", "GET", "~/pulls/$pull", ``, 200, "state=mergeable_state"},
+		{"bob", "PUT", "~/pulls/$pull/merge", `{}`, 405, ""},
+		{"carol", "PUT", "~/pulls/$pull/merge", `{}`, 405, ""}, // the organisation's owner is not on the list either
+		{"app", "PUT", "~/pulls/$pull/merge", `{}`, 200, ""},
+		{"carol", "PUT", "~/branches/incident%2F2/protection", `{"required_status_checks":null,"enforce_admins":true,"required_pull_request_reviews":null,
+			"restrictions":{"users":["alice"],"teams":[],"apps":[]}}`, 200, ""},
+		{"app", "PUT", "~/contents/more.txt", `{"message":"More","content":"Mgo=","branch":"junk"}`, 201, ""},
+		{"app", "POST", "~/pulls", `{"title":"More","head":"junk","base":"incident/2"}`, 201, "pull=number"},
+		{"app", "PUT", "~/pulls/$pull/merge", `{}`, 405, ""},
+	} {
+		k.do(s)
+	}
+	if k.saved["state"] != "blocked" {
+		t.Errorf("a pull request that may not be merged is %s", k.saved["state"])
+	}
+}
+
+// Required checks hold for what is pushed to the default branch, too, unless they have passed on it already.
+func TestRequiredChecksAtAPush(t *testing.T) {
+	k := newWalk(t)
+	for _, s := range []step{
+		{"bob", "PUT", "~/contents/two.txt", `{"message":"Two","content":"Mgo="}`, 422, ""},
+		{"alice", "GET", "~/git/ref/heads/main", "", 200, "main=object.sha"},
+		{"bob", "POST", "~/git/refs", `{"ref":"refs/heads/two","sha":"$main"}`, 201, ""},
+		{"bob", "PUT", "~/contents/two.txt", `{"message":"Two","content":"Mgo=","branch":"two"}`, 201, "two=commit.sha"},
+		{"bob", "PATCH", "~/git/refs/heads/main", `{"sha":"$two"}`, 422, ""},
+		{"app", "POST", "~/check-runs", `{"name":"pullbook","head_sha":"$two","conclusion":"success"}`, 201, ""},
+		{"bob", "PATCH", "~/git/refs/heads/main", `{"sha":"$two"}`, 200, ""},
+		{"carol", "PUT", "~/contents/three.txt", `{"message":"Three","content":"Mgo="}`, 201, ""}, // an admin
+	} {
+		k.do(s)
+	}
+	dir := k.clone()
+	k.mustGit(dir, "commit", "-q", "--allow-empty", "-m", "x")
+	if out, err := k.git(dir, "push", "origin", "main"); err == nil || !strings.Contains(out, "error: GH006: Protected branch update failed for refs/heads/main.") ||
+		!strings.Contains(out, `- Required status check "pullbook" is expected.`) {
+		t.Errorf("a push without the check: %v\n%s", err, out)
 	}
 }

@@ -60,6 +60,9 @@ func gitSteps() []step {
 		{"alice", "PUT", "~/contents/notes/a.md", `{"message":"Change it","content":"aG8K","branch":"incident/1","sha":"$note"}`, 200, "note=content.sha"},
 		{"alice", "DELETE", "~/contents/notes/a.md", `{"message":"Drop it","branch":"incident/1","sha":"$note"}`, 200, ""},
 		{"alice", "DELETE", "~/contents/notes/a.md", `{"message":"Drop it","branch":"incident/1","sha":"$note"}`, 409, ""},
+		{"alice", "PUT", "~/contents/notes/b.md", `{"message":"A\u0000b","content":"aGVsbG8K","branch":"incident/1"}`, 201, ""},
+		{"app", "POST", "~/git/refs", `{"ref":"refs/heads/main/below","sha":"$main"}`, 422, ""},
+		{"app", "POST", "~/git/refs", `{"ref":"refs/heads/incident","sha":"$main"}`, 422, ""},
 		{"alice", "PUT", "~/contents/.git%2Fconfig", `{"message":"x","content":"aG8K"}`, 422, ""},
 		{"app", "POST", "~/git/blobs", `{"content":"aGVsbG8K","encoding":"base64"}`, 201, "blob=sha"},
 		{"app", "GET", "~/git/blobs/$blob", "", 200, ""},
@@ -217,7 +220,8 @@ func ruleSteps() []step {
 		{"alice", "GET", "~/branches/main/protection", "", 403, ""},
 		{"carol", "PUT", "~/contents/x.txt", `{"message":"x","content":"eAo="}`, 422, ""},
 		{"carol", "DELETE", "~/branches/main/protection", "", 204, ""},
-		{"alice", "PUT", "~/contents/x.txt", `{"message":"x","content":"eAo="}`, 201, ""},
+		{"alice", "PUT", "~/contents/x.txt", `{"message":"x","content":"eAo="}`, 422, ""}, // the required check
+		{"carol", "PUT", "~/contents/x.txt", `{"message":"x","content":"eAo="}`, 201, ""},
 		{"alice", "PUT", "~/pulls/$pull/update-branch", `{"expected_head_sha":"$head"}`, 202, ""},
 		{"alice", "PUT", "~/pulls/$pull/update-branch", `{}`, 422, ""},
 	}

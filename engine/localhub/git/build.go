@@ -175,7 +175,7 @@ func (g *Repos) WriteCommit(ctx context.Context, repo string, c NewCommit) (stri
 	if c.Signature != "" {
 		fmt.Fprintf(&raw, "gpgsig %s\n", strings.ReplaceAll(strings.TrimSuffix(c.Signature, "\n"), "\n", "\n "))
 	}
-	fmt.Fprintf(&raw, "\n%s", c.Message)
+	fmt.Fprintf(&raw, "\n%s", plainText(c.Message))
 	return g.writeObject(ctx, repo, "commit", raw.String())
 }
 
@@ -246,7 +246,7 @@ func (g *Repos) WriteTag(ctx context.Context, repo string, t Tag) (string, error
 	if err != nil || kind != t.Type {
 		return "", state.Unprocessable("Object does not exist")
 	}
-	raw := fmt.Sprintf("object %s\ntype %s\ntag %s\ntagger %s\n\n%s\n", t.Object, t.Type, t.Name, identLine(t.Tagger), t.Message)
+	raw := fmt.Sprintf("object %s\ntype %s\ntag %s\ntagger %s\n\n%s\n", t.Object, t.Type, t.Name, identLine(t.Tagger), plainText(t.Message))
 	return g.writeObject(ctx, repo, "tag", raw)
 }
 

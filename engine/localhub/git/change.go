@@ -48,7 +48,7 @@ func (g *Repos) CommitOn(ctx context.Context, a state.Actor, repo string, in Cha
 	name, email := authorOf(a.User)
 	cmd.Env = append(cmd.Env, "GIT_AUTHOR_NAME="+name, "GIT_AUTHOR_EMAIL="+email, "GIT_AUTHOR_DATE="+when,
 		"GIT_COMMITTER_NAME=GitHub", "GIT_COMMITTER_EMAIL=noreply@github.localhost", "GIT_COMMITTER_DATE="+when)
-	out, err := output(cmd, strings.NewReader(in.Message), args)
+	out, err := output(cmd, strings.NewReader(plainText(in.Message)), args)
 	if err != nil {
 		return "", fmt.Errorf("write a commit on %s of %s: %w", in.Branch, repo, err)
 	}
@@ -138,6 +138,9 @@ func plainPath(path string) bool {
 	return true
 }
 
+// plainText takes out of a message what git refuses in one.
+func plainText(message string) string { return strings.ReplaceAll(message, "\x00", "") }
+
 // A RefUpdate is one of several changes of refs that happen together. Before is empty when the caller does not care
 // where the ref is now, and state.ZeroID when it must not exist; After is state.ZeroID to delete it.
 type RefUpdate struct {
@@ -179,7 +182,7 @@ func (g *Repos) UpdateRefs(ctx context.Context, a state.Actor, repo string, upda
 		moved = append(moved, Move{u.Ref, current, u.After})
 	}
 	if _, err := g.gitInput(ctx, repo, strings.NewReader(script.String()), "update-ref", "--stdin"); err != nil {
-		return fmt.Errorf("move refs of %s: %w", repo, err)
+		return g.unmoved(ctx, repo, err, moved)
 	}
 	return g.publish(ctx, a, repo, moved, 0)
 }

@@ -266,6 +266,9 @@ type Entry struct {
 // Find reads a path of a commit: a blob with its content, or a tree's entries. The root is "".
 func (g *Repos) Find(ctx context.Context, repo, commit, path string) (*Entry, []Entry, error) {
 	if path != "" {
+		if !plainPath(path) {
+			return nil, nil, ErrAbsent
+		}
 		list, err := g.tree(ctx, repo, commit, path)
 		if err != nil {
 			return nil, nil, err

@@ -258,7 +258,7 @@ func (g *Repos) mergeCommit(ctx context.Context, a state.Actor, p *state.Pull, i
 	name, email := authorOf(a.User)
 	cmd.Env = append(cmd.Env, "GIT_AUTHOR_NAME="+name, "GIT_AUTHOR_EMAIL="+email, "GIT_AUTHOR_DATE="+when,
 		"GIT_COMMITTER_NAME=GitHub", "GIT_COMMITTER_EMAIL=noreply@github.localhost", "GIT_COMMITTER_DATE="+when)
-	out, err := output(cmd, strings.NewReader(in.Title+"\n\n"+in.Message+"\n"), args)
+	out, err := output(cmd, strings.NewReader(plainText(in.Title+"\n\n"+in.Message+"\n")), args)
 	if err != nil {
 		return "", fmt.Errorf("write the merge commit of pull request %d of %s: %w", p.Number, repo, err)
 	}

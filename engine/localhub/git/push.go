@@ -261,7 +261,26 @@ func (g *Repos) updateRef(ctx context.Context, repo, ref, before, after string) 
 		args = []string{"update-ref", "-d", ref, before}
 	}
 	if _, err := g.git(ctx, repo, args...); err != nil {
-		return fmt.Errorf("move %s of %s: %w", ref, repo, err)
+		return g.unmoved(ctx, repo, err, []Move{{ref, before, after}})
 	}
 	return nil
+}
+
+// unmoved says why git did not move refs: a new one cannot lie below another, nor above.
+func (g *Repos) unmoved(ctx context.Context, repo string, why error, list []Move) error {
+	refs, err := g.Refs(ctx, repo, "refs/")
+	if err != nil {
+		return errors.Join(why, err)
+	}
+	for _, m := range list {
+		refs = append(refs, Ref{Name: m.Ref})
+	}
+	for _, m := range list {
+		for _, r := range refs {
+			if m.Before == state.ZeroID && (strings.HasPrefix(r.Name, m.Ref+"/") || strings.HasPrefix(m.Ref, r.Name+"/")) {
+				return state.Unprocessable(fmt.Sprintf("Reference update failed: %s and %s cannot both exist", m.Ref, r.Name))
+			}
+		}
+	}
+	return fmt.Errorf("move %d refs of %s: %w", len(list), repo, why)
 }

@@ -185,6 +185,7 @@ func TestBlameNamesPeopleAndPullRequests(t *testing.T) {
 		t.Errorf("the new line: %v", get(t, ranges, 1))
 	}
 	w.refused("app", `{repository(owner:"acme",name:"ops"){object(expression:"main"){... on Commit{blame(path:"nope"){ranges{age}}}}}}`, nil, "NOT_FOUND")
+	w.refused("app", `{repository(owner:"acme",name:"ops"){object(expression:"main"){... on Commit{blame(path:"../../x"){ranges{age}}}}}}`, nil, "NOT_FOUND")
 }
 
 func TestNodesAreThoseOfREST(t *testing.T) {

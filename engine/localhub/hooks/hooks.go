@@ -14,9 +14,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/pullbook/pullbook/engine/localhub/state"
@@ -95,11 +97,12 @@ func (p *pending) settled() int64 {
 // New subscribes to the store and starts to deliver, beginning with what an earlier hub did not get sent.
 func New(c Config) (*Sender, error) {
 	ctx, stop := context.WithCancel(context.Background())
+	dialer := &net.Dialer{Timeout: Timeout, Control: reachable}
 	s := &Sender{
 		Config: c, events: newQueue[news](), ctx: ctx, stop: stop, logs: newQueue[state.Logged](), lines: map[int64]*queue[job]{},
 		client: &http.Client{
 			Timeout:       Timeout,
-			Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment, IdleConnTimeout: time.Minute},
+			Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext, IdleConnTimeout: time.Minute},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}
@@ -345,7 +348,28 @@ func (s *Sender) deliver(j job) state.Delivery {
 	return d
 }
 
+// errAddress is why a hook whose address is none of a receiver's is not called.
+var errAddress = errors.New("the address is not one that webhooks go to")
+
+// reachable keeps deliveries from link-local addresses, where clouds serve credentials to whoever asks on the machine, and
+// from those that are nobody's. It sees the address that a name led to.
+func reachable(_, address string, _ syscall.RawConn) error {
+	to, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("read the address %s: %w", address, err)
+	}
+	ip := to.Addr().Unmap().WithZone("")
+	metadata := netip.AddrFrom16([16]byte{0xfd, 0, 0x0e, 0xc2, 14: 2, 15: 0x54}) // fd00:ec2::254
+	if ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() || ip == metadata {
+		return fmt.Errorf("%w: %s", errAddress, ip)
+	}
+	return nil
+}
+
 func reason(err error) string {
+	if errors.Is(err, errAddress) {
+		return errAddress.Error()
+	}
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
 		return "timed out"

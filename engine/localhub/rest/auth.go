@@ -101,7 +101,9 @@ func issuer(store *state.Store, iss any) (*state.App, error) {
 		}
 		id = n
 	case float64:
-		id = int64(v)
+		if id = int64(v); float64(id) != v {
+			return nil, unauthorized("'Issuer' claim ('iss') must be an Integer")
+		}
 	default:
 		return nil, unauthorized("Missing 'issuer' claim ('iss') in assertion")
 	}
@@ -114,16 +116,17 @@ func issuer(store *state.Store, iss any) (*state.App, error) {
 
 const (
 	maxLife = 10 * time.Minute
+	maxTime = 1 << 40     // seconds: a time that a client may mean, and that fits
 	drift   = time.Minute // GitHub says to issue 60 seconds in the past, so it allows for about as much
 )
 
 func checkTimes(c claims, now time.Time) error {
 	iat, err := c.Issued.Float64()
-	if err != nil {
+	if err != nil || iat < 0 || iat > maxTime {
 		return unauthorized("Missing 'issued at' claim ('iat') in assertion")
 	}
 	exp, err := c.Expires.Float64()
-	if err != nil {
+	if err != nil || exp < 0 || exp > maxTime {
 		return unauthorized("Missing 'expiration' claim ('exp') in assertion")
 	}
 	issued, expires := time.Unix(int64(iat), 0), time.Unix(int64(exp), 0)

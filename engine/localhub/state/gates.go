@@ -80,6 +80,9 @@ func (s *Store) gate(a Actor, r *repo, p *Pull, try MergeTry) string {
 			}
 		}
 	}
+	if !a.Anonymous() && !s.mayPush(a, r, r.protection(p.Base.Ref)) {
+		return "You're not authorized to push to this branch."
+	}
 	for _, x := range s.inForce(r, "refs/heads/"+p.Base.Ref) {
 		if s.bypasses(a, r, x) != "never" {
 			continue
@@ -95,6 +98,8 @@ func (s *Store) gate(a Actor, r *repo, p *Pull, try MergeTry) string {
 
 func (s *Store) gateRule(r *repo, p *Pull, rule Rule, try MergeTry) string {
 	switch rule.Type {
+	case RuleUpdate: // a merge moves the branch, too
+		return "Repository rule violations found\n\nCannot update this protected ref.\n\n"
 	case RulePull:
 		rules, err := parameters[PullRule](rule)
 		if err != nil {

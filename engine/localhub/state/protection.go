@@ -132,10 +132,10 @@ func (s *Store) Unprotect(fullName, branch string) error {
 	return err
 }
 
-// Protected says whether anything protects a branch: its protection, an active ruleset, or the seed's required checks.
+// Protected says whether anything protects a branch: its protection, an active ruleset, or the seed's rules.
 func (s *Store) Protected(fullName, branch string) (bool, error) {
 	return view(s, fullName, func(r *repo) (bool, error) {
-		return len(s.inForce(r, "refs/heads/"+branch)) > 0 || (branch == r.DefaultBranch && len(r.RequiredChecks) > 0), nil
+		return len(s.inForce(r, "refs/heads/"+branch)) > 0, nil
 	})
 }
 

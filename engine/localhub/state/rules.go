@@ -296,7 +296,7 @@ func Fnmatch(pattern, name string) bool {
 }
 
 // inForce lists the rulesets that cover a ref now: the repository's active ones, a branch's protection, and the seed's
-// rule for incident branches.
+// rules for incident branches and for the default branch, whose required checks do not bind admins.
 func (s *Store) inForce(r *repo, ref string) []*Ruleset {
 	var out []*Ruleset
 	for _, id := range r.desk.rulesets.order {
@@ -308,6 +308,16 @@ func (s *Store) inForce(r *repo, ref string) []*Ruleset {
 		if ref == "refs/heads/"+p.Branch {
 			out = append(out, p.ruleset())
 		}
+	}
+	if len(r.RequiredChecks) > 0 && ref == "refs/heads/"+r.DefaultBranch {
+		var checks CheckRule
+		for _, name := range r.RequiredChecks {
+			checks.Checks = append(checks.Checks, RequiredCheck{Context: name})
+		}
+		out = append(out, &Ruleset{
+			classic: true, Rules: []Rule{withParameters(RuleChecks, checks)},
+			Bypass: []Bypass{{Actor: 5, Type: "RepositoryRole", Mode: "always"}},
+		})
 	}
 	if r.IncidentApp != "" && strings.HasPrefix(ref, "refs/heads/incident/") {
 		x := &Ruleset{Rules: []Rule{{Type: RuleCreation}, {Type: RuleUpdate}, {Type: RuleDeletion}}}
@@ -362,7 +372,7 @@ func (s *Store) RefRules(a Actor, fullName, ref string, push Push) (Verdict, err
 			}
 			for _, rule := range x.Rules {
 				before := len(v.Violations)
-				v.judge(rule, push)
+				v.judge(r, rule, push)
 				if len(v.Violations) > before || rule.Type == RuleForward {
 					v.Classic = v.Classic && x.classic
 				}
@@ -372,7 +382,7 @@ func (s *Store) RefRules(a Actor, fullName, ref string, push Push) (Verdict, err
 	})
 }
 
-func (v *Verdict) judge(rule Rule, push Push) {
+func (v *Verdict) judge(r *repo, rule Rule, push Push) {
 	add := func(text string) {
 		if !slices.Contains(v.Violations, text) {
 			v.Violations = append(v.Violations, text)
@@ -392,9 +402,14 @@ func (v *Verdict) judge(rule Rule, push Push) {
 		add("Changes must be made through a pull request.")
 	case rule.Type == RuleChecks && moved:
 		p, err := parameters[CheckRule](rule)
-		switch {
-		case err != nil || len(p.Checks) == 0:
-		case len(p.Checks) == 1:
+		if err != nil {
+			add("Required status checks are expected.") // unreachable: parameters are checked before they are kept
+			return
+		}
+		p.Checks = slices.DeleteFunc(p.Checks, func(c RequiredCheck) bool { return r.wants(push.After, c) == "" })
+		switch len(p.Checks) {
+		case 0:
+		case 1:
 			add(fmt.Sprintf("Required status check %q is expected.", p.Checks[0].Context))
 		default:
 			add(fmt.Sprintf("%d of %d required status checks are expected.", len(p.Checks), len(p.Checks)))
