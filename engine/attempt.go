@@ -15,7 +15,7 @@ func (e *Engine) RunStep(ctx context.Context, job StepJob) (runbook.Outcome, err
 	if err != nil {
 		return runbook.Outcome{}, fmt.Errorf("prepare %s: %w", job.Key, err)
 	}
-	step, ok := b.plan.Step(job.Step)
+	step, _, ok := b.plan.Written(job.Step)
 	if !ok {
 		return runbook.Outcome{}, fmt.Errorf("prepare %s: the frozen plan has no such step", job.Key)
 	}

@@ -104,20 +104,20 @@ func normal(events []incident.Event) ([]incident.Event, error) {
 
 // attachments are the files of a commit beside its events.
 func attachments(plan runbook.Plan, dir string, c incident.Commit) map[string][]byte {
-	index := map[string]int{}
-	for i, s := range plan.Steps {
-		index[s.Name] = i
+	index := func(step string) int {
+		_, i, _ := plan.Written(step)
+		return i
 	}
 	files := map[string][]byte{}
 	for step, page := range c.Pages {
-		files[journal.GatePath(dir, step, index[step])] = page
+		files[journal.GatePath(dir, step, index(step))] = page
 	}
 	for _, ev := range c.Evidence {
 		if ev.Log != "" {
-			files[journal.EvidencePath(dir, ev.Step, ev.Attempt, journal.LogName, index[ev.Step])] = []byte(ev.Log)
+			files[journal.EvidencePath(dir, ev.Step, ev.Attempt, journal.LogName, index(ev.Step))] = []byte(ev.Log)
 		}
 		if len(ev.Output) > 0 {
-			files[journal.EvidencePath(dir, ev.Step, ev.Attempt, journal.OutputName, index[ev.Step])] = ev.Output
+			files[journal.EvidencePath(dir, ev.Step, ev.Attempt, journal.OutputName, index(ev.Step))] = ev.Output
 		}
 	}
 	return files

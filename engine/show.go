@@ -128,10 +128,9 @@ func (n *notes) commitOf(seq int) string {
 
 // GateFile is the path of a gate page in the ledger, as the pull request shows it.
 func GateFile(plan runbook.Plan, id incident.ID, step string) string {
-	for i, s := range plan.Steps {
-		if s.Name == step {
-			return journal.GatePath(id.Dir(), step, i)
-		}
+	_, i, ok := plan.Written(step)
+	if !ok {
+		return ""
 	}
-	return ""
+	return journal.GatePath(id.Dir(), step, i)
 }

@@ -31,6 +31,9 @@ func newDecided(t *testing.T, seed uint64) *decided {
 		if undoes := plan.Steps[i].Undoes; undoes != "" {
 			plan.Steps[i].Needs = []string{undoes}
 		}
+		if name := plan.Steps[i].Name; seed%2 == 1 && (name == "swap" || name == "swap_undo" || name == "tell") {
+			plan.Steps[i].Each = true
+		}
 	}
 	id := incident.ID("20261122-aaaaaaaaaa")
 	d := &decided{random: rand.New(rand.NewPCG(seed, 3)), now: at(0), trail: &trail{a: &auditor{}, dir: id.Dir(), plan: plan,
@@ -55,9 +58,25 @@ func (d *decided) resolve() runbook.Plan {
 		}
 		now.Work.Wait = &runbook.Wait{For: time.Minute}
 		now.Work.Choose = &runbook.Choose{Options: []runbook.Option{{Name: "x"}, {Name: "y"}}}
+		if step.Each {
+			now = elements(now, step, ended)
+		}
 		p.Steps[i].Now = now
 	}
 	return p
+}
+
+// elements gives a template two elements, and its undo those that there is something to undo of.
+func elements(now runbook.Resolution, step runbook.Step, ended map[string]runbook.Ended) runbook.Resolution {
+	keys := []string{"a", "b"}
+	if step.Undoes != "" {
+		keys = ended[step.Undoes].Happened
+	}
+	out := runbook.Resolution{Status: now.Status}
+	for _, key := range keys {
+		out.Elements = append(out.Elements, runbook.Element{Key: key, Now: now})
+	}
+	return out
 }
 
 // commitOf judges one commit.
@@ -112,7 +131,8 @@ func (d *decided) finish(key string, how runbook.Conclusion) {
 }
 
 func (d *decided) stir() {
-	step := d.plan.Steps[d.random.IntN(len(d.plan.Steps))].Name
+	steps := d.all().Steps
+	step := steps[d.random.IntN(len(steps))].Name
 	switch d.random.IntN(8) {
 	case 0, 1, 2:
 		for _, a := range d.view.Attempts {

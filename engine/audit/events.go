@@ -38,6 +38,7 @@ func (t *trail) event(b *batch, e incident.Event) *Finding {
 		t.begun[d.Step] = e.Seq
 	}
 	t.state = next
+	t.expand(e)
 	return f
 }
 
@@ -57,6 +58,8 @@ func (t *trail) judge(b *batch, e incident.Event) *Finding {
 		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.gateOpened(m, d), t.placed(m)) })
 	case incident.GateApproved:
 		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.gateApproved(m, d), t.placed(m)) })
+	case incident.EachExpanded:
+		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.eachExpanded(m, d), t.placed(m)) })
 	case incident.StepStarted:
 		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.stepStarted(m, d), t.placed(m)) })
 	case incident.StepEnded:
@@ -103,16 +106,17 @@ func known(moment) *Finding { return nil }
 
 // at looks up the step of an event.
 func (t *trail) at(b *batch, name string, judge func(moment) *Finding) *Finding {
-	i := slices.IndexFunc(t.plan.Steps, func(s runbook.Step) bool { return s.Name == name })
-	if i < 0 {
+	step, i, ok := t.plan.Written(name)
+	if !ok {
 		return wrong(b.commit.Hash, "", "the plan has no step %q", name)
 	}
-	return judge(moment{batch: b, step: t.plan.Steps[i], index: i, was: t.state.Step(name)})
+	return judge(moment{batch: b, step: step, index: i, was: t.state.Step(name)})
 }
 
 func (t *trail) gateOpened(m moment, d incident.GateOpened) *Finding {
 	path := journal.GatePath(t.dir, d.Step, m.index)
-	if page, written := m.batch.files[path]; written {
+	page, written := m.batch.files[path]
+	if written {
 		t.claim(m.batch, path)
 		t.pages[path] = runbook.PageDigest(page)
 	}
@@ -124,7 +128,7 @@ func (t *trail) gateOpened(m moment, d incident.GateOpened) *Finding {
 	case !reflect.DeepEqual(d.Rule, *m.step.Approval):
 		return m.wrong("", "the rule of the gate is not that of the plan for step %s", d.Step)
 	}
-	return nil
+	return m.gateElements(d, path, page)
 }
 
 // gateApproved checks each vote against what was in front of the voter, and all of them against the rule. That no two come
@@ -159,6 +163,7 @@ func (t *trail) gateApproved(m moment, d incident.GateApproved) *Finding {
 // stepStarted checks an intent: the plan's work and risk, a passed gate where the plan has one, and no more attempts than
 // the plan allows unless a person asked for a new round. That a gate which it names was passed, the fold has checked.
 func (t *trail) stepStarted(m moment, d incident.StepStarted) *Finding {
+	gate := t.gateOf(m)
 	switch {
 	case d.Work != m.step.Kind || d.Risk != m.step.Risk:
 		return m.wrong("", "step %s starts as %q of risk %q, and the plan says %q of risk %q", d.Step, d.Work, d.Risk, m.step.Kind, m.step.Risk)
@@ -166,9 +171,9 @@ func (t *trail) stepStarted(m moment, d incident.StepStarted) *Finding {
 		return m.wrong("", "attempt %d of step %s has the key of another", d.Attempt, d.Step)
 	case m.was.Tried >= max(1, m.step.Retry.Attempts):
 		return m.wrong("", "step %s starts again after %d attempts, and nobody asked for that", d.Step, m.was.Tried)
-	case m.step.Approval != nil && (d.Gate == "" || !approval.Met(m.was.Gate.Rule, approval.Voters(m.was.Gate.Votes))):
+	case m.step.Approval != nil && (d.Gate == "" || !approval.Met(gate.Rule, approval.Voters(gate.Votes))):
 		return m.wrong("", "step %s starts without its approvals", d.Step)
-	case m.step.Approval != nil && d.Digest != m.was.Gate.Digest:
+	case m.step.Approval != nil && d.Digest != gate.Digest:
 		return m.wrong("", "step %s starts with another digest than was approved", d.Step)
 	}
 	return nil
@@ -176,6 +181,9 @@ func (t *trail) stepStarted(m moment, d incident.StepStarted) *Finding {
 
 // stepEnded checks an outcome: its intent, where it needs one, is in an earlier commit, and its evidence is what it says.
 func (t *trail) stepEnded(m moment, d incident.StepEnded) *Finding {
+	if m.step.Each {
+		return m.collected(d)
+	}
 	needsIntent := m.step.Risk != runbook.RiskRead || !m.step.Kind.NeedsRunner() || m.step.Approval != nil
 	switch {
 	case needsIntent && m.was.Phase != incident.PhaseStarted:

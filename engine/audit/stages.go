@@ -25,12 +25,12 @@ func (t *trail) placed(m moment) *Finding {
 
 // itsTurn checks that what happened last is undone first, and nothing while a step is in doubt.
 func (t *trail) itsTurn(m moment) *Finding {
-	for main := range t.plan.In(runbook.StageMain) {
+	for main := range t.all().In(runbook.StageMain) {
 		if t.state.Step(main.Name).Phase == incident.PhaseUnknown {
 			return m.wrong("", "step %s is moved while nobody has said whether step %s happened", m.step.Name, main.Name)
 		}
 	}
-	if next, ok := t.state.NextUndo(t.plan); !ok || next.Name != m.step.Name {
+	if next, ok := t.state.NextUndo(t.all()); !ok || !turnOf(next, m.step) {
 		return m.wrong("", "step %s is moved out of turn: what happened last is undone first", m.step.Name)
 	}
 	return nil
@@ -81,7 +81,7 @@ func (t *trail) undoBegun(b *batch, d incident.UndoBegun) *Finding {
 		}
 		return nil
 	}
-	for step := range t.plan.In(runbook.StageMain) {
+	for step := range t.all().In(runbook.StageMain) {
 		st := t.state.Step(step.Name)
 		left := st.Phase == incident.PhaseEnded && st.Tried < step.Retry.Attempts
 		if step.OnFailure == runbook.FailureUndoes && st.Over() && !st.Good() && !left {
@@ -119,7 +119,7 @@ func (t *trail) end(b *batch, d incident.Ended) *Finding {
 func (t *trail) due(b *batch, end incident.End) *Finding {
 	s := t.state
 	step, over := t.over(runbook.StageMain)
-	next, owed := s.NextUndo(t.plan)
+	next, owed := s.NextUndo(t.all())
 	switch {
 	case end == incident.EndCancelled && s.Cancelled == nil:
 		return wrong(b.commit.Hash, "", "the incident is cancelled by nobody")

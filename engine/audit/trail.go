@@ -22,6 +22,7 @@ type trail struct {
 	base   gitstore.Commit // of the main line
 	dir    string
 	plan   runbook.Plan
+	whole  runbook.Plan // with the elements that are settled so far; all returns it
 	head   journal.Head
 	state  incident.State
 	record Incident

@@ -86,9 +86,18 @@ func (d *decider) busyWith(step runbook.Step, st StepState) (a Attempt, busy boo
 }
 
 // full reports whether a step has to wait until another one has ended.
-func (d *decider) full(step runbook.Step) bool { return step.Kind.NeedsRunner() && d.room <= 0 }
+func (d *decider) full(step runbook.Step) bool {
+	return step.Kind.NeedsRunner() && !step.Each && d.room <= 0
+}
 
 func (d *decider) advanceStep(step runbook.Step, st StepState) {
+	switch {
+	case step.Each:
+		d.advanceTemplate(step, st)
+		return
+	case d.heldByTemplate(step, st):
+		return
+	}
 	switch st.Phase {
 	case PhaseUnknown:
 		d.askUnknown(step, st)
@@ -137,6 +146,8 @@ func (d *decider) retry(step runbook.Step, st StepState) {
 	case d.now.Before(due):
 		d.wakeAt(due, "attempt "+fmt.Sprint(st.Attempt+1)+" of "+step.Name)
 	case d.full(step):
+	case step.Approval != nil && underTemplate(step, st):
+		d.behindTemplate(step, st)
 	case step.Approval != nil:
 		d.retryGated(step, st)
 	default:
@@ -165,6 +176,8 @@ func (d *decider) idle(step runbook.Step, st StepState) {
 	switch {
 	case step.Now.Status != runbook.StatusReady:
 		d.unready(step)
+	case step.Approval != nil && underTemplate(step, st):
+		d.behindTemplate(step, st)
 	case step.Approval != nil:
 		d.gate(step, st)
 	default:
@@ -190,7 +203,7 @@ func (d *decider) begin(step runbook.Step, st StepState) {
 	}
 	attempt := st.Attempt + 1
 	if step.Kind.NeedsRunner() && step.Risk == runbook.RiskRead && step.Approval == nil {
-		if _, known := d.attempt(step.Name, attempt); !known {
+		if _, known := d.attempt(step.Name, attempt); !known && d.listedBeforehand(step) {
 			d.room--
 			d.early = append(d.early, d.start(step, attempt))
 		}
@@ -202,10 +215,8 @@ func (d *decider) begin(step runbook.Step, st StepState) {
 		return
 	}
 	intent := StepStarted{Step: step.Name, Attempt: attempt, Work: step.Kind, Key: d.key(step, attempt), Risk: step.Risk,
-		Digest: d.question(step, st).Digest(), Deadline: deadline}
-	if step.Approval != nil {
-		intent.Gate = st.Gate.Page
-	}
+		Deadline: deadline}
+	intent.Digest, intent.Gate = d.bound(step, st)
 	if !d.record(intent) {
 		return
 	}
@@ -248,8 +259,17 @@ func (d *decider) start(step runbook.Step, attempt int) Start {
 
 // question is the gate as it would be asked now.
 func (d *decider) question(step runbook.Step, st StepState) runbook.Gate {
-	g := runbook.Gate{Incident: string(d.state.Opened.ID), Plan: d.state.Opened.Plan, Step: step, Work: step.Now.Work, Round: st.Round}
-	for _, name := range d.plan.UpstreamOf(step.Name) {
+	return runbook.Gate{Incident: string(d.state.Opened.ID), Plan: d.state.Opened.Plan, Step: step, Work: step.Now.Work, Round: st.Round,
+		Upstream: d.upstream(baseName(step)), Elements: step.Now.Elements}
+}
+
+// upstream is what a step of the frozen plan rests on. All of it has ended, so one look works it out once.
+func (d *decider) upstream(step string) []runbook.Upstream {
+	if known, ok := d.restsOn[step]; ok {
+		return known
+	}
+	var all []runbook.Upstream
+	for _, name := range d.base.UpstreamOf(step) {
 		up := d.state.Step(name)
 		u := runbook.Upstream{Step: name, How: string(up.Phase)}
 		if up.Phase == PhaseEnded {
@@ -258,9 +278,13 @@ func (d *decider) question(step runbook.Step, st StepState) runbook.Gate {
 		if len(up.Output) > 0 {
 			u.Output = runbook.PageDigest(up.Output)
 		}
-		g.Upstream = append(g.Upstream, u)
+		all = append(all, u)
 	}
-	return g
+	if d.restsOn == nil {
+		d.restsOn = map[string][]runbook.Upstream{}
+	}
+	d.restsOn[step] = all
+	return all
 }
 
 // gate asks, or looks at the answers.
@@ -307,7 +331,11 @@ func (d *decider) heldBack(step runbook.Step, st StepState, answer approval.Deci
 func (d *decider) asked(step runbook.Step, st StepState) (GateOpened, []byte) {
 	question := d.question(step, st)
 	page := question.Page()
-	return GateOpened{Step: step.Name, Round: st.Round, Page: runbook.PageDigest(page), Rule: *step.Approval, Digest: question.Digest()}, page
+	opened := GateOpened{Step: step.Name, Round: st.Round, Page: runbook.PageDigest(page), Rule: *step.Approval, Digest: question.Digest()}
+	if step.Each {
+		opened.Elements = step.Now.Keys()
+	}
+	return opened, page
 }
 
 func (d *decider) answer(g approval.Gate) approval.Decision {
@@ -345,6 +373,11 @@ func (d *decider) helpers(step runbook.Step) []string {
 // pass records the votes and the intent in one commit, which departs only if the votes still stand.
 func (d *decider) pass(step runbook.Step, asked approval.Gate, votes []approval.Vote) {
 	if !d.record(GateApproved{Step: step.Name, Page: asked.Page, Votes: votes}) {
+		return
+	}
+	if step.Each { // the intents of its elements confirm it
+		d.stale = true
+		d.settleElements(step)
 		return
 	}
 	d.confirm = append(d.confirm, asked)

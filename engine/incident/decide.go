@@ -16,7 +16,7 @@ import (
 // The plan must have been resolved with s.Ended(plan). When new facts change what later steps rest on, Decide only
 // records them: the caller looks again at once, with the plan resolved anew.
 func Decide(plan runbook.Plan, s State, v View, now time.Time) []Action {
-	d := decider{plan: plan, state: s, view: v, now: s.Clock(now), clock: now, attempts: make(map[attemptName]Attempt, len(v.Attempts))}
+	d := decider{plan: s.Expand(plan), base: plan.Base(), state: s, view: v, now: s.Clock(now), clock: now, attempts: make(map[attemptName]Attempt, len(v.Attempts))}
 	for _, a := range v.Attempts {
 		d.attempts[attemptName{a.Step, a.Number}] = a
 	}
@@ -55,15 +55,18 @@ func (s State) Next(data []Data, now time.Time) []Event {
 
 // decider collects the actions of one look. state runs ahead of what was passed in: it holds the events recorded so far.
 type decider struct {
-	plan     runbook.Plan
+	plan     runbook.Plan // with the elements that are settled
+	base     runbook.Plan // without any
 	state    State
 	owned    bool // state shares nothing with what was passed in, or with what may be gone back to
 	view     View
 	attempts map[attemptName]Attempt
 	shown    map[string][]approval.Shown // at the commits of view; what this look records does not change it
-	now      time.Time                   // to write down: never before the latest event
-	clock    time.Time                   // as it was passed in
-	room     int                         // how many attempts may begin
+	restsOn  map[string][]runbook.Upstream
+	covers   map[string]cover
+	now      time.Time // to write down: never before the latest event
+	clock    time.Time // as it was passed in
+	room     int       // how many attempts may begin
 	actions  []Action
 
 	commit  Commit

@@ -68,6 +68,8 @@ type GateOpened struct {
 	Page   string           `json:"page"`   // SHA-256 of the gate page, hex
 	Rule   runbook.Approval `json:"rule"`   // who must agree
 	Digest string           `json:"digest"` // of the step and everything upstream of it, hex
+
+	Elements []string `json:"elements,omitempty"` // of a template: the keys of its elements, in the order of the page
 }
 
 // GateApproved records the votes that opened a gate.

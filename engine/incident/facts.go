@@ -99,7 +99,7 @@ func (d *decider) recordMitigation() {
 		if !st.Over() || !st.Good() {
 			return
 		}
-		if st.Phase == PhaseEnded {
+		if st.Phase == PhaseEnded && !step.Each {
 			passed++
 		}
 	}
@@ -169,6 +169,9 @@ func (d *decider) obeyOne(cmd Command, deed Deed) (problem string) {
 		if problem := d.misplaced(step); problem != "" {
 			return problem
 		}
+		if problem := d.misdirected(step, st); problem != "" {
+			return problem
+		}
 	}
 	if (cmd.Verb == "/retry" || cmd.Verb == "/did-it-by-hand") && d.restedOn(cmd.Step) {
 		return "the plan went on without `" + cmd.Step + "`, and a step that rests on it is under way"
@@ -230,8 +233,11 @@ func (d *decider) choose(cmd Command, st StepState, deed Deed) (problem string) 
 // restedOn reports whether a step downstream of the named one has started and not ended. What it rests on does not change
 // under its feet.
 func (d *decider) restedOn(name string) bool {
-	return slices.ContainsFunc(d.plan.Steps, func(s runbook.Step) bool {
-		return d.state.Step(s.Name).Phase == PhaseStarted && slices.Contains(d.plan.UpstreamOf(s.Name), name)
+	name, _, _ = runbook.SplitName(name)
+	return slices.ContainsFunc(d.base.Steps, func(s runbook.Step) bool {
+		st := d.state.Step(s.Name)
+		busy := st.Phase == PhaseStarted || st.settledList() && !st.Over()
+		return busy && slices.Contains(d.base.UpstreamOf(s.Name), name)
 	})
 }
 

@@ -80,7 +80,12 @@ func (s *State) take(e Event) error {
 
 // takeStep applies the events that move one step.
 func (s *State) takeStep(e Event) error {
+	if err := s.eachFits(e.Data); err != nil {
+		return err
+	}
 	switch d := e.Data.(type) {
+	case EachExpanded:
+		return s.eachExpanded(e, d)
 	case GateOpened:
 		return s.gateOpened(e, d)
 	case GateApproved:
@@ -111,6 +116,7 @@ func (s *State) takeStep(e Event) error {
 		if err := s.end(e, d.Step, PhaseByHand, d.What); err != nil {
 			return err
 		}
+		s.reopen(d.Step)
 		s.hear(e, d.Deed)
 	case RetryAsked:
 		if err := s.retryAsked(d); err != nil {
@@ -125,12 +131,15 @@ func (s *State) takeStep(e Event) error {
 
 func (s *State) gateOpened(e Event, d GateOpened) error {
 	st := s.Step(d.Step)
-	if st.Phase != PhaseGate && !st.unasked() || st.Round != d.Round { // after a failed attempt, approvals that are gone are asked for again
+	if st.Phase != PhaseGate && st.Phase != PhaseEach && !st.unasked() || st.Round != d.Round { // after a failed attempt, approvals that are gone are asked for again
 		return fmt.Errorf("step %s cannot be asked for while it is %q in round %d", d.Step, st.Phase, st.Round)
+	}
+	if st.settledList() && !slices.Equal(d.Elements, st.Keys) {
+		return fmt.Errorf("step %s is asked for with other elements than it has", d.Step)
 	}
 	s.closeGate(d.Step, e.Seq)
 	s.spans = append(s.spans, span{step: d.Step, page: d.Page, from: e.Seq})
-	st.Phase, st.since, st.Gate = PhaseGate, e.Seq, Gate{Opened: e.At, Page: d.Page, Digest: d.Digest, Rule: d.Rule}
+	st.Phase, st.since, st.Gate = PhaseGate, e.Seq, Gate{Opened: e.At, Page: d.Page, Digest: d.Digest, Rule: d.Rule, Elements: d.Elements}
 	s.set(d.Step, st)
 	return nil
 }
@@ -153,6 +162,9 @@ func (s *State) gateApproved(e Event, d GateApproved) error {
 		voters[v.By.ID] = true
 	}
 	st.Phase, st.Gate.Votes = PhaseCleared, d.Votes
+	if st.settledList() {
+		st.Phase = PhaseEach // its elements go on
+	}
 	s.set(d.Step, st)
 	s.closeGate(d.Step, e.Seq)
 	s.acknowledge(e)
@@ -174,7 +186,14 @@ func (s *State) stepStarted(e Event, d StepStarted) error {
 	if d.Attempt != st.Attempt+1 {
 		return fmt.Errorf("attempt %d of step %s does not follow attempt %d", d.Attempt, d.Step, st.Attempt)
 	}
-	if d.Gate != "" && (d.Gate != st.Gate.Page || len(st.Gate.Votes) < st.Gate.Rule.Least()) {
+	gate := st.Gate
+	if template, _, isElement := runbook.SplitName(d.Step); isElement {
+		var err error
+		if gate, err = s.elementStarts(template, st, d); err != nil {
+			return err
+		}
+	}
+	if d.Gate != "" && (d.Gate != gate.Page || len(gate.Votes) < gate.Rule.Least()) {
 		return fmt.Errorf("step %s starts behind a gate that was not approved", d.Step)
 	}
 	st.Phase, st.Kind, st.Attempt, st.Started, st.Deadline, st.since = PhaseStarted, d.Work, d.Attempt, e.At, d.Deadline, e.Seq
@@ -184,10 +203,15 @@ func (s *State) stepStarted(e Event, d StepStarted) error {
 
 func (s *State) stepEnded(e Event, d StepEnded) error {
 	st := s.Step(d.Step)
+	if st.settledList() {
+		if err := s.collects(st, d); err != nil {
+			return err
+		}
+	}
 	switch {
 	case st.Phase == PhaseStarted && d.Attempt != st.Attempt:
 		return fmt.Errorf("outcome of attempt %d of step %s, which is in attempt %d", d.Attempt, d.Step, st.Attempt)
-	case st.Phase != PhaseStarted && !st.unasked():
+	case st.Phase != PhaseStarted && st.Phase != PhaseEach && !st.unasked():
 		return fmt.Errorf("step %s cannot end while it is %q", d.Step, st.Phase)
 	case st.Phase != PhaseStarted && d.Attempt != st.Attempt+1:
 		return fmt.Errorf("attempt %d of step %s does not follow attempt %d", d.Attempt, d.Step, st.Attempt)
@@ -216,7 +240,11 @@ func (s *State) retryAsked(d RetryAsked) error {
 	if st.Good() || !st.Over() && st.Phase != PhaseUnknown {
 		return fmt.Errorf("step %s has not ended badly", d.Step)
 	}
-	s.set(d.Step, StepState{Round: d.Round, Attempt: st.Attempt, Asked: append(slices.Clone(st.Asked), d.Deed)})
+	if st.settledList() && st.Phase == PhaseEnded {
+		return fmt.Errorf("step %s does nothing but through its elements", d.Step)
+	}
+	s.set(d.Step, StepState{Round: d.Round, Attempt: st.Attempt, Asked: append(slices.Clone(st.Asked), d.Deed), Keys: st.Keys, listed: st.listed})
+	s.reopen(d.Step)
 	return nil
 }
 

@@ -54,9 +54,10 @@ func (d *decider) publishRollup() {
 		st := d.state.Step(step.Name)
 		switch {
 		case st.asksPeople() && st.Phase != PhaseStarted || st.Phase == PhaseStarted && st.Kind == runbook.KindChoose:
-			waits = append(waits, step.Name)
-			questions += questionText(step)
-			status, since, summary = RollupWaiting, max(since, st.since), "Waits for people: "+strings.Join(waits, ", ")+"."+questions
+			if waits = append(waits, step.Name); len(waits) <= mostNamed {
+				questions += questionText(step)
+			}
+			status, since, summary = RollupWaiting, max(since, st.since), "Waits for people: "+someOf(waits)+"."+questions
 		case d.halted && step.Stage == d.state.Stage() && st.Over() && !d.state.settled(step) && status != RollupWaiting:
 			status, since, summary = RollupFailed, max(since, st.Seq), "Halted: "+step.Name+" "+howEnded(st)+"."
 		}

@@ -17,6 +17,7 @@ type stage struct {
 	plan     runbook.Plan
 	says     map[string]runbook.Resolution // what a step is once all it needs has ended; ready unless said otherwise
 	works    map[string]runbook.Work       // of waits and choices
+	lists    map[string][]string           // keys of the elements of templates
 	state    State
 	pushed   State // as the remote branch has it
 	view     View
@@ -32,7 +33,8 @@ type stage struct {
 
 func newStage() *stage {
 	return &stage{now: time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC), says: map[string]runbook.Resolution{}, works: map[string]runbook.Work{},
-		view: View{Checks: map[string]bool{}, Branch: Branch{Commits: map[string]int{}}}}
+		lists: map[string][]string{},
+		view:  View{Checks: map[string]bool{}, Branch: Branch{Commits: map[string]int{}}}}
 }
 
 func (s *stage) open(t *testing.T) string {
@@ -71,7 +73,9 @@ func (s *stage) resolution(step runbook.Step, ended map[string]runbook.Ended) ru
 			skipped++
 		}
 	}
-	if end := ended[step.Undoes]; step.Undoes != "" && end.Conclusion != runbook.Succeeded {
+	if end := ended[step.Undoes]; step.Undoes != "" && step.Each && end.Happened != nil {
+		return s.elementsOf(step, end.Happened)
+	} else if step.Undoes != "" && end.Conclusion != runbook.Succeeded {
 		return runbook.Resolution{Status: runbook.StatusSkip, Problem: "there is nothing to undo"}
 	}
 	if skipped > 0 && skipped == len(step.Needs) && !step.JoinAny {
@@ -80,11 +84,32 @@ func (s *stage) resolution(step runbook.Step, ended map[string]runbook.Ended) ru
 	if said, ok := s.says[step.Name]; ok {
 		return said
 	}
+	if step.Each {
+		return s.elementsOf(step, s.lists[step.Name])
+	}
 	work, ok := s.works[step.Name]
 	if !ok {
 		work = runbook.Work{Manual: &runbook.Manual{Task: step.Name}}
 	}
 	return runbook.Resolution{Status: runbook.StatusReady, Work: work}
+}
+
+// elementsOf is what a template with the given keys is now.
+func (s *stage) elementsOf(step runbook.Step, keys []string) runbook.Resolution {
+	now := runbook.Resolution{Status: runbook.StatusReady, Elements: []runbook.Element{}}
+	for _, key := range keys {
+		e := runbook.Element{Key: key, Now: runbook.Resolution{Status: runbook.StatusReady}}
+		work, ok := s.works[step.Name]
+		if !ok {
+			work = runbook.Work{Manual: &runbook.Manual{Task: step.Name + " of " + key}}
+		}
+		e.Now.Work = work
+		if said, ok := s.says[step.Name+"."+key]; ok {
+			e.Now = said
+		}
+		now.Elements = append(now.Elements, e)
+	}
+	return now
 }
 
 // look decides and performs as the engine does: until nothing has changed.

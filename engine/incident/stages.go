@@ -27,12 +27,32 @@ func (s State) Stopped() bool { return s.stopped[s.Stage()] }
 func (s State) NextUndo(p runbook.Plan) (next runbook.Step, ok bool) {
 	latest := 0
 	for step := range p.In(runbook.StageUndo) {
-		done := s.Step(step.Undoes)
-		if done.Happened() && done.Seq > latest && !s.settled(step) {
-			next, latest, ok = step, done.Seq, true
+		if at := s.undoes(step); at > latest && !s.settled(step) {
+			next, latest, ok = step, at, true
 		}
 	}
 	return next, ok
+}
+
+// undoes is the event that an undo step takes back, 0 if there is none, or if it is not for this step to do so. A template
+// has the turn of its elements until they are settled, and whenever its gate is asked about.
+func (s State) undoes(step runbook.Step) (seq int) {
+	switch held := s.Step(step.Of).Phase != PhaseEach; {
+	case !step.Each && step.Of != "" && held, step.Each && s.Step(step.Name).Phase == PhaseEach:
+		return 0
+	case !step.Each:
+		if done := s.Step(step.Undoes); done.Happened() {
+			return done.Seq
+		}
+		return 0
+	}
+	for _, key := range s.Step(step.Undoes).Keys {
+		done := s.Step(step.Undoes + "." + key)
+		if done.Happened() && !s.Step(step.Name+"."+key).Good() {
+			seq = max(seq, done.Seq)
+		}
+	}
+	return seq
 }
 
 // Happened reports whether there is something to undo.
@@ -122,9 +142,15 @@ func (d *decider) cancel() {
 
 // undoable reports whether a step with an undo has succeeded, or may have.
 func (d *decider) undoable() bool {
+	mayHave := func(name string) bool {
+		done := d.state.Step(name)
+		return done.Happened() || done.Phase == PhaseUnknown || done.Phase == PhaseStarted && done.Kind.NeedsRunner()
+	}
 	for step := range d.plan.In(runbook.StageUndo) {
-		done := d.state.Step(step.Undoes)
-		if done.Happened() || done.Phase == PhaseUnknown || done.Phase == PhaseStarted && done.Kind.NeedsRunner() {
+		if !step.Each && mayHave(step.Undoes) {
+			return true
+		}
+		if step.Each && slices.ContainsFunc(d.state.Step(step.Undoes).Keys, func(key string) bool { return mayHave(step.Undoes + "." + key) }) {
 			return true
 		}
 	}
@@ -157,8 +183,14 @@ func (d *decider) undo() {
 	if !d.mainQuiet() {
 		return
 	}
+	for step := range d.plan.In(runbook.StageUndo) {
+		if st := d.state.Step(step.Name); st.Phase == PhaseEach {
+			d.collect(step, st)
+		}
+	}
 	next, left := d.state.NextUndo(d.plan)
 	switch {
+	case d.stale:
 	case left:
 		st := d.state.Step(next.Name)
 		d.halted = st.Over() && !retriesLeft(next, st)
@@ -201,7 +233,9 @@ func (d *decider) mainQuiet() bool {
 
 // undone reports whether the plan has an undo of a step.
 func (d *decider) undone(step runbook.Step) bool {
-	return slices.ContainsFunc(d.plan.Steps, func(s runbook.Step) bool { return s.Stage == runbook.StageUndo && s.Undoes == step.Name })
+	return slices.ContainsFunc(d.base.Steps, func(s runbook.Step) bool {
+		return s.Stage == runbook.StageUndo && s.Undoes == baseName(step)
+	})
 }
 
 // finally runs the finally steps.

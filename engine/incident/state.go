@@ -19,6 +19,7 @@ const (
 	PhaseIdle    Phase = ""        // nothing has happened, or a new round has begun
 	PhaseGate    Phase = "gate"    // people are asked
 	PhaseCleared Phase = "cleared" // its gate was approved and it has not started
+	PhaseEach    Phase = "each"    // of a template: its elements are settled, and it waits for them
 	PhaseStarted Phase = "started" // the intent is written
 	PhaseUnknown Phase = "unknown" // nobody knows whether the effect happened: people are asked
 	PhaseEnded   Phase = "ended"   // an attempt came to an end; Conclusion says how
@@ -45,7 +46,9 @@ type StepState struct {
 	Deadline   time.Time // of the attempt that started
 	Asked      []Deed    // who asked for a retry: they cannot approve it
 	Closed     bool      // its outcome is unknown, and nobody is asked about it any more
+	Keys       []string  // of a template: of its elements, once they are settled
 	since      int       // the event that asked people
+	listed     int       // of a template: the event that settled its elements
 }
 
 // Gate is the latest gate of a step.
@@ -55,6 +58,8 @@ type Gate struct {
 	Digest string
 	Rule   runbook.Approval
 	Votes  []approval.Vote // that opened it
+
+	Elements []string // of a template: the keys of those on the page
 }
 
 // span is a time in which a gate was open with one page, in sequence numbers.
@@ -84,6 +89,7 @@ type State struct {
 	Steps       map[string]StepState
 	Heard       map[int64]bool         // comments that are recorded
 	Waited      time.Duration          // during which at least one gate or request waited for people
+	elements    map[string]bool        // names of the elements that are settled
 	stopped     map[runbook.Stage]bool // by /cancel
 	stageSince  int                    // the event that began the stage it is in
 	spans       []span
@@ -117,7 +123,7 @@ func (s State) With(events ...Event) (State, error) {
 // clone returns a state that shares nothing that apply changes.
 func (s State) clone() State {
 	s.Known, s.Steps, s.Heard = maps.Clone(s.Known), maps.Clone(s.Steps), maps.Clone(s.Heard)
-	s.spans, s.stopped = slices.Clone(s.spans), maps.Clone(s.stopped)
+	s.spans, s.stopped, s.elements = slices.Clone(s.spans), maps.Clone(s.stopped), maps.Clone(s.elements)
 	return s
 }
 
@@ -162,13 +168,21 @@ func (s State) Shown(commits map[string]int) map[string][]approval.Shown {
 
 // Ended gives what later steps may refer to: every step that will not run again, as far as plan lets it be over. For the
 // finally steps every step of the other stages has ended; one that had not begun, or whose outcome nobody knows, counts as
-// cancelled.
+// cancelled. Of elements others see what their template collects; while it is undone, what it has collected so far.
 func (s State) Ended(plan runbook.Plan) map[string]runbook.Ended {
 	out := map[string]runbook.Ended{}
 	for _, step := range plan.Steps {
+		if step.Of != "" {
+			continue
+		}
 		st := s.Step(step.Name)
-		if s.settled(step) || s.Finally != nil && step.Stage != runbook.StageFinally {
-			out[step.Name] = st.seenLater()
+		undone := step.Each && len(st.Keys) > 0 && s.Stage() == runbook.StageUndo && step.Stage == runbook.StageMain
+		if s.settled(step) || undone || s.Finally != nil && step.Stage != runbook.StageFinally {
+			end := st.seenLater()
+			if undone {
+				end.Happened, end.Output = s.happened(step.Name)
+			}
+			out[step.Name] = end
 		}
 	}
 	return out
@@ -193,11 +207,14 @@ func (s StepState) seenLater() runbook.Ended {
 // the author said that the incident continues without it.
 func (s State) settled(step runbook.Step) bool {
 	st := s.Step(step.Name)
+	if step.Of != "" && st.Phase != PhaseStarted && st.Phase != PhaseUnknown && s.Step(step.Of).Over() {
+		return true // what had not begun when its template was over never begins
+	}
 	return st.Over() && (st.Good() || step.OnFailure == runbook.FailureContinues && !retriesLeft(step, st))
 }
 
 func retriesLeft(step runbook.Step, st StepState) bool {
-	return st.Phase == PhaseEnded && st.Conclusion != runbook.Succeeded && st.Conclusion != runbook.Cancelled &&
+	return !step.Each && st.Phase == PhaseEnded && st.Conclusion != runbook.Succeeded && st.Conclusion != runbook.Cancelled &&
 		st.Tried < step.Retry.Attempts
 }
 

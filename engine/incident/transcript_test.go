@@ -72,6 +72,8 @@ func (s *stage) command(t *testing.T, d *datadriven.TestData) string {
 		s.view.Alerts = []Alert{{Name: "Alert", Status: AlertStatus(args["status"]), Fingerprint: args["id"]}}
 	case "hub":
 		return s.hub(t, args)
+	case "list":
+		s.lists[args["step"]] = keys(args["keys"])
 	case "state":
 		return s.describe()
 	default:
@@ -162,6 +164,9 @@ func (s *stage) work(t *testing.T, step runbook.Step, word string) bool {
 		s.works[step.Name] = runbook.Work{Wait: &runbook.Wait{Window: &w}}
 	case "never":
 		s.works[step.Name] = runbook.Work{Wait: &runbook.Wait{Window: &runbook.Window{}}}
+	case "each":
+		s.lists[step.Name] = keys(value)
+		return false
 	case "options":
 		c := runbook.Choose{Question: "Which?"}
 		for _, name := range strings.Split(value, ",") {
@@ -172,6 +177,14 @@ func (s *stage) work(t *testing.T, step runbook.Step, word string) bool {
 		return false
 	}
 	return true
+}
+
+// keys reads a list of keys: none for an empty text.
+func keys(list string) []string {
+	if list == "" {
+		return nil
+	}
+	return strings.Split(list, ",")
 }
 
 func option(t *testing.T, step *runbook.Step, word string) {
@@ -202,6 +215,10 @@ func option(t *testing.T, step *runbook.Step, word string) {
 		step.OnFailure = runbook.FailureUndoes
 	case "any":
 		step.JoinAny = true
+	case "each":
+		step.Each = true
+	case "output":
+		step.HasOutput = true
 	case "finally":
 		step.Stage = runbook.StageFinally
 	case "undoes":
@@ -297,9 +314,13 @@ func (s *stage) describe() string {
 		mitigated = "at " + at.Format("15:04:05")
 	}
 	fmt.Fprintf(&b, "seq %d pushed %d waited %s end %q mitigated: %s\n", s.state.Seq, s.view.Branch.Pushed, s.state.Waited, s.state.End, mitigated)
-	for _, step := range s.plan.Steps {
+	for _, step := range s.state.Expand(s.plan).Steps {
 		st := s.state.Step(step.Name)
-		fmt.Fprintf(&b, "%s: %q round %d attempt %d %s\n", step.Name, st.Phase, st.Round, st.Attempt, st.Conclusion)
+		fmt.Fprintf(&b, "%s: %q round %d attempt %d %s", step.Name, st.Phase, st.Round, st.Attempt, st.Conclusion)
+		if step.Each && len(st.Output) > 0 {
+			fmt.Fprintf(&b, " %s", st.Output)
+		}
+		b.WriteString("\n")
 	}
 	return b.String()
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ type walk struct {
 	random *rand.Rand
 	starts map[string]int // by attempt key
 	ids    int64
+	latest time.Time // that any clock has shown
 }
 
 func newWalk(t *testing.T, seed uint64) *walk {
@@ -39,8 +41,12 @@ func (w *walk) oneIn(n int) bool { return w.random.IntN(n) == 0 }
 func (w *walk) randomPlan() string {
 	var b strings.Builder
 	main := 1 + w.random.IntN(6)
+	each := make([]bool, main)
 	for i := range main {
 		fmt.Fprintf(&b, "s%d %s", i, w.randomKind())
+		if each[i] = w.oneIn(3); each[i] {
+			b.WriteString(w.randomList() + " output")
+		}
 		var needs []string
 		for j := range i {
 			if w.oneIn(3) {
@@ -54,13 +60,25 @@ func (w *walk) randomPlan() string {
 	}
 	for i := range main {
 		if w.oneIn(2) {
-			fmt.Fprintf(&b, "s%d_undo %s undoes=s%d%s", i, w.randomKind(), i, w.randomOptions("approve=1 within=15m", "attempts=2", "idempotent"))
+			fmt.Fprintf(&b, "s%d_undo %s undoes=s%d", i, w.randomKind(), i)
+			if each[i] {
+				b.WriteString(" each")
+			}
+			b.WriteString(w.randomOptions("approve=1 within=15m", "attempts=2", "idempotent"))
 		}
 	}
 	for i := range w.random.IntN(3) {
-		fmt.Fprintf(&b, "f%d %s finally needs=s%d%s", i, w.randomKind(), w.random.IntN(main), w.randomOptions("approve=1", "attempts=2", "continues", "any"))
+		fmt.Fprintf(&b, "f%d %s finally needs=s%d", i, w.randomKind(), w.random.IntN(main))
+		if w.oneIn(3) {
+			b.WriteString(w.randomList())
+		}
+		b.WriteString(w.randomOptions("approve=1", "attempts=2", "continues", "any"))
 	}
 	return b.String()
+}
+
+func (w *walk) randomList() string {
+	return " each=" + []string{"", "a", "a,b", "a,b,c", "a,b,c,d"}[w.random.IntN(5)]
 }
 
 func (w *walk) randomKind() string {
@@ -88,7 +106,10 @@ func (w *walk) randomOptions(all ...string) string {
 // checkStart holds a start against the journal as the remote branch has it.
 func (w *walk) checkStart(t *testing.T, a Start) {
 	t.Helper()
-	step, _ := w.plan.Step(a.Step)
+	step, known := w.whole().Step(a.Step)
+	if !known || step.Each {
+		t.Fatalf("%s: there is no such step to start", a.Key)
+	}
 	w.starts[a.Key]++
 	if !step.Kind.NeedsRunner() {
 		t.Fatalf("%s: a step that needs no runner was started", a.Key)
@@ -104,12 +125,29 @@ func (w *walk) checkStart(t *testing.T, a Start) {
 	if st.Phase != PhaseStarted || st.Attempt != a.Attempt {
 		t.Fatalf("%s starts without its intent on the remote branch", a.Key)
 	}
-	if step.Approval != nil && len(st.Gate.Votes) < step.Approval.Count {
-		t.Fatalf("%s starts with %d of %d approvals", a.Key, len(st.Gate.Votes), step.Approval.Count)
+	if votes := votesFor(w.journal, a); step.Approval != nil && votes < step.Approval.Count {
+		t.Fatalf("%s starts with %d of %d approvals", a.Key, votes, step.Approval.Count)
 	}
 	if !step.Repeatable() && !endedBefore(w.journal, a) {
 		t.Fatalf("%s starts although nobody knows how the attempt before it ended", a.Key)
 	}
+}
+
+// votesFor is how many people had approved, last before the intent of a start, the gate that it names.
+func votesFor(journal []Event, a Start) (votes int) {
+	for _, e := range journal {
+		switch d := e.Data.(type) {
+		case GateApproved:
+			if template, _, _ := strings.Cut(a.Step, "."); d.Step == a.Step || d.Step == template {
+				votes = len(d.Votes)
+			}
+		case StepStarted:
+			if d.Key == a.Key {
+				return votes
+			}
+		}
+	}
+	return 0
 }
 
 // endedBefore reports whether every earlier attempt of a step has an outcome, or a person's word after it.
@@ -136,7 +174,8 @@ func endedBefore(journal []Event, a Start) bool {
 // stir lets one random thing happen.
 func (w *walk) stir(t *testing.T) {
 	t.Helper()
-	step := w.plan.Steps[w.random.IntN(len(w.plan.Steps))].Name
+	all := w.whole().Steps
+	step := all[w.random.IntN(len(all))].Name
 	args := map[string]string{"step": step}
 	people := []string{"alice", "bob", "carol", "mallory", "robot"}
 	by := people[w.random.IntN(len(people))]
@@ -150,6 +189,9 @@ func (w *walk) stir(t *testing.T) {
 		w.lose([]string{"lose", "vanish"}[w.random.IntN(2)], args)
 	case 4:
 		w.now = w.now.Add(time.Duration(w.random.IntN(1200)-120) * time.Second)
+		if w.now.After(w.latest) {
+			w.latest = w.now
+		}
 	case 5, 6, 7:
 		states := []string{"approved", "approved", "changes_requested", "commented"}
 		bodies := []string{"", "/approve " + step, "/reject " + step + " no"}
@@ -165,6 +207,9 @@ func (w *walk) stir(t *testing.T) {
 		w.comment(by, verbs[w.random.IntN(len(verbs))])
 	case 12:
 		status := []runbook.Status{runbook.StatusSkip, runbook.StatusBroken, runbook.StatusReady}[w.random.IntN(3)]
+		if begun := func(a Attempt) bool { return strings.HasPrefix(a.Step, step+".") }; slices.ContainsFunc(w.view.Attempts, begun) {
+			break // the list of a template does not change by itself
+		}
 		w.says[step] = runbook.Resolution{Status: status, Problem: "so it is"}
 	case 13:
 		w.view.Alerts = []Alert{{Name: "Alert", Fingerprint: fmt.Sprint(w.random.IntN(3))}}
@@ -174,6 +219,17 @@ func (w *walk) stir(t *testing.T) {
 func (w *walk) comment(by, body string) {
 	w.ids++
 	w.view.Comments = append(w.view.Comments, Comment{ID: w.ids, By: person(map[string]string{"by": by}), Body: body, At: w.now})
+}
+
+// whole is the plan with all elements that there are, and those of undo steps that there may be.
+func (w *walk) whole() runbook.Plan {
+	keys := map[string][]string{}
+	for _, step := range w.plan.Steps {
+		if keys[step.Name] = w.state.Step(step.Name).Keys; step.Undoes != "" {
+			keys[step.Name] = w.state.Step(step.Undoes).Keys
+		}
+	}
+	return w.plan.Expand(keys)
 }
 
 // calm ends the faults: what runs succeeds, and values can be worked out.
@@ -199,7 +255,7 @@ func (w *walk) calm(t *testing.T) {
 
 // waits reports whether the incident waits for a person or for a timer.
 func (w *walk) waits() bool {
-	for _, step := range w.plan.Steps {
+	for _, step := range w.whole().Steps {
 		st := w.state.Step(step.Name)
 		if st.asksPeople() || step.Stage == w.state.Stage() && st.Over() && !w.state.settled(step) && !retriesLeft(step, st) {
 			return true
@@ -211,7 +267,7 @@ func (w *walk) waits() bool {
 // help is what people do who want the incident to end well.
 func (w *walk) help() {
 	said := w.ids
-	for _, step := range w.plan.Steps {
+	for _, step := range w.whole().Steps {
 		switch st := w.state.Step(step.Name); {
 		case st.Phase == PhaseGate:
 			for _, by := range []string{"alice", "bob", "carol", "erin", "frank"} { // the last two have asked for nothing yet
@@ -227,7 +283,7 @@ func (w *walk) help() {
 		}
 	}
 	if said == w.ids && w.due.After(w.now) {
-		w.now = w.due
+		w.now, w.latest = w.due, w.due
 	}
 }
 

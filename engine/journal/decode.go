@@ -210,6 +210,8 @@ func decodeData(kind string, raw []byte) (incident.Data, error) {
 
 func decodeStep(kind string, raw []byte) (incident.Data, error) {
 	switch kind {
+	case incident.EachExpanded{}.Kind():
+		return as[incident.EachExpanded](raw)
 	case incident.StepStarted{}.Kind():
 		return as[incident.StepStarted](raw)
 	case incident.StepEnded{}.Kind():

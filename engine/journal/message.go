@@ -76,7 +76,7 @@ func weight(data incident.Data) int {
 		return 3
 	case incident.StepBroken, incident.StepByHand, incident.RetryAsked:
 		return 5
-	case incident.GateOpened, incident.GateApproved:
+	case incident.GateOpened, incident.GateApproved, incident.EachExpanded:
 		return 4
 	case incident.Mitigated, incident.FinallyBegun:
 		return 2
@@ -99,7 +99,7 @@ func subject(data incident.Data) string {
 
 // sentence says an event in fixed words.
 func sentence(data incident.Data) string {
-	if name := stepOf(data); name != "" {
+	if name := incident.StepOf(data); name != "" {
 		return stepName(name) + ": " + stepSentence(data)
 	}
 	switch d := data.(type) {
@@ -154,6 +154,8 @@ func stepSentence(data incident.Data) string {
 		return fmt.Sprintf("waits for approval (round %d)", d.Round)
 	case incident.GateApproved:
 		return fmt.Sprintf("approved (votes: %d)", len(d.Votes))
+	case incident.EachExpanded:
+		return "has elements: " + strconv.Itoa(len(d.Keys))
 	case incident.GateRejected:
 		return "approval refused"
 	case incident.GateExpired:
@@ -184,35 +186,6 @@ func stepSentence(data incident.Data) string {
 	return data.Kind()
 }
 
-// stepOf is the name of the step that an event moves, or empty.
-func stepOf(data incident.Data) string {
-	switch d := data.(type) {
-	case incident.GateOpened:
-		return d.Step
-	case incident.GateApproved:
-		return d.Step
-	case incident.GateRejected:
-		return d.Step
-	case incident.GateExpired:
-		return d.Step
-	case incident.StepStarted:
-		return d.Step
-	case incident.StepEnded:
-		return d.Step
-	case incident.StepSkipped:
-		return d.Step
-	case incident.StepBroken:
-		return d.Step
-	case incident.StepUnknown:
-		return d.Step
-	case incident.StepByHand:
-		return d.Step
-	case incident.RetryAsked:
-		return d.Step
-	}
-	return ""
-}
-
 // seconds gives a tenth of a second below a minute and whole seconds above.
 func seconds(d time.Duration) string {
 	if d < time.Minute {
@@ -231,15 +204,19 @@ func conclusion(c runbook.Conclusion) string {
 
 // Plain forms of what a message quotes. Anything else is left out of the message; the journal has it.
 var (
-	plainStep  = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+	plainStep  = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[A-Za-z0-9][A-Za-z0-9_.-]{0,62})?$`) // an element's key is behind the dot
 	plainLogin = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*(\[bot\])?$`)
 	plainHex   = regexp.MustCompile(`^[0-9a-f]{40,64}$`)
 	issueLike  = regexp.MustCompile(`(?i)^gh-[0-9]+$`) // GitHub would link it
 )
 
 func stepName(name string) string {
-	if !plainStep.MatchString(name) {
+	template, key, _ := runbook.SplitName(name)
+	switch {
+	case !plainStep.MatchString(name):
 		return "step"
+	case issueLike.MatchString(key):
+		return template
 	}
 	return name
 }
@@ -256,17 +233,17 @@ func Marks(events []incident.Event, facts MessageFacts) string {
 	}
 	var steps []string
 	for _, e := range events {
-		if name := stepOf(e.Data); name != "" && !slices.Contains(steps, name) {
+		if name := incident.StepOf(e.Data); name != "" && !slices.Contains(steps, name) {
 			steps = append(steps, name)
 		}
 	}
 	for _, name := range steps {
 		fmt.Fprintf(&b, "Step: %s\n", stepName(name))
-		if step, ok := facts.Plan.Step(name); ok {
+		if step, _, ok := facts.Plan.Written(name); ok {
 			fmt.Fprintf(&b, "Risk: %s\n", step.Risk)
 		}
 		for _, e := range events {
-			if stepOf(e.Data) == name {
+			if incident.StepOf(e.Data) == name {
 				b.WriteString(proofs(e.Data))
 			}
 		}

@@ -26,12 +26,17 @@ type Gate struct {
 	Work     Work       `json:"work"`
 	Round    int        `json:"round"`
 	Upstream []Upstream `json:"upstream,omitempty"` // every step upstream of it, in plan order
+	Elements []Element  `json:"elements,omitempty"` // of a template: what runs for each of them; Work is empty then
 }
 
 // Digest binds the step and everything upstream of it, never the whole plan: an edit elsewhere does not void it.
 func (g Gate) Digest() string {
 	g.Plan = ""
 	g.Work.Run = normal(g.Work.Run)
+	g.Elements = slices.Clone(g.Elements)
+	for i := range g.Elements {
+		g.Elements[i].Now.Work.Run = normal(g.Elements[i].Now.Work.Run)
+	}
 	sum := sha256.Sum256(canonical(g))
 	return hex.EncodeToString(sum[:])
 }
@@ -56,7 +61,11 @@ func (g Gate) Page() []byte {
 	if g.Step.Doc != "" {
 		b.WriteString("\n## Why\n\n" + Fence("text", g.Step.Doc))
 	}
-	b.WriteString("\n## What will run\n\n" + Fence("json", string(canonical(g.what()))))
+	if g.Step.Each {
+		b.WriteString(g.elements())
+	} else {
+		b.WriteString("\n## What will run\n\n" + Fence("json", string(canonical(what(g.Step.Kind, g.Work)))))
+	}
 	if len(g.Step.Files) > 0 {
 		b.WriteString("\n## Files, by git blob id\n\n" + Fence("json", string(canonical(g.Step.Files))))
 	}
@@ -68,11 +77,11 @@ func (g Gate) Page() []byte {
 }
 
 // what is the work by its kind, as the author wrote it.
-func (g Gate) what() any {
-	if g.Work.Run == nil {
-		return g.Work
+func what(kind Kind, work Work) any {
+	if work.Run == nil {
+		return work
 	}
-	return map[Kind]json.RawMessage{g.Step.Kind: normal(g.Work.Run)}
+	return map[Kind]json.RawMessage{kind: normal(work.Run)}
 }
 
 // normal gives JSON that says the same the same bytes, however it was escaped and ordered on its way here.

@@ -120,6 +120,9 @@ type Step struct {
 	Approval   *Approval     `json:"approval,omitempty"` // nil: no gate
 	HasOutput  bool          `json:"has_output,omitempty"`
 	Files      []File        `json:"files,omitempty"` // of the ledger, pinned at the frozen commit
+	Each       bool          `json:"each,omitempty"`  // a template: it stands for a step for each element of a list or struct
+	Of         string        `json:"-"`               // the template that this step is an element of; only Expand makes elements
+	Key        string        `json:"-"`               // of an element: what tells it from the others of its template
 	Now        Resolution    `json:"-"`
 }
 
@@ -183,6 +186,8 @@ type Resolution struct {
 	Status  Status `json:"status"`
 	Problem string `json:"problem,omitempty"` // of a broken step: place, problem, hint; of a skipped one: why
 	Work    Work   `json:"work,omitzero"`     // of a ready step
+
+	Elements []Element `json:"elements,omitempty"` // of a ready template, which has no Work of its own; in order, each with another key
 }
 
 // Work is what a step does. Exactly one member is set: one of the engine's own kinds, or Run.

@@ -26,6 +26,7 @@ type Ended struct {
 	Conclusion Conclusion      `json:"conclusion,omitempty"` // empty when Skipped
 	Skipped    bool            `json:"skipped,omitempty"`
 	Output     json.RawMessage `json:"output,omitempty"`
+	Happened   []string        `json:"happened,omitempty"` // of a template that is to be undone: the keys of the elements that succeeded, in order
 }
 
 // Problem is one mistake of an author, with the place that the author can open.
