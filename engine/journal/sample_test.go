@@ -79,6 +79,10 @@ func stagedKinds() []incident.Event {
 		incident.CancelAsked{Why: "leave it", Deed: d, During: runbook.StageUndo},
 		incident.FinallyBegun{End: incident.EndUndone},
 		incident.CancelAsked{Why: "no time", Deed: d, During: runbook.StageFinally},
+		incident.EachExpanded{Step: "restart", Keys: []string{"web-1", "web-2"}},
+		incident.EachExpanded{Step: "purge", Keys: []string{}},
+		asked("restart.web-1", runbook.KindExec),
+		asked("restart.gh-12", runbook.KindExec),
 		incident.Ended{End: incident.EndUndone},
 	})
 }
