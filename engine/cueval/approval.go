@@ -17,6 +17,7 @@ func (s *skeleton) approval(v cue.Value) {
 	}
 	rule := ruleOf(v)
 	rule.Within = s.duration(v, 0, "within", "approval")
+	s.named(&rule, "approval")
 	s.step.Approval = &rule
 	s.misfitted(misfitOfRule(rule, "approval"))
 }

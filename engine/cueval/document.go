@@ -6,6 +6,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"cuelang.org/go/cue"
@@ -103,24 +104,21 @@ func (d *document) reporter() reporter { return reporter{file: d.file, def: d.de
 
 func field(v cue.Value, name string) cue.Value { return v.LookupPath(cue.MakePath(cue.Str(name))) }
 
-// applyPolicy fills in the risks, which policies look at, and unifies the policy with every step.
-func (d *document) applyPolicy(risks map[string]runbook.Risk) error {
-	if d.org.policy == nil {
+// applyPolicy fills in the risks, which policies look at, and the organisation's defaults, and unifies the policy with
+// every step.
+func (d *document) applyPolicy(facts []runbook.Step) error {
+	if d.org.policy == nil && !d.org.defaults.ofSteps() {
 		return nil
 	}
 	steps := map[string]fill{}
-	for name, risk := range risks {
-		text, err := json.Marshal(risk)
-		if err != nil {
-			return fmt.Errorf("write the risk of step %s: %w", name, err)
-		}
-		steps[name] = fill{"risk": text}
+	for _, s := range facts {
+		steps[s.Name] = fill{"risk": json.RawMessage(strconv.Quote(string(s.Risk)))}
 	}
 	risked, err := d.filled(d.value, nil, steps)
 	if err != nil {
 		return err
 	}
-	d.fixed = d.narrowed(risked)
+	d.fixed = d.narrowed(risked.Unify(d.ctx.BuildExpr(&ast.StructLit{Elts: d.presets(facts)})))
 	return nil
 }
 

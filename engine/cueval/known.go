@@ -47,11 +47,7 @@ func (d *document) static() cue.Value {
 	}
 	d.value = d.built()
 	d.fixed = d.value
-	risks := make(map[string]runbook.Risk, len(d.known.Steps))
-	for _, s := range d.known.Steps {
-		risks[s.Name] = s.Risk
-	}
-	if err := d.applyPolicy(risks); err != nil {
+	if err := d.applyPolicy(d.known.Steps); err != nil {
 		d.fixed = cue.Value{} // unreachable: a risk can always be written
 	}
 	return d.fixed
@@ -96,7 +92,8 @@ func (d *document) evaluated(plan runbook.Plan, alert json.RawMessage, steps map
 		return d.filled(d.static(), alert, steps)
 	}
 	risked := maps.Clone(steps)
-	if d.org.policy != nil {
+	ruled := d.org.policy != nil || d.org.defaults.ofSteps()
+	if ruled {
 		for _, s := range plan.Steps {
 			one := fill{"risk": json.RawMessage(strconv.Quote(string(s.Risk)))}
 			maps.Copy(one, steps[s.Name])
@@ -106,6 +103,9 @@ func (d *document) evaluated(plan runbook.Plan, alert json.RawMessage, steps map
 	decls, err := d.fills(alert, risked)
 	if err != nil {
 		return cue.Value{}, err
+	}
+	if ruled {
+		decls = append(decls, d.presets(plan.Steps)...)
 	}
 	v := d.built(decls...)
 	if d.org.policy != nil {

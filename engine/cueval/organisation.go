@@ -18,6 +18,10 @@ type organisation struct {
 	policy       map[runbook.Stage]cue.Value // what every runbook with such steps is unified with; nil if there is none
 	readCommands [][]string                  // nil: exec may say read freely
 	restricted   bool                        // readCommands was written, be it empty
+	directory
+	defaults defaults
+	limits   limits
+	file     *ast.File // of pullbook.cue; nil if there is none
 }
 
 // readOrganisation reads pullbook.cue. A mistake in it is a problem of every runbook, since no runbook may go without
@@ -39,25 +43,33 @@ func readOrganisation(ctx *cue.Context, types cue.Value, files map[string][]byte
 	r := reporter{file: f, def: def}
 	ps = append(ps, r.report(v.Validate(cue.Final()))...)
 	var org organisation
-	for _, name := range []string{"command", "readCommands"} {
+	org.file = f
+	org.restricted = field(v, "readCommands").Exists()
+	for name, into := range org.parts() {
 		x := field(v, name)
 		if !x.Exists() {
 			continue
 		}
 		err := x.Validate(cue.Concrete(true))
-		if err == nil && name == "command" {
-			err = x.Decode(&org.command)
-		} else if err == nil {
-			org.restricted = true
-			err = x.Decode(&org.readCommands)
+		if err == nil {
+			err = x.Decode(into)
 		}
 		ps = append(ps, r.report(err)...)
+	}
+	if len(ps) == 0 {
+		ps = org.check()
 	}
 	rules, more := policyRules(f)
 	if ps = append(ps, more...); len(rules) > 0 {
 		org.policy = policyOf(ctx, text)
 	}
 	return org, tidy(ps)
+}
+
+// parts are the fields of pullbook.cue that are plain data, and where each is kept.
+func (o *organisation) parts() map[string]any {
+	return map[string]any{"command": &o.command, "readCommands": &o.readCommands, "people": &o.People, "teams": &o.Teams,
+		"services": &o.Services, "defaults": &o.defaults, "limits": &o.limits}
 }
 
 // organisationNames refuses unknown fields from the syntax tree, where no incomplete value can hide them.

@@ -33,12 +33,16 @@ func TestReadmeExamples(t *testing.T) {
 		unseen[k.name] = true
 	}
 	for _, block := range blocks {
+		organisation := policies[0]
+		if own, rest, ok := strings.Cut(block, "\n}\n"); ok && strings.HasPrefix(block, "organisation: {") {
+			organisation, block = organisation+strings.TrimPrefix(own, "organisation: {"), rest
+		}
 		if !strings.HasPrefix(block, "title:") {
 			block = "title: \"t\"\nalert: _\n" + block
 		}
 		q := runbook.Query{Alert: json.RawMessage(strings.Replace(checkoutAlert, `"service"`, `"host": "h", "service"`, 1)),
 			Source: runbook.Source{Runbook: "runbooks/x.cue", Files: map[string][]byte{
-				"runbooks/x.cue": []byte(block), organisationFile: []byte(policies[0])}}}
+				"runbooks/x.cue": []byte(block), organisationFile: []byte(organisation)}}}
 		if strings.Contains(block, "inputs:") {
 			q.Source.Inputs = json.RawMessage(`{"region": "eu"}`)
 		}

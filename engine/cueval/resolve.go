@@ -43,13 +43,19 @@ func succeeded(e runbook.Ended) bool {
 func (d *document) words(plan *runbook.Plan, v cue.Value) {
 	plan.Title = oneLine(field(v, "title"), plan.Name)
 	plan.Doc, _ = field(v, "doc").String()
-	plan.Severity, _ = field(v, "severity").String()
-	plan.Service = oneLine(field(v, "service"), "")
+	plan.Why, _ = field(v, "why").String()
+	plan.ByHand, _ = field(v, "byHand").String()
+	if plan.Severity, _ = field(v, "severity").String(); plan.Severity == "" {
+		plan.Severity = d.org.defaults.Severity
+	}
+	d.service(plan, v)
 	for i := range plan.Steps {
 		s := &plan.Steps[i]
 		step := d.step(v, s.Name)
 		s.Title = oneLine(field(step, "title"), s.Name)
 		s.Doc, _ = field(step, "doc").String()
+		s.Why, _ = field(step, "why").String()
+		s.ByHand, _ = field(step, "byHand").String()
 	}
 }
 

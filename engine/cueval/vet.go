@@ -55,6 +55,7 @@ func assemble(src runbook.Source) (*document, runbook.Plan, []runbook.Problem) {
 	ps = withoutEchoes(ps)
 	bad := stepsWith(ps)
 	kinds, risks := map[string]runbook.Kind{}, map[string]runbook.Risk{}
+	ps = append(ps, d.tooManySteps()...)
 	names := d.stepNames()
 	for _, name := range names {
 		if bad[name] {
@@ -69,7 +70,7 @@ func assemble(src runbook.Source) (*document, runbook.Plan, []runbook.Problem) {
 		ps, kinds[name], risks[name] = append(ps, more...), kind, risk
 	}
 	if len(ps) == 0 {
-		if err := d.applyPolicy(risks); err != nil {
+		if err := d.applyPolicy(d.facts(kinds, risks)); err != nil {
 			return nil, runbook.Plan{}, []runbook.Problem{{File: src.Runbook, Text: err.Error()}}
 		}
 		ps = d.policyProblems()
@@ -98,6 +99,7 @@ func assemble(src runbook.Source) (*document, runbook.Plan, []runbook.Problem) {
 // whole reads what is said of the runbook as a whole.
 func (d *document) whole(plan *runbook.Plan) (ps []runbook.Problem) {
 	s := &skeleton{doc: d}
+	plan.Concurrency = d.org.defaults.Concurrency
 	f := field(d.static(), "concurrency")
 	if f.Validate() == nil && s.known(f, "concurrency") { // what is wrong otherwise has been reported
 		n, err := f.Int64()
@@ -105,7 +107,7 @@ func (d *document) whole(plan *runbook.Plan) (ps []runbook.Problem) {
 			plan.Concurrency = int(n)
 		}
 	}
-	more := d.wholeInputs(plan)
+	more := append(d.wholeInputs(plan), d.peopleOfRunbook()...)
 	return append(s.ps, more...)
 }
 

@@ -163,6 +163,12 @@ func rule(v cue.Value) string {
 		return "the name of a step: small letters, digits and _, beginning with a letter"
 	case "#Who":
 		return `a user or a team, such as "alice" or "acme/sre"`
+	case "#Login":
+		return `a login of the hub, such as "alice"`
+	case "#Slug":
+		return `a team of the hub, such as "acme/sre"`
+	case "#Email":
+		return "an e-mail address"
 	case "#Path":
 		return "a path in the ledger, relative to its root"
 	case "#Clock":
@@ -181,6 +187,8 @@ func keyRule(path []string) string {
 	switch path[len(path)-2] {
 	case "inputs":
 		return "an input: letters, digits and _, beginning with a letter"
+	case "people", "teams", "services":
+		return path[len(path)-2] + ": letters, digits and _.-, beginning with a letter or digit"
 	case "env":
 		return "an environment variable: capital letters, digits and _"
 	case "headers":

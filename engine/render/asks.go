@@ -145,8 +145,8 @@ func (b board) askHappened(r row) string {
 		otherwise = "it did not happen. While the incident is undone, it is not started again."
 	}
 	return fmt.Sprintf("#### Did %s happen?\n\n%s\n\nAttempt %d was about to run, or running, when the engine stopped (intent written %s). It is not idempotent, so it is not started again by itself.\n\n"+
-		"- %s: it happened; go on.\n- %s: %s\n%s",
-		code(r.step.Name), lead(r), r.st.Attempt, stamp(r.st.Started),
+		"%s- %s: it happened; go on.\n- %s: %s\n%s",
+		code(r.step.Name), lead(r), r.st.Attempt, stamp(r.st.Started), unfolded(r.step),
 		code("/did-it-by-hand "+r.step.Name+" <what you found or did>"), code("/retry "+r.step.Name), otherwise, b.stopHere())
 }
 
@@ -169,6 +169,7 @@ func (b board) askDecision(r row) string {
 	if r.st.Why != "" {
 		out.WriteString(block("text", r.st.Why, 2_000) + "\n")
 	}
+	out.WriteString(unfolded(r.step))
 	fmt.Fprintf(&out, "- %s: try it again.\n", code("/retry "+r.step.Name))
 	if r.step.Approval == nil || len(r.st.Gate.Votes) > 0 {
 		fmt.Fprintf(&out, "- %s: you did it; go on.\n", code("/did-it-by-hand "+r.step.Name+" <what you did>"))

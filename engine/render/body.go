@@ -45,7 +45,10 @@ func (b board) body(top string, d detail) string {
 	if graph := b.graph(); d < noGraph && len(b.rows) > 1 && len(graph) <= graphBudget {
 		parts = append(parts, "### Graph\n\n```mermaid\n"+graph+"```\n")
 	}
-	parts = append(parts, b.alert(), titled("### Inputs", b.inputs()), b.roles(), details("Commands", incident.HelpText()), b.provenance())
+	if d < noTitles {
+		parts = append(parts, b.byHand())
+	}
+	parts = append(parts, titled("### About", b.about()), b.alert(), titled("### Inputs", b.inputs()), b.roles(), details("Commands", incident.HelpText()), b.provenance())
 	parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
 	return strings.Join(parts, "\n")
 }

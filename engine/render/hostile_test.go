@@ -61,8 +61,9 @@ func hostile() map[string]string {
 func hostilePlan(evil string) runbook.Plan {
 	p := samplePlan()
 	p.Title, p.Doc, p.Command = evil, evil, []string{evil, "acme/sre"}
+	p.Why, p.ByHand, p.Service, p.Owners, p.Affected = evil, evil, evil, p.Command, p.Command
 	for i := range p.Steps {
-		p.Steps[i].Title, p.Steps[i].Doc = evil, evil
+		p.Steps[i].Title, p.Steps[i].Doc, p.Steps[i].Why, p.Steps[i].ByHand = evil, evil, evil, evil
 	}
 	p.Steps[4].Now.Work.Manual = &runbook.Manual{Task: evil, Owner: evil}
 	return p
@@ -168,7 +169,8 @@ func outlineOf(document string) outline {
 
 // note keeps what must not be there at all.
 func (o *outline) note(n ast.Node, source []byte) {
-	own := []string{"<details>\n<summary>Commands</summary>\n", "</details>\n"}
+	own := []string{"<details>\n<summary>Commands</summary>\n", "</details>\n", "<details>\n<summary>How to do the steps by hand</summary>\n",
+		"<details>\n<summary>How to do all of it by hand</summary>\n"}
 	switch n := n.(type) {
 	case *ast.Link:
 		if !strings.HasPrefix(string(n.Destination), "https://github.com/acme/ops/pull/7/files#diff-") {

@@ -69,8 +69,8 @@ func (b board) story(events []incident.Event) string {
 	} else {
 		out.WriteString(" It has not ended.")
 	}
-	if b.plan.Doc != "" {
-		out.WriteString("\n\nThe runbook says of itself: " + inline(b.plan.Doc, 1_000))
+	if about := b.about(); about != "" {
+		out.WriteString("\n\n" + about)
 	}
 	return out.String()
 }

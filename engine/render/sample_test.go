@@ -32,10 +32,12 @@ func samplePlan() runbook.Plan {
 	}
 	rollback := step("rollback", runbook.KindHTTP, runbook.RiskChange, "Roll back from 2.1.0 to 2.0.9", "errors", "version")
 	rollback.Approval = &runbook.Approval{From: []string{"acme/sre"}, Count: 1, Within: 15 * time.Minute}
+	rollback.Why, rollback.ByHand = "The old release works.", "Run deploy rollback on web-1.\nTell @support."
 	confirm := step("confirm", runbook.KindManual, runbook.RiskRead, "Tell support", "recovered")
 	confirm.Now = manual
 	return runbook.Plan{Name: "checkout", Title: "Checkout answers with errors", Severity: "sev2",
-		Doc: "Rolls the checkout service back.", Command: []string{"acme/sre"},
+		Doc: "Rolls the checkout service back.", Command: []string{"acme/sre"}, Service: "checkout", Owners: []string{"acme/sre", "alice"},
+		Affected: []string{"api", "shop"}, Why: "Customers cannot pay.", ByHand: "Call the release manager.",
 		Steps: []runbook.Step{
 			step("errors", runbook.KindHTTP, runbook.RiskRead, "Measure the error rate"),
 			step("version", runbook.KindHTTP, runbook.RiskRead, "Ask which release runs"),

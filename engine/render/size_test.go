@@ -56,8 +56,10 @@ func TestWorstBodyFits(t *testing.T) {
 	for kind, evil := range hostile() {
 		p := largePlan(400)
 		p.Title, p.Command = evil, []string{evil, evil, evil}
+		p.Why, p.Doc, p.ByHand, p.Service, p.Owners, p.Affected = evil, evil, evil, evil, p.Command, p.Command
 		for i := range p.Steps {
 			p.Steps[i].Title = evil[:min(len(evil), 5_000)]
+			p.Steps[i].ByHand = evil
 			p.Steps[i].Retry = runbook.Retry{Attempts: 1}
 		}
 		events := hostileEvents(evil)[:1]

@@ -58,8 +58,13 @@ func (g Gate) Page() []byte {
 	case g.Step.Stage != StageMain:
 		fmt.Fprintf(&b, "- Stage: %s\n", g.Step.Stage)
 	}
-	if g.Step.Doc != "" {
-		b.WriteString("\n## Why\n\n" + Fence("text", g.Step.Doc))
+	if g.Step.Why != "" || g.Step.Doc != "" {
+		b.WriteString("\n## Why\n")
+		for _, text := range []string{g.Step.Why, g.Step.Doc} {
+			if text != "" {
+				b.WriteString("\n" + Fence("text", text))
+			}
+		}
 	}
 	if g.Step.Each {
 		b.WriteString(g.elements())

@@ -64,6 +64,8 @@ func changes() map[string]func(*Gate) {
 		"kind":                 func(g *Gate) { g.Step.Kind = KindHTTP },
 		"title":                func(g *Gate) { g.Step.Title += "\n" },
 		"doc":                  func(g *Gate) { g.Step.Doc += " " },
+		"why":                  func(g *Gate) { g.Step.Why = "x" },
+		"by hand":              func(g *Gate) { g.Step.ByHand = "x" },
 		"risk":                 func(g *Gate) { g.Step.Risk = RiskDestructive },
 		"reversible":           func(g *Gate) { g.Step.Reversible = false },
 		"idempotent":           func(g *Gate) { g.Step.Idempotent = false },

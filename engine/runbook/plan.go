@@ -89,11 +89,17 @@ type Plan struct {
 	Name     string `json:"name"`  // file name without .cue
 	Title    string `json:"title"` // one line
 	Doc      string `json:"doc,omitempty"`
-	Severity string `json:"severity,omitempty"` // sev1 to sev4, empty when the runbook does not say
+	Why      string `json:"why,omitempty"`      // the reason for the runbook
+	ByHand   string `json:"by_hand,omitempty"`  // how to do it by hand if the automation fails
+	Severity string `json:"severity,omitempty"` // sev1 to sev4, empty when nobody says
 	Steps    []Step `json:"steps"`              // every step after all steps it needs; ties in the author's order
 	// Concurrency is how many steps may run at once; 0 means no bound. Steps that wait for people or for time do not count.
 	Concurrency int    `json:"concurrency,omitempty"`
 	Service     string `json:"service,omitempty"` // that the runbook is about
+	// Owners are the users (login) and teams (org/slug) who answer for the runbook and for its service.
+	Owners []string `json:"owners,omitempty"`
+	// Affected are the services that depend on the service, directly or by way of others, sorted.
+	Affected []string `json:"affected,omitempty"`
 	// Inputs are the values of all inputs, a JSON object by name: those that were given and the defaults of the others.
 	Inputs json.RawMessage `json:"inputs,omitempty"`
 	// Command are the users (login) and teams (org/slug) that may command incidents of this plan by comments.
@@ -106,6 +112,8 @@ type Step struct {
 	Kind       Kind          `json:"kind"`
 	Title      string        `json:"title"` // resolved as far as it is known; the name when the author gave none
 	Doc        string        `json:"doc,omitempty"`
+	Why        string        `json:"why,omitempty"`     // the reason for the step
+	ByHand     string        `json:"by_hand,omitempty"` // how a person does it if the automation fails
 	Risk       Risk          `json:"risk"`
 	Reversible bool          `json:"reversible"`
 	Idempotent bool          `json:"idempotent,omitempty"` // may be started again with the same key
