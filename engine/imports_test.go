@@ -36,8 +36,9 @@ func rooms() map[string]room {
 
 		"engine/cueval":   {imports: []string{"engine/runbook", "schema"}, tests: []string{"runbooks"}},
 		"engine/gitstore": {},
-		"engine/github":   {imports: []string{"engine/approval", "engine/incident"}},
-		"engine/intake":   {imports: []string{"engine/incident"}},
+		"engine/door":     {},
+		"engine/github":   {imports: []string{"engine/approval", "engine/incident", "engine/door"}},
+		"engine/intake":   {imports: []string{"engine/incident", "engine/door"}},
 		"engine/inbox":    {},
 		"engine/step":     {imports: []string{"engine/runbook"}, tests: []string{"schema"}},
 

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pullbook/pullbook/engine"
+	"github.com/pullbook/pullbook/engine/door"
 	"github.com/pullbook/pullbook/engine/incident"
 	"github.com/pullbook/pullbook/engine/intake"
 )
@@ -34,10 +35,15 @@ type receipt struct {
 	Group   string `json:"group"` // key of the incident's alert group
 }
 
-const maxOrder = 1 << 20
+const (
+	maxOrder  = 1 << 20 // bytes
+	orderTime = 10 * time.Second
+	orders    = 8 // read at one time
+)
 
 // openHandler takes orders to open an incident with a runbook that a person chose.
 func (svc *service) openHandler(token []byte) http.Handler {
+	place := door.New(orders, orderTime, time.Second)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
 			w.Header().Set("Allow", http.MethodPost)
@@ -49,11 +55,16 @@ func (svc *service) openHandler(token []byte) http.Handler {
 			http.Error(w, "the bearer token is wrong or missing", http.StatusUnauthorized)
 			return
 		}
-		arrival, err := readOrder(http.MaxBytesReader(w, r.Body, maxOrder))
+		body, err := place.Read(w, r, maxOrder)
 		if _, over := errors.AsType[*http.MaxBytesError](err); over {
 			http.Error(w, fmt.Sprintf("the order is larger than %d bytes", maxOrder), http.StatusRequestEntityTooLarge)
 			return
 		}
+		if err != nil {
+			http.Error(w, "the order could not be read; send it again", http.StatusRequestTimeout)
+			return
+		}
+		arrival, err := readOrder(bytes.NewReader(body))
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return

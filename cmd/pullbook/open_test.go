@@ -3,11 +3,14 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pullbook/pullbook/engine/incident"
 )
@@ -91,4 +94,23 @@ func pullbook(t *testing.T, args ...string) (stdout, stderr string, status int) 
 		t.Fatal(err)
 	}
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+// timed is a writer that notes the deadlines for reading.
+type timed struct {
+	*httptest.ResponseRecorder
+	set []time.Time
+}
+
+func (w *timed) SetReadDeadline(at time.Time) error { w.set = append(w.set, at); return nil }
+
+// TestOrderHasADeadline: a client that sends its order slowly does not hold the connection for ever.
+func TestOrderHasADeadline(t *testing.T) {
+	r := httptest.NewRequest(http.MethodPost, "/open", strings.NewReader(`{}`))
+	r.RemoteAddr = "127.0.0.1:40000"
+	w := &timed{ResponseRecorder: httptest.NewRecorder()}
+	(&service{}).openHandler(nil).ServeHTTP(w, r)
+	if len(w.set) != 2 || w.set[0].IsZero() || !w.set[1].IsZero() || w.Code != http.StatusBadRequest {
+		t.Errorf("answered %d, deadlines %v", w.Code, w.set)
+	}
 }

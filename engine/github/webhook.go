@@ -8,12 +8,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"strings"
 	"time"
+
+	"github.com/pullbook/pullbook/engine/door"
 )
 
 // WebhookConfig is what the receiver of the hub's webhooks needs from outside.
@@ -41,24 +42,25 @@ type Hint struct {
 const (
 	maxDelivery  = 1 << 20 // bytes
 	deliveryTime = 10 * time.Second
-	deliveries   = 16 // read at one time, so at most 16 MiB of bodies are in memory
+	graceTime    = time.Second // in which a sender keeps its place whatever comes
+	deliveries   = 16          // read at one time, so at most 16 MiB of bodies are in memory
 )
 
 // NewWebhook receives the hub's webhooks. It answers 202 to a delivery that is durable, that was here before or that is
 // none of ours, and otherwise says what is wrong in one line: 405, 413, 401 (the signature), 400, 503 (could not be made
-// durable), 500. Nothing of a body is parsed before its signature is verified. It sets its own deadline for reading a
+// durable), 408 (others waited for a sender that was slower), 500. Nothing of a body is parsed before its signature is verified. It sets its own deadline for reading a
 // body; the deadline for headers is the server's.
 func NewWebhook(c WebhookConfig) http.Handler {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	c.Secret = bytes.Clone(c.Secret)
-	return &webhook{WebhookConfig: c, slots: make(chan struct{}, deliveries)}
+	return &webhook{WebhookConfig: c, door: door.New(deliveries, deliveryTime, graceTime)}
 }
 
 type webhook struct {
 	WebhookConfig
-	slots chan struct{}
+	door *door.Door
 }
 
 // refusal is an answer other than 202.
@@ -137,23 +139,16 @@ func (h *webhook) body(w http.ResponseWriter, r *http.Request) ([]byte, *refusal
 	if r.ContentLength > maxDelivery {
 		return nil, tooLarge
 	}
-	select {
-	case h.slots <- struct{}{}:
-		defer func() { <-h.slots }()
-	case <-r.Context().Done():
-		return nil, &refusal{status: http.StatusServiceUnavailable, text: "busy", cause: r.Context().Err()}
-	}
-	control := http.NewResponseController(w)
-	// A writer that has no deadlines belongs to a test; a server's has them.
-	if err := control.SetReadDeadline(time.Now().Add(deliveryTime)); err == nil {
-		// Left in place it would end the request's context while Once is at work.
-		defer control.SetReadDeadline(time.Time{})
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxDelivery))
-	if _, over := errors.AsType[*http.MaxBytesError](err); over {
+	body, err := h.door.Read(w, r, maxDelivery)
+	_, over := errors.AsType[*http.MaxBytesError](err)
+	switch {
+	case over:
 		return nil, tooLarge
-	}
-	if err != nil {
+	case errors.Is(err, door.ErrSlow):
+		return nil, &refusal{status: http.StatusRequestTimeout, text: door.ErrSlow.Error()}
+	case err != nil && r.Context().Err() != nil:
+		return nil, &refusal{status: http.StatusServiceUnavailable, text: "busy", cause: r.Context().Err()}
+	case err != nil:
 		return nil, &refusal{status: http.StatusBadRequest, text: "the body could not be read", cause: err}
 	}
 	return body, nil

@@ -7,20 +7,26 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pullbook/pullbook/engine/door"
 )
 
 const secret = "It's a Secret to Everybody"
 
-// door is a receiver with a memory for deliveries.
-type door struct {
+// receiver is a webhook with a memory for deliveries.
+type receiver struct {
 	handler http.Handler
 	hints   []Hint
 	seen    map[string]bool
@@ -28,8 +34,8 @@ type door struct {
 	log     bytes.Buffer
 }
 
-func newDoor(change func(*WebhookConfig)) *door {
-	d := &door{seen: map[string]bool{}}
+func newReceiver(change func(*WebhookConfig)) *receiver {
+	d := &receiver{seen: map[string]bool{}}
 	cfg := WebhookConfig{Secret: []byte(secret), Repository: "acme/ops", InstallationID: 99, OwnSender: "pullbook[bot]",
 		Logger: slog.New(slog.NewTextHandler(&d.log, nil)),
 		Once: func(_ context.Context, id string, hint Hint) (bool, error) {
@@ -62,7 +68,7 @@ func delivery(event, id, body string) *http.Request {
 	return r
 }
 
-func (d *door) answer(r *http.Request) (int, string) {
+func (d *receiver) answer(r *http.Request) (int, string) {
 	w := httptest.NewRecorder()
 	d.handler.ServeHTTP(w, r)
 	return w.Code, strings.TrimSpace(w.Body.String())
@@ -85,7 +91,7 @@ func TestHintsOfEvents(t *testing.T) {
 		{"check_suite", `{"check_suite": {"head_branch": "incident/a", "pull_requests": []}, ` + from + `}`, Hint{"check_suite", "incident/a", 0}},
 		{"push", `{"ref": "refs/heads/incident/a", ` + from + `}`, Hint{"push", "incident/a", 0}},
 	} {
-		d := newDoor(nil)
+		d := newReceiver(nil)
 		if code, text := d.answer(delivery(test.event, "id-1", test.body)); code != 202 || text != "noted" {
 			t.Errorf("%s: %d %s", test.event, code, text)
 		}
@@ -112,7 +118,7 @@ func TestDeliveriesThatAreNoneOfOurs(t *testing.T) {
 		{"star", `{` + from + `}`, "dropped: nothing to look at"},
 		{"", `{` + from + `}`, "dropped: nothing to look at"},
 	} {
-		d := newDoor(nil)
+		d := newReceiver(nil)
 		if code, text := d.answer(delivery(test.event, "id-1", test.body)); code != 202 || text != test.want || d.hints != nil {
 			t.Errorf("%s %s: %d %s", test.event, test.body, code, text)
 		}
@@ -120,7 +126,7 @@ func TestDeliveriesThatAreNoneOfOurs(t *testing.T) {
 }
 
 func TestADeliveryCountsOnce(t *testing.T) {
-	d := newDoor(nil)
+	d := newReceiver(nil)
 	body := `{"ref": "refs/heads/incident/a", ` + from + `}`
 	d.err = errors.New("disk full")
 	if code, text := d.answer(delivery("push", "id-1", body)); code != 503 || strings.Contains(text, "disk") {
@@ -161,7 +167,7 @@ func TestRefusedDeliveries(t *testing.T) {
 		{"no id", func(r *http.Request) { r.Header.Del("X-GitHub-Delivery") }, 400},
 		{"odd id", func(r *http.Request) { r.Header.Set("X-GitHub-Delivery", "a'; --") }, 400},
 	} {
-		d := newDoor(nil)
+		d := newReceiver(nil)
 		r := delivery("push", "id-1", body)
 		test.change(r)
 		if code, _ := d.answer(r); code != test.want || d.hints != nil {
@@ -172,7 +178,7 @@ func TestRefusedDeliveries(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"", "[]", `{"ref": 7}`, "ref=refs", strings.Repeat("[", 100_000), `{"a":1}{}`} {
-		d := newDoor(nil)
+		d := newReceiver(nil)
 		if code, _ := d.answer(delivery("push", "id-1", bad)); code != 400 || d.hints != nil {
 			t.Errorf("%.20q: %d", bad, code)
 		}
@@ -190,7 +196,7 @@ type zeros struct{}
 func (zeros) Read(p []byte) (int, error) { return len(p), nil }
 
 func TestWithoutASecretNothingIsAccepted(t *testing.T) {
-	d := newDoor(func(c *WebhookConfig) { c.Secret = nil })
+	d := newReceiver(func(c *WebhookConfig) { c.Secret = nil })
 	r := delivery("push", "id-1", "{}")
 	mac := hmac.New(sha256.New, nil)
 	mac.Write([]byte("{}"))
@@ -213,7 +219,7 @@ func TestGitHubsOwnVector(t *testing.T) {
 }
 
 func TestABugMeetsOneDeliveryOnly(t *testing.T) {
-	d := newDoor(func(c *WebhookConfig) {
+	d := newReceiver(func(c *WebhookConfig) {
 		c.Once = func(context.Context, string, Hint) (bool, error) { panic("canary " + secret) }
 	})
 	code, text := d.answer(delivery("push", "id-1", `{"ref": "refs/heads/a", `+from+`}`))
@@ -227,7 +233,7 @@ func FuzzWebhook(f *testing.F) {
 	f.Add("issue_comment", []byte(`{"issue": {"number": 7, "pull_request": {}}, `+from+`}`))
 	f.Add("check_run", []byte(`{"check_run": {"check_suite": {"head_branch": null}, "pull_requests": [null]}, `+from+`}`))
 	f.Fuzz(func(t *testing.T, event string, body []byte) {
-		d := newDoor(nil)
+		d := newReceiver(nil)
 		r := delivery("x", "id-1", string(body))
 		r.Header["X-Github-Event"] = []string{event}
 		code, _ := d.answer(r)
@@ -243,4 +249,31 @@ func FuzzWebhook(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Senders that nobody knows, and that send nothing, take the places of nobody.
+func TestSlowStrangersDoNotBlockADelivery(t *testing.T) {
+	d := newReceiver(nil)
+	d.handler.(*webhook).door = door.New(2, time.Hour, 0)
+	server := httptest.NewServer(d.handler)
+	t.Cleanup(server.Close)
+	const body = `{"ref": "refs/heads/incident/a", ` + from + `}`
+	for range 4 {
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "POST /hub HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{")
+	}
+	r := delivery("push", "id-1", body)
+	r.URL, r.RequestURI, r.Host = &url.URL{Scheme: "http", Host: server.Listener.Addr().String(), Path: "/hub"}, "", ""
+	answer, err := server.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusAccepted || len(d.hints) != 1 {
+		t.Errorf("the hub's delivery was answered %d", answer.StatusCode)
+	}
 }

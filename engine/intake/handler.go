@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -16,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pullbook/pullbook/engine/door"
 	"github.com/pullbook/pullbook/engine/incident"
 )
 
@@ -38,7 +38,8 @@ type Config struct {
 
 const (
 	readTime   = 10 * time.Second // for a whole body: a source on a network that works needs far less
-	bodies     = 16               // read and parsed at one time; the worst body makes Parse allocate 34 MB (BenchmarkParse)
+	graceTime  = time.Second      // in which a source keeps its place whatever comes
+	bodies     = 16               // read, and parsed, at one time; the worst body makes Parse allocate 34 MB (BenchmarkParse)
 	retryAfter = "5"              // seconds
 )
 
@@ -52,7 +53,7 @@ func NewHandler(c Config) http.Handler {
 	if c.Token == nil {
 		c.Token = func(string) string { return "" }
 	}
-	h := &handler{Config: c, slots: make(chan struct{}, bodies)}
+	h := &handler{Config: c, door: door.New(bodies, readTime, graceTime), slots: make(chan struct{}, bodies)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/alerts/{source}", h.serve)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
@@ -63,7 +64,8 @@ func NewHandler(c Config) http.Handler {
 
 type handler struct {
 	Config
-	slots chan struct{}
+	door  *door.Door
+	slots chan struct{} // for parsing
 }
 
 type refusal struct {
@@ -135,16 +137,12 @@ func (h *handler) take(w http.ResponseWriter, r *http.Request) ([]incident.Alert
 	if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
 		return nil, &failure{status: http.StatusUnsupportedMediaType, err: fault("header Content-Encoding", quote(e)+" is not read", "send the body as it is")}
 	}
-	select {
-	case h.slots <- struct{}{}:
-		defer func() { <-h.slots }()
-	case <-r.Context().Done():
-		return nil, later(w, fault("server", "busy", "send it again"), r.Context().Err())
-	}
-	body, failed := read(w, r)
+	body, failed := h.read(w, r)
 	if failed != nil {
 		return nil, failed
 	}
+	h.slots <- struct{}{} // the body is here: nobody else's slowness is waited for
+	defer func() { <-h.slots }()
 	alerts, err := Parse(source, body)
 	if err != nil {
 		return nil, &failure{status: http.StatusBadRequest, err: err}
@@ -195,14 +193,8 @@ func tooLarge() *failure {
 }
 
 // read takes the whole body. A body that stops or stalls is no fault of the alert in it, so the source is asked to repeat.
-func read(w http.ResponseWriter, r *http.Request) ([]byte, *failure) {
-	control := http.NewResponseController(w)
-	// A writer that has no deadlines belongs to a test; a server's has them.
-	if err := control.SetReadDeadline(time.Now().Add(readTime)); err == nil {
-		// Left in place it would end the request's context while Put is at work.
-		defer control.SetReadDeadline(time.Time{})
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+func (h *handler) read(w http.ResponseWriter, r *http.Request) ([]byte, *failure) {
+	body, err := h.door.Read(w, r, MaxBody)
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
 		return nil, tooLarge()
 	}
