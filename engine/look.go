@@ -98,8 +98,8 @@ func (e *Engine) lookAtHub(ctx context.Context, w *worker, refresh bool) error {
 	if w.body == "" {
 		w.body = seen.Pull.Body
 	}
-	if seen.Pull.Open && seen.Pull.Head != n.remote {
-		return e.reread(ctx, w)
+	if !seen.Pull.Merged && (!seen.Pull.Open || seen.Pull.Head != n.remote) {
+		return e.reread(ctx, w) // the hub closes the pull request of a branch that is deleted
 	}
 	return nil
 }

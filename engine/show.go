@@ -65,8 +65,8 @@ func (e *Engine) publishCheck(ctx context.Context, w *worker, plan runbook.Plan,
 func (e *Engine) publishRollup(ctx context.Context, w *worker, a incident.PublishRollup) error {
 	status, conclusion := render.Rollup(a.Status)
 	commit := w.ledger.remote // what is only here yet, the hub does not know
-	if f := w.ledger.foreign; f != nil {
-		commit = w.hub.Pull.Head
+	if w.ledger.foreign != nil || w.ledger.gone {
+		commit = w.hub.Pull.Head // of a branch that is gone the hub keeps what the pull request had last
 	}
 	now := e.Clock.Now()
 	check := incident.CheckRun{Name: incident.RollupName, Commit: commit, ExternalID: a.ExternalID, Status: status,

@@ -25,12 +25,11 @@ func TestFrozen(t *testing.T) {
 	for _, c := range []struct {
 		name, says string
 		meddle     func(meddler, *testing.T)
-		foreign    bool
 	}{
-		{"a commit by a person", "is not the engine's", meddler.commit, true},
-		{"an unsigned commit in the engine's name", "is not the engine's", meddler.impersonate, true},
-		{"the branch is moved back", "deleted or moved by somebody else", meddler.moveBack, false},
-		{"the branch is rewritten", "is not the engine's", meddler.rewrite, true},
+		{"a commit by a person", "is not the engine's", meddler.commit},
+		{"an unsigned commit in the engine's name", "is not the engine's", meddler.impersonate},
+		{"the branch is moved back", "deleted or moved by somebody else", meddler.moveBack},
+		{"the branch is rewritten", "is not the engine's", meddler.rewrite},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -41,9 +40,7 @@ func TestFrozen(t *testing.T) {
 				return strings.Contains(v.pull.GetBody(), "**Frozen.**") && strings.Contains(v.pull.GetBody(), c.says)
 			}).pull.GetHead().GetSHA()
 			s.awaitComment(t, seen.pull.GetNumber(), "**Frozen.**")
-			if c.foreign {
-				s.awaitFailedCheck(t, head)
-			}
+			s.awaitFailedCheck(t, head)
 			if err := s.world.review(t.Context(), "alice", seen.pull.GetNumber(), "/approve change"); err != nil {
 				t.Fatal(err)
 			}
@@ -53,6 +50,19 @@ func TestFrozen(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestBranchDeleted: a branch that a person deleted is missed, although the hub closes its pull request as well: the pull
+// request and the check on its last head say so, and it is not opened again.
+func TestBranchDeleted(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, stage{open: true, files: map[string]string{"runbooks/gated.cue": gated}})
+	s.serve(t)
+	_, seen := s.openGate(t, "deleted")
+	m := newMeddler(t, s, seen)
+	m.git(t, m.dir, "push", "--quiet", "origin", ":refs/heads/"+m.branch)
+	s.awaitComment(t, seen.pull.GetNumber(), "**Frozen.**")
+	s.awaitFailedCheck(t, seen.pull.GetHead().GetSHA())
 }
 
 // openGate raises an alert and waits until people are asked.

@@ -109,7 +109,7 @@ func (d *decider) freeze() {
 	if f := d.view.Branch.Foreign; f != nil {
 		why, id = "Commit "+f.Commit+" is not the engine's: "+words(f.Why)+".", "foreign-"+f.Commit
 	}
-	if key := "frozen-" + id; !d.view.Checks[key] && d.view.Branch.Foreign != nil {
+	if key := "frozen-" + id; !d.view.Checks[key] && d.view.Pull.Head != "" {
 		d.actions = append(d.actions, PublishRollup{ExternalID: key, Status: RollupFailed, Summary: why + " Nothing runs."})
 	}
 	d.reply("frozen-"+id, "**Frozen.** "+why+" Nothing runs on this incident until a person has looked into it.")

@@ -13,7 +13,7 @@ import (
 func TestForeignCommitSpeaksToNobody(t *testing.T) {
 	forged := replyMark("unknown-change-1")
 	why := "author \"@acme/sre <b> [x](https://evil.example) www.evil.example GH-1 #1 `c` " + forged + "\" is wrong"
-	view := View{Pull: &Pull{Number: 1, Open: true}, Branch: Branch{Foreign: &Foreign{Commit: strings.Repeat("a", 40), Why: why}}}
+	view := View{Pull: &Pull{Number: 1, Open: true, Head: "f00"}, Branch: Branch{Foreign: &Foreign{Commit: strings.Repeat("a", 40), Why: why}}}
 	said := 0
 	for _, action := range Decide(runbook.Plan{}, State{}, view, time.Unix(0, 0)) {
 		text := ""
