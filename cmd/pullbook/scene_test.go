@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -46,7 +47,20 @@ type hooks struct {
 	rolled func()                   // the service has rolled back
 }
 
-// newScene sets up a hub; startToy the service, serve the engine. The directory of the stage is the test's.
+// plainPolicy lets the team command, and lets no runbook change anything without an approval.
+const plainPolicy = `name: "acme"
+command: ["acme/sre"]
+policy: steps: [_]: {
+	risk: string
+	if risk != "read" {
+		approval!: count!: >=1
+	}
+	...
+}
+`
+
+// newScene sets up a hub; startToy the service, serve the engine. The directory of the stage is the test's. Its policy is
+// plainPolicy, unless the stage has another.
 func newScene(t *testing.T, st stage) *scene {
 	t.Helper()
 	if _, err := exec.LookPath("git"); err != nil {
@@ -56,6 +70,13 @@ func newScene(t *testing.T, st stage) *scene {
 	t.Cleanup(cancel)
 	s := &scene{read: map[string][]incident.Event{}}
 	var err error
+	if st.files["pullbook.cue"] == "" {
+		st.files = maps.Clone(st.files)
+		if st.files == nil {
+			st.files = map[string]string{}
+		}
+		st.files["pullbook.cue"] = plainPolicy
+	}
 	st.dir, st.listen = t.TempDir(), "127.0.0.1:0"
 	st.wrap = func(hub http.Handler) http.Handler { return s.watch(openapitest.Wrap(t, hub)) }
 	if s.world, err = newWorld(ctx, st); err != nil {

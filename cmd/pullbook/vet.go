@@ -91,6 +91,7 @@ func runbookFiles(args []string) ([]string, error) {
 		if len(found) == 0 {
 			return nil, withHint(fmt.Errorf("%s holds no runbook", arg), "a runbook is a file that ends in .cue")
 		}
+		found = slices.DeleteFunc(found, func(path string) bool { return filepath.Base(path) == "pullbook.cue" })
 		slices.Sort(found)
 		out = append(out, found...)
 	}

@@ -157,7 +157,7 @@ func (w *world) appKey() (string, error) {
 func sampleLedger(signer gitstore.Signer) map[string]string {
 	files := map[string]string{
 		"README.md":    "# ops\n\nRunbooks of Acme, and the history of its incidents.\n",
-		"pullbook.cue": samplePolicy,
+		"pullbook.cue": string(runbooks.Organisation()),
 		signersPath:    signer.AllowedLine(principal),
 	}
 	for path, data := range runbooks.Files() {
@@ -165,20 +165,6 @@ func sampleLedger(signer gitstore.Signer) map[string]string {
 	}
 	return files
 }
-
-// samplePolicy lets the team command, and lets no runbook change anything without an approval.
-const samplePolicy = `// The organisation: who may command incidents, and what every runbook has to keep to.
-name: "acme"
-command: ["acme/sre"]
-
-policy: steps: [_]: {
-	risk: string
-	if risk != "read" {
-		approval!: count!: >=1
-	}
-	...
-}
-`
 
 // service makes the engine of this world.
 func (w *world) service(ctx context.Context, log *slog.Logger, observe observer) (*service, error) {

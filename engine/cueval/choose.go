@@ -43,6 +43,7 @@ func (d *document) chooseWork(k, output cue.Value) (runbook.Work, error) {
 		if c.Owner, err = owner.String(); err != nil {
 			return runbook.Work{}, err
 		}
+		c.Owner, _ = d.org.who(c.Owner)
 	}
 	var m *misfit
 	if c.Options, m = d.optionsOf(field(k, "options"), output); m != nil {

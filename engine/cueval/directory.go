@@ -206,6 +206,18 @@ func (s *skeleton) named(rule *runbook.Approval, at ...string) {
 	}
 }
 
+// owner checks who is asked, if that is known before anything runs.
+func (s *skeleton) owner(k cue.Value) {
+	name, err := field(k, "owner").String()
+	if err != nil {
+		return
+	}
+	if _, known := s.doc.org.who(name); !known {
+		text, hint := s.doc.org.unknownWho(name)
+		s.problem(text, hint, string(s.step.Kind), "owner")
+	}
+}
+
 // placeIn returns where a path leads in a file: a field, or an element of a list.
 func placeIn(f *ast.File, path ...string) runbook.Problem {
 	p := runbook.Problem{File: f.Filename, Path: strings.Join(path, ".")}

@@ -62,6 +62,9 @@ func readOrganisation(ctx *cue.Context, types cue.Value, files map[string][]byte
 	rules, more := policyRules(f)
 	if ps = append(ps, more...); len(rules) > 0 {
 		org.policy = policyOf(ctx, text)
+		if len(ps) == 0 {
+			ps = inapplicable(org.policy)
+		}
 	}
 	return org, tidy(ps)
 }

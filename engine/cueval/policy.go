@@ -92,9 +92,23 @@ func policyOf(ctx *cue.Context, text []byte) map[runbook.Stage]cue.Value {
 	same := func(rule ast.Expr) ast.Expr { return rule }
 	return map[runbook.Stage]cue.Value{
 		runbook.StageMain:    appliedTo(ctx, text, "steps", nil, same),
-		runbook.StageUndo:    appliedTo(ctx, text, "steps", []string{"undo", "when", "needs", "join", "onFailure"}, wrap),
-		runbook.StageFinally: appliedTo(ctx, text, "finally", []string{"undo"}, same),
+		runbook.StageUndo:    appliedTo(ctx, text, "steps", []string{"undo", "noUndo", "when", "needs", "join", "onFailure"}, wrap),
+		runbook.StageFinally: appliedTo(ctx, text, "finally", []string{"undo", "noUndo"}, same),
 	}
+}
+
+// inapplicable reports rules that cannot be applied: what is no value constrains nothing, and nobody would see it.
+func inapplicable(policy map[runbook.Stage]cue.Value) (ps []runbook.Problem) {
+	for _, v := range policy {
+		if err := v.Err(); !v.Exists() || err != nil {
+			text := "the rules cannot be applied"
+			if err != nil {
+				text += ": " + firstLine(err)
+			}
+			ps = append(ps, runbook.Problem{File: organisationFile, Path: "policy.steps", Text: text})
+		}
+	}
+	return ps
 }
 
 // appliedName is a field that no author can write, since the definition does not have it.
@@ -115,22 +129,19 @@ func appliedTo(ctx *cue.Context, text []byte, list string, drop []string, wrap f
 	return field(ctx.BuildFile(f), appliedName)
 }
 
-// without removes fields from a rule, also those behind conditions.
+// without takes fields out of a rule, also those behind conditions. A condition can still ask for them, and finds that they
+// are not there.
 func without(e ast.Expr, drop []string) {
 	s, ok := e.(*ast.StructLit)
 	if !ok || len(drop) == 0 {
 		return
 	}
-	s.Elts = slices.DeleteFunc(s.Elts, func(d ast.Decl) bool {
-		x, ok := d.(*ast.Field)
-		if !ok {
-			return false
-		}
-		name, written := labelName(x.Label)
-		return written && slices.Contains(drop, name)
-	})
 	for _, d := range s.Elts {
 		switch x := d.(type) {
+		case *ast.Field:
+			if name, written := labelName(x.Label); written && slices.Contains(drop, name) {
+				x.Constraint = token.OPTION // its value stays: a condition is tied to it
+			}
 		case *ast.Comprehension:
 			without(x.Value, drop)
 			if x.Fallback != nil {

@@ -56,6 +56,7 @@ func (d *document) words(plan *runbook.Plan, v cue.Value) {
 		s.Doc, _ = field(step, "doc").String()
 		s.Why, _ = field(step, "why").String()
 		s.ByHand, _ = field(step, "byHand").String()
+		s.NoUndo, _ = field(step, "noUndo").String()
 	}
 }
 
@@ -210,6 +211,7 @@ func (d *document) work(s runbook.Step, step cue.Value) (runbook.Work, error) {
 	case runbook.KindManual:
 		var x runbook.Manual
 		err := v.Decode(&x)
+		x.Owner, _ = d.org.who(x.Owner)
 		return runbook.Work{Manual: &x}, err
 	case runbook.KindWait:
 		x, m := waitOf(v)

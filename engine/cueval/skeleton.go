@@ -150,6 +150,9 @@ func (s *skeleton) join(v cue.Value) {
 	if field(v, "status").Exists() {
 		s.problem("the engine says how a step ended", "leave status out, and refer to it in other steps", "status")
 	}
+	if s.step.Stage == runbook.StageMain && field(v, "undo").Exists() && field(v, "noUndo").Exists() {
+		s.problem("says why there is no undo, and has one", "", "noUndo")
+	}
 	if s.step.Stage != runbook.StageFinally {
 		return
 	}
@@ -208,6 +211,9 @@ func (s *skeleton) needs(v cue.Value) {
 // kind reads what is static inside the kind.
 func (s *skeleton) kind(v cue.Value) {
 	k := field(v, string(s.step.Kind))
+	if s.step.Kind.AsksPeople() {
+		s.owner(k)
+	}
 	switch s.step.Kind {
 	case runbook.KindManual:
 		if s.step.HasOutput {

@@ -69,6 +69,9 @@ func (g Gate) Page() []byte {
 	if g.Step.Each {
 		b.WriteString(g.elements())
 	} else {
+		if g.Step.NoUndo != "" {
+			b.WriteString("\n## Why nothing undoes it\n\n" + Fence("text", g.Step.NoUndo))
+		}
 		b.WriteString("\n## What will run\n\n" + Fence("json", string(canonical(what(g.Step.Kind, g.Work)))))
 	}
 	if len(g.Step.Files) > 0 {

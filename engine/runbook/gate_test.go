@@ -66,6 +66,7 @@ func changes() map[string]func(*Gate) {
 		"doc":                  func(g *Gate) { g.Step.Doc += " " },
 		"why":                  func(g *Gate) { g.Step.Why = "x" },
 		"by hand":              func(g *Gate) { g.Step.ByHand = "x" },
+		"no undo":              func(g *Gate) { g.Step.NoUndo = "x" },
 		"risk":                 func(g *Gate) { g.Step.Risk = RiskDestructive },
 		"reversible":           func(g *Gate) { g.Step.Reversible = false },
 		"idempotent":           func(g *Gate) { g.Step.Idempotent = false },

@@ -114,6 +114,7 @@ type Step struct {
 	Doc        string        `json:"doc,omitempty"`
 	Why        string        `json:"why,omitempty"`     // the reason for the step
 	ByHand     string        `json:"by_hand,omitempty"` // how a person does it if the automation fails
+	NoUndo     string        `json:"no_undo,omitempty"` // why nothing undoes it
 	Risk       Risk          `json:"risk"`
 	Reversible bool          `json:"reversible"`
 	Idempotent bool          `json:"idempotent,omitempty"` // may be started again with the same key
