@@ -19,7 +19,7 @@ func (d *decider) advance() {
 		d.finally()
 	case stage == runbook.StageUndo:
 		d.undo()
-	case d.state.Cancelled != nil:
+	case d.state.CalledOff():
 		d.cancel()
 	case d.run(stage):
 		d.over(EndResolved)
@@ -64,7 +64,8 @@ func (d *decider) free() int {
 	}
 	room := d.plan.Concurrency
 	for _, step := range d.plan.Steps {
-		if _, busy := d.busyWith(step, d.state.Step(step.Name)); busy {
+		a, busy := d.busyWith(step, d.state.Step(step.Name))
+		if lost := a.Key == ""; busy && (!lost || step.Stage == d.state.Stage()) { // what an earlier stage lost is not queued again
 			room--
 		}
 	}
@@ -121,6 +122,9 @@ func (d *decider) running(step runbook.Step, st StepState) {
 	switch {
 	case st.Kind == runbook.KindWait:
 		d.await(step, st)
+		return
+	case st.Kind == runbook.KindRunbook:
+		d.child(step, st)
 		return
 	case st.Kind.AsksPeople():
 		d.asking = true
@@ -202,6 +206,10 @@ func (d *decider) begin(step runbook.Step, st StepState) {
 		return
 	}
 	attempt := st.Attempt + 1
+	if problem := d.chainProblem(step); problem != "" {
+		d.stale = d.record(StepBroken{Step: step.Name, Problem: problem}) || d.stale
+		return
+	}
 	if step.Kind.NeedsRunner() && step.Risk == runbook.RiskRead && step.Approval == nil {
 		if _, known := d.attempt(step.Name, attempt); !known && d.listedBeforehand(step) {
 			d.room--
@@ -229,6 +237,9 @@ func (d *decider) begin(step runbook.Step, st StepState) {
 	case step.Kind.AsksPeople():
 		d.asking = true
 		d.flushFor(step.Name + " is asked of people")
+	case step.Kind == runbook.KindRunbook:
+		d.flushFor("the intent of " + step.Name)
+		d.child(step, d.state.Step(step.Name))
 	default:
 		d.room--
 		d.flushFor("the intent of " + step.Name)

@@ -146,6 +146,8 @@ func (d *decider) live() {
 	facts := len(d.commit.Events)
 	d.recordAlerts()
 	d.recordOutcomes()
+	d.recordChildren()
+	d.recordRecall()
 	d.recordCommands()
 	d.recordMitigation()
 	if !d.stale {

@@ -43,6 +43,7 @@ type Opened struct {
 	Versions map[string]string `json:"versions"`
 	Problems []string          `json:"problems,omitempty"` // of runbooks that could not be used
 	Inputs   json.RawMessage   `json:"inputs,omitempty"`   // the values of all inputs of the runbook, a JSON object by name
+	Parent   *Parent           `json:"parent,omitempty"`   // the step that opened it, where that was no alert
 }
 
 // PullOpened records the pull request, once it is known.
@@ -91,7 +92,7 @@ type GateExpired struct {
 }
 
 // StepStarted is the intent: it is on the remote branch before the effect. For a manual step and a choice it is the request,
-// for a wait the durable timer.
+// for a wait the durable timer, for a runbook the order to open its incident.
 type StepStarted struct {
 	Step     string       `json:"step"`
 	Attempt  int          `json:"attempt"`

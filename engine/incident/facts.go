@@ -252,6 +252,8 @@ func (d *decider) byHand(cmd Command, st StepState, deed Deed) (problem string) 
 		return "`" + cmd.Step + "` waits for its time"
 	case st.Phase == PhaseStarted && st.Kind == runbook.KindChoose:
 		return "`" + cmd.Step + "` is answered by `/choose " + cmd.Step + " <option>`"
+	case st.hasChild():
+		return "`" + cmd.Step + "` waits for its own incident"
 	case st.Phase == PhaseStarted && st.Kind != runbook.KindManual:
 		return "`" + cmd.Step + "` is running"
 	case !d.record(StepByHand{Step: cmd.Step, What: cmd.Rest, Deed: deed}):

@@ -53,6 +53,8 @@ func (s *State) take(e Event) error {
 		s.hear(e, d.Deed)
 	case CancelAsked:
 		return s.cancelAsked(e, d)
+	case Recalled:
+		return s.recalled(e, d)
 	case UndoBegun:
 		return s.undoBegun(e, d)
 	case FinallyBegun:

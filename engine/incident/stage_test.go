@@ -22,13 +22,16 @@ type stage struct {
 	pushed   State // as the remote branch has it
 	view     View
 	now      time.Time
-	journal  []Event       // all events of state
-	due      time.Time     // of the last WakeAt of a look, zero if it asked for none
-	withdraw int64         // the review that is dismissed when the next confirmation reads the reviews again
-	unpushed bool          // the next push fails
-	confirm  func()        // called before each confirmation, when it is set
-	flushed  func([]Event) // told of the events of every flush that departs, when it is set
-	started  func(Start)   // told of every start, when it is set
+	journal  []Event         // all events of state
+	due      time.Time       // of the last WakeAt of a look, zero if it asked for none
+	withdraw int64           // the review that is dismissed when the next confirmation reads the reviews again
+	unpushed bool            // the next push fails
+	confirm  func()          // called before each confirmation, when it is set
+	flushed  func([]Event)   // told of the events of every flush that departs, when it is set
+	started  func(Start)     // told of every start, when it is set
+	ordered  func(OpenChild) // told of every order of a child, when it is set
+	parent   *Parent         // of the incident, if it has one
+	told     []ID            // children that were told to look
 }
 
 func newStage() *stage {
@@ -41,7 +44,7 @@ func (s *stage) open(t *testing.T) string {
 	t.Helper()
 	var empty State
 	opened := Opened{ID: "20261122-aaaaaaaaaa", Group: "g", Runbook: "runbooks/test.cue", Commit: "base", Plan: "p",
-		Alert: Alert{Name: "Alert", Status: Firing, Fingerprint: "1"}}
+		Alert: Alert{Name: "Alert", Status: Firing, Fingerprint: "1"}, Parent: s.parent}
 	state, err := Fold(empty.Next([]Data{opened}, s.now))
 	if err != nil {
 		t.Fatal(err)
@@ -164,6 +167,17 @@ func (s *stage) perform(t *testing.T, action Action) (again bool, failed string)
 		s.view.Attempts = append(s.view.Attempts, Attempt{Key: a.Key, Step: a.Step, Number: a.Attempt, State: AttemptRunning})
 	case WakeAt:
 		s.due = a.At
+	case OpenChild:
+		if s.ordered != nil {
+			s.ordered(a)
+		}
+		if s.view.Children == nil {
+			s.view.Children = map[string]Child{}
+		}
+		s.view.Children[a.Parent.Step] = Child{Attempt: a.Parent.Attempt, Incident: NewID(ChildSlot(a.Parent.Key()), s.now)}
+		return true, ""
+	case TellChild:
+		s.told = append(s.told, a.Incident)
 	case Stop:
 		for i := range s.view.Attempts {
 			if s.view.Attempts[i].Key == a.Key {

@@ -105,7 +105,7 @@ func (s *State) withdraw(e Event) {
 		switch {
 		case st.Phase == PhaseGate || st.Phase == PhaseCleared:
 			st.Phase, st.Gate = PhaseIdle, Gate{}
-		case st.Phase == PhaseStarted && !st.Kind.NeedsRunner():
+		case st.Phase == PhaseStarted && (st.Kind.AsksPeople() || st.Kind == runbook.KindWait):
 			st.Phase, st.Conclusion, st.Why = PhaseEnded, runbook.Cancelled, "withdrawn: the incident went on without it"
 			st.Ended, st.Seq = e.At, e.Seq
 			st.Tried++
@@ -118,7 +118,7 @@ func (s *State) withdraw(e Event) {
 
 // stop ends what is queued or running, and reports whether nothing was.
 func (d *decider) stop() (quiet bool) {
-	quiet = true
+	quiet = d.childless(runbook.StageMain, runbook.StageUndo, runbook.StageFinally)
 	for _, a := range d.view.Attempts {
 		if a.State == AttemptQueued || a.State == AttemptRunning {
 			d.starts = append(d.starts, Stop{a.Key})
@@ -133,8 +133,7 @@ func (d *decider) cancel() {
 	switch {
 	case !d.stop():
 	case d.undoable():
-		deed := d.state.Cancelled.Deed
-		d.undoNow(UndoBegun{Why: "the incident was cancelled", Deed: &deed})
+		d.undoNow(d.calledOff())
 	default:
 		d.over(EndCancelled)
 	}
@@ -195,7 +194,7 @@ func (d *decider) undo() {
 		st := d.state.Step(next.Name)
 		d.halted = st.Over() && !retriesLeft(next, st)
 		d.advanceStep(next, st)
-	case d.state.Cancelled != nil:
+	case d.state.CalledOff():
 		d.over(EndCancelled)
 	default:
 		d.over(EndUndone)
@@ -205,7 +204,7 @@ func (d *decider) undo() {
 // mainQuiet reports whether every step of the main stage has come to an end that is known. What runs is awaited, or stopped
 // where a person cancelled; what is in doubt is asked of people.
 func (d *decider) mainQuiet() bool {
-	quiet, cancelled := true, d.state.Cancelled != nil
+	quiet, cancelled := d.childless(runbook.StageMain), d.state.CalledOff()
 	for step := range d.plan.In(runbook.StageMain) {
 		st := d.state.Step(step.Name)
 		a, busy := d.busyWith(step, st)

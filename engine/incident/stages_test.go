@@ -111,6 +111,9 @@ func (w *walk) checkEnd(t *testing.T) {
 		if d, ok := e.Data.(CancelAsked); ok {
 			stopped[d.During] = true
 		}
+		if _, ok := e.Data.(Recalled); ok {
+			stopped[runbook.StageMain] = true
+		}
 	}
 	undoing := begun[UndoBegun](w.journal) > 0
 	for _, step := range w.whole().Steps {

@@ -82,6 +82,7 @@ type State struct {
 	AckedAt     time.Time       // the first time a person did anything
 	MitigatedAt time.Time
 	Cancelled   *CancelAsked  // the first
+	Recalled    *Recalled     // by its parent
 	Undo        *UndoBegun    // nil unless what was done is, or was, undone
 	Finally     *FinallyBegun // nil until the finally steps
 	End         End           // empty while open

@@ -74,6 +74,12 @@ func (s *stage) command(t *testing.T, d *datadriven.TestData) string {
 		return s.hub(t, args)
 	case "list":
 		s.lists[args["step"]] = keys(args["keys"])
+	case "child":
+		return s.child(args)
+	case "child-of":
+		s.parent = &Parent{Incident: "20261121-pppppppppp", Step: "a", Attempt: 1, Runbooks: strings.Split(args["runbooks"], ",")}
+	case "recall":
+		s.view.Recall = &Recalled{Why: d.Input}
 	case "state":
 		return s.describe()
 	default:
@@ -124,6 +130,9 @@ func (s *stage) makePlan(t *testing.T, input string) string {
 		step := runbook.Step{Name: words[0], Kind: runbook.Kind(words[1]), Risk: runbook.Risk(words[2]), Title: words[0],
 			Timeout: time.Minute, OnFailure: runbook.FailureHalts}
 		for _, w := range words[3:] {
+			if name, ok := strings.CutPrefix(w, "opens="); ok {
+				step.Runbook = name
+			}
 			if !s.work(t, step, w) {
 				option(t, &step, w)
 			}
@@ -167,6 +176,8 @@ func (s *stage) work(t *testing.T, step runbook.Step, word string) bool {
 	case "each":
 		s.lists[step.Name] = keys(value)
 		return false
+	case "opens":
+		s.works[step.Name] = runbook.Work{Runbook: &runbook.Child{Name: value}}
 	case "options":
 		c := runbook.Choose{Question: "Which?"}
 		for _, name := range strings.Split(value, ",") {
@@ -193,6 +204,8 @@ func option(t *testing.T, step *runbook.Step, word string) {
 	switch key {
 	case "needs":
 		step.Needs = strings.Split(value, ",")
+	case "timeout":
+		step.Timeout, _ = time.ParseDuration(value)
 	case "approve":
 		step.Approval = &runbook.Approval{From: []string{"acme/sre"}, Count: int(number(t, value))}
 	case "all": // of lists: 1:acme/sre;2:acme/dba
@@ -364,6 +377,10 @@ func show(action Action) string {
 		return "reply " + a.Key + ": " + first
 	case WakeAt:
 		return "wake at " + a.At.Format("15:04:05") + ": " + a.Why
+	case OpenChild:
+		return fmt.Sprintf("open %s for %s of %v", a.Work.Name, a.Parent.Key(), a.Parent.Runbooks)
+	case TellChild:
+		return "tell " + string(a.Incident)
 	case Merge:
 		return "merge " + a.Head + ": " + a.Title
 	}

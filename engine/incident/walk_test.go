@@ -28,9 +28,13 @@ func newWalk(t *testing.T, seed uint64) *walk {
 	if got := w.makePlan(t, w.randomPlan()); got != "ok\n" {
 		t.Fatal(got)
 	}
+	if w.oneIn(4) {
+		w.parent = &Parent{Incident: "20261121-pppppppppp", Step: "a", Attempt: 1, Runbooks: []string{"runbooks/one.cue"}}
+	}
 	w.open(t)
 	w.plan.Concurrency = w.random.IntN(4)
 	w.started = func(a Start) { w.checkStart(t, a) }
+	w.ordered = func(a OpenChild) { w.checkOrder(t, a) }
 	w.flushed = func(events []Event) { w.checkTimes(t, events) }
 	return w
 }
@@ -82,12 +86,14 @@ func (w *walk) randomList() string {
 }
 
 func (w *walk) randomKind() string {
-	kinds := []string{"exec", "http", "probe", "manual", "exec", "wait", "choose"}
+	kinds := []string{"exec", "http", "probe", "manual", "exec", "wait", "choose", "runbook"}
 	switch kind := kinds[w.random.IntN(len(kinds))]; kind {
 	case "wait":
 		return kind + " read " + []string{"for=5m", "until=2026-11-22T03:20:00Z", "hours=4-3"}[w.random.IntN(3)]
 	case "choose":
 		return kind + " read options=x,y"
+	case "runbook":
+		return kind + " change opens=x timeout=" + []string{"10m", "24h"}[w.random.IntN(2)]
 	default:
 		return kind + " " + []string{"read", "change", "destructive"}[w.random.IntN(3)]
 	}
@@ -179,7 +185,9 @@ func (w *walk) stir(t *testing.T) {
 	args := map[string]string{"step": step}
 	people := []string{"alice", "bob", "carol", "mallory", "robot"}
 	by := people[w.random.IntN(len(people))]
-	switch w.random.IntN(15) {
+	switch w.random.IntN(16) {
+	case 15:
+		w.stirChild(args)
 	case 14:
 		w.drop() // a restart
 	case 0, 1, 2:
@@ -239,7 +247,7 @@ func (w *walk) calm(t *testing.T) {
 	clear(w.says)
 	for range 100 {
 		w.look(t)
-		moved := false
+		moved := w.calmChildren()
 		for i, a := range w.view.Attempts {
 			if a.State == AttemptRunning {
 				w.end(i, runbook.Succeeded, "")

@@ -33,17 +33,18 @@ type Kind string
 
 // The kinds that the house speaks of by name. The schema has more, which only their runner knows.
 const (
-	KindExec   Kind = "exec"
-	KindHTTP   Kind = "http"
-	KindProbe  Kind = "probe" // mitigates the incident when it passes
-	KindManual Kind = "manual"
-	KindWait   Kind = "wait"
-	KindChoose Kind = "choose"
+	KindExec    Kind = "exec"
+	KindHTTP    Kind = "http"
+	KindProbe   Kind = "probe" // mitigates the incident when it passes
+	KindManual  Kind = "manual"
+	KindWait    Kind = "wait"
+	KindChoose  Kind = "choose"
+	KindRunbook Kind = "runbook" // another runbook, as an incident of its own
 )
 
 // NeedsRunner reports whether a runner performs steps of the kind. The others, the engine's own, wait for a person's word
-// or for a time, which the journal alone keeps.
-func (k Kind) NeedsRunner() bool { return !k.AsksPeople() && k != KindWait }
+// for a time or for another incident, which git alone keeps.
+func (k Kind) NeedsRunner() bool { return !k.AsksPeople() && k != KindWait && k != KindRunbook }
 
 // AsksPeople reports whether steps of the kind are done by a person.
 func (k Kind) AsksPeople() bool { return k == KindManual || k == KindChoose }
@@ -128,10 +129,11 @@ type Step struct {
 	OnFailure  OnFailure     `json:"on_failure"`
 	Approval   *Approval     `json:"approval,omitempty"` // nil: no gate
 	HasOutput  bool          `json:"has_output,omitempty"`
-	Files      []File        `json:"files,omitempty"` // of the ledger, pinned at the frozen commit
-	Each       bool          `json:"each,omitempty"`  // a template: it stands for a step for each element of a list or struct
-	Of         string        `json:"-"`               // the template that this step is an element of; only Expand makes elements
-	Key        string        `json:"-"`               // of an element: what tells it from the others of its template
+	Files      []File        `json:"files,omitempty"`   // of the ledger, pinned at the frozen commit
+	Each       bool          `json:"each,omitempty"`    // a template: it stands for a step for each element of a list or struct
+	Of         string        `json:"-"`                 // the template that this step is an element of; only Expand makes elements
+	Key        string        `json:"-"`                 // of an element: what tells it from the others of its template
+	Runbook    string        `json:"runbook,omitempty"` // name of the runbook that a step of KindRunbook opens
 	Now        Resolution    `json:"-"`
 }
 
@@ -201,9 +203,10 @@ type Resolution struct {
 
 // Work is what a step does. Exactly one member is set: one of the engine's own kinds, or Run.
 type Work struct {
-	Manual *Manual `json:"manual,omitempty"`
-	Wait   *Wait   `json:"wait,omitempty"`
-	Choose *Choose `json:"choose,omitempty"`
+	Manual  *Manual `json:"manual,omitempty"`
+	Wait    *Wait   `json:"wait,omitempty"`
+	Choose  *Choose `json:"choose,omitempty"`
+	Runbook *Child  `json:"runbook,omitempty"`
 	// Run is what the author wrote in the field of the kind, with every value known: a JSON object as schema/runbook.cue has
 	// it, without what is decided later, with sorted names and no spaces.
 	Run json.RawMessage `json:"run,omitempty"`

@@ -1,0 +1,255 @@
+package incident
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// Parent says which attempt of which step opened an incident. An incident that an alert opened has none.
+type Parent struct {
+	Incident ID       `json:"incident"`
+	Step     string   `json:"step"`
+	Attempt  int      `json:"attempt"`
+	Pull     string   `json:"pull,omitempty"` // URL of its pull request
+	Runbooks []string `json:"runbooks"`       // of all ancestors, as their journals name them: the first incident's first
+}
+
+// Key is the attempt key of the step.
+func (p Parent) Key() string { return runbook.AttemptKey(string(p.Incident), p.Step, p.Attempt) }
+
+// ChildGroup is the alert group of the incident that an attempt opened. No notification reaches it: incidents are found by
+// their slots, and that of a child follows from no group.
+func ChildGroup(key string) string { return "child of " + key }
+
+// ChildSlot makes two openings for one attempt collide. It differs from every slot of an alert group: an attempt key is no
+// name of an earlier incident.
+func ChildSlot(key string) string { return Slot("child", ID(key)) }
+
+// Recalled records that the parent does not want an incident to go on. Its main stage stops, as by /cancel.
+type Recalled struct {
+	Why  string `json:"why"`
+	Deed *Deed  `json:"deed,omitempty"` // on the pull request of the parent, or of one of its ancestors, if a person is the reason
+}
+
+// Kind implements Data.
+func (Recalled) Kind() string { return "recalled" }
+
+// Child is the incident of a step that is a runbook, as git has it.
+type Child struct {
+	Attempt  int // of the step
+	Incident ID  // empty where there is none
+	Pull     int // 0 while it is not known
+	URL      string
+	Stage    runbook.Stage
+	Asks     bool   // it waits for people
+	Recalled bool   // it has been told not to go on
+	Stuck    string // why nothing runs on it, as a part of a sentence; empty as a rule
+	Merged   bool
+	End      End // empty while it is open
+	EndedAt  time.Time
+	Output   []byte // JSON of what the step puts out, checked and projected to its declared type
+	Problem  string // why it could not be opened, or what is wrong with what it put out
+}
+
+// OpenChild opens the incident of a step that is a runbook. A second one for the same attempt does nothing.
+type OpenChild struct {
+	Parent Parent
+	Work   runbook.Child
+}
+
+// TellChild makes a child look at what its parent wants of it.
+type TellChild struct{ Incident ID }
+
+func (OpenChild) action() {}
+func (TellChild) action() {}
+
+// CalledOff reports whether a person or the parent has stopped the incident.
+func (s State) CalledOff() bool { return s.Cancelled != nil || s.Recalled != nil }
+
+// Chain are the runbooks of an incident's ancestors and its own.
+func (s State) Chain() []string {
+	var chain []string
+	if s.Opened.Parent != nil {
+		chain = slices.Clone(s.Opened.Parent.Runbooks)
+	}
+	return append(chain, s.Opened.Runbook)
+}
+
+// AsksPeople reports whether the incident waits for people.
+func (s State) AsksPeople() bool { return s.End == "" && s.asking > 0 }
+
+// Recall says why the incident of an attempt should not go on: what the step waits for is of no use any more. Nil: it
+// should. It depends on the journal and the time alone, so it is found again whatever is lost.
+func (s State) Recall(step string, attempt int, now time.Time) *Recalled {
+	st := s.Step(step)
+	c := s.Cancelled
+	switch {
+	case s.Recalled != nil && (s.Stage() == runbook.StageMain || st.since < s.stageSince):
+		return s.Recalled
+	case c != nil && c.During == s.Stage():
+		return &Recalled{Why: fmt.Sprintf("%s cancelled %s: %s", c.Deed.By.Login, s.Opened.ID, c.Why), Deed: &c.Deed}
+	case s.Stopped():
+		return &Recalled{Why: fmt.Sprintf("a person has stopped the stage %s of %s", s.Stage(), s.Opened.ID)}
+	case st.Attempt != attempt || st.Phase != PhaseStarted:
+		return &Recalled{Why: fmt.Sprintf("%s of %s does not wait for it any more", step, s.Opened.ID)}
+	case st.since < s.stageSince:
+		return &Recalled{Why: fmt.Sprintf("%s is being undone", s.Opened.ID)}
+	case !now.Before(st.Deadline):
+		return &Recalled{Why: fmt.Sprintf("%s of %s was to be over by %s", step, s.Opened.ID, st.Deadline.UTC().Format(time.RFC3339))}
+	}
+	return nil
+}
+
+func (s *State) recalled(e Event, d Recalled) error {
+	switch {
+	case s.Opened.Parent == nil:
+		return errors.New("it has no parent")
+	case s.Stage() != runbook.StageMain || s.Stopped():
+		return errors.New("its main stage is over already")
+	}
+	s.Recalled = &d
+	s.stopped[runbook.StageMain] = true
+	s.closeGates(e.Seq)
+	return nil
+}
+
+// recordRecall obeys the parent. What an incident undoes or tidies up, it brings to its end.
+func (d *decider) recordRecall() {
+	if d.view.Recall == nil || d.state.Stage() != runbook.StageMain || d.state.Stopped() {
+		return
+	}
+	if d.record(*d.view.Recall) {
+		d.stale = true
+		d.flushFor("its parent does not want it to go on")
+	}
+}
+
+// recordChildren writes down how the children of steps ended, in plan order.
+func (d *decider) recordChildren() {
+	for _, step := range d.plan.Steps {
+		st := d.state.Step(step.Name)
+		if !st.hasChild() {
+			continue
+		}
+		c, recall := d.childOf(step.Name, st), d.state.Recall(step.Name, st.Attempt, d.now)
+		conclusion, why := c.conclusion(st, recall != nil)
+		if conclusion == "" {
+			continue
+		}
+		o := runbook.Outcome{Key: d.key(step, st.Attempt), Step: step.Name, Attempt: st.Attempt, Conclusion: conclusion,
+			Started: st.Started, Ended: d.now, Error: why}
+		if c.Incident != "" {
+			o.Facts = map[string]string{"incident": string(c.Incident)}
+		}
+		if c.End != "" && c.EndedAt.After(st.Started) {
+			o.Ended = c.EndedAt
+		}
+		if conclusion == runbook.Succeeded {
+			o.Output = c.Output
+		}
+		d.recordOutcome(o)
+	}
+}
+
+// conclusion is how the attempt of a step ended whose child is c; empty while it has not. What has been told not to go on
+// did not fail: a person or the plan decided so.
+func (c Child) conclusion(st StepState, recalled bool) (how runbook.Conclusion, why string) {
+	late := runbook.Cancelled
+	if c.Recalled && !c.EndedAt.Before(st.Deadline) {
+		late = runbook.TimedOut
+	}
+	switch {
+	case c.Problem != "" && (c.Incident == "" || c.End == EndResolved):
+		return runbook.Failed, c.Problem
+	case c.End == EndResolved:
+		return runbook.Succeeded, ""
+	case c.End != "" && c.Recalled:
+		return late, "its incident was told not to go on, and ended as " + string(c.End)
+	case c.End != "":
+		return runbook.Failed, "its incident ended as " + string(c.End)
+	case c.Merged:
+		return runbook.Failed, "the pull request of its incident was merged before the incident had ended"
+	case recalled && c.Stuck != "":
+		return runbook.Cancelled, "nothing runs on its incident: " + c.Stuck
+	case recalled && c.Incident == "":
+		return runbook.Cancelled, "its incident was not opened any more"
+	}
+	return "", ""
+}
+
+// hasChild reports whether the step waits for another incident.
+func (s StepState) hasChild() bool { return s.Phase == PhaseStarted && s.Kind == runbook.KindRunbook }
+
+// childOf is the child of the attempt that waits; one without a name if there is none yet.
+func (d *decider) childOf(step string, st StepState) Child {
+	if c := d.view.Children[step]; c.Attempt == st.Attempt {
+		return c
+	}
+	return Child{Attempt: st.Attempt}
+}
+
+// child opens the incident of a step that waits for it, or tells it not to go on.
+func (d *decider) child(step runbook.Step, st StepState) {
+	c := d.childOf(step.Name, st)
+	work := step.Now.Work.Runbook
+	switch {
+	case c.Incident != "":
+		d.tell(step, st, c)
+	case work != nil && c.Stuck == "":
+		d.starts = append(d.starts, d.openChild(step, st.Attempt, *work))
+	}
+	if st.Deadline.After(d.now) {
+		d.wakeAt(st.Deadline, step.Name+" is to be over")
+	}
+}
+
+func (d *decider) openChild(step runbook.Step, attempt int, work runbook.Child) OpenChild {
+	return OpenChild{Work: work, Parent: Parent{Incident: d.state.Opened.ID, Step: step.Name, Attempt: attempt, Pull: d.state.PullURL, Runbooks: d.state.Chain()}}
+}
+
+// tell makes a child look at its parent, where it should not go on and goes on.
+func (d *decider) tell(step runbook.Step, st StepState, c Child) {
+	if c.Recalled || c.Stage != runbook.StageMain || d.state.Recall(step.Name, st.Attempt, d.now) == nil {
+		return
+	}
+	if d.view.Branch.Pushed < d.state.Seq {
+		d.flushFor("the incident of " + step.Name + " is told not to go on")
+	}
+	d.starts = append(d.starts, TellChild{c.Incident})
+}
+
+// childless reports whether no step of the stages waits for another incident. Those that should not go on are told.
+func (d *decider) childless(stages ...runbook.Stage) bool {
+	none := true
+	for _, step := range d.plan.Steps {
+		if !slices.Contains(stages, step.Stage) {
+			continue
+		}
+		if st := d.state.Step(step.Name); st.hasChild() {
+			d.tell(step, st, d.childOf(step.Name, st))
+			none = false
+		}
+	}
+	return none
+}
+
+// chainProblem says why a step must not open its runbook here; empty if it may, or opens none.
+func (d *decider) chainProblem(step runbook.Step) string {
+	if step.Kind != runbook.KindRunbook {
+		return ""
+	}
+	return runbook.ChainProblem(d.state.Chain(), step.Runbook)
+}
+
+// calledOff is the beginning of undoing what had succeeded before a person, or the parent, stopped the incident.
+func (d *decider) calledOff() UndoBegun {
+	if c := d.state.Cancelled; c != nil {
+		deed := c.Deed
+		return UndoBegun{Why: "the incident was cancelled", Deed: &deed}
+	}
+	return UndoBegun{Why: "its parent does not want it to go on"}
+}
