@@ -37,11 +37,12 @@ type Engine struct {
 	mu      sync.Mutex
 	workers map[string]*worker // by branch
 	pulls   map[int]string     // number to branch
+	refused map[string]string  // why the incident of an attempt cannot be opened, by attempt key
 }
 
 // New makes an engine. It does nothing until messages arrive.
 func New(c Config) *Engine {
-	return &Engine{Config: c, workers: map[string]*worker{}, pulls: map[int]string{}}
+	return &Engine{Config: c, workers: map[string]*worker{}, pulls: map[int]string{}, refused: map[string]string{}}
 }
 
 // Handle acts on one message. An error means that the message must be delivered again later.
@@ -53,6 +54,12 @@ func (e *Engine) Handle(ctx context.Context, m Message) error {
 			return fmt.Errorf("read the alert message for group %s: %w", m.Key, err)
 		}
 		return e.arrive(ctx, a)
+	case KindChild:
+		var o Order
+		if err := json.Unmarshal(m.Body, &o); err != nil {
+			return fmt.Errorf("read the order for %s: %w", m.Key, err)
+		}
+		return e.openChild(ctx, o)
 	case KindLook:
 		return e.lookAt(ctx, m.Key, false)
 	case KindHub:
@@ -148,6 +155,9 @@ func (e *Engine) drop(w *worker) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.workers, w.branch)
+	for key := range w.ordered {
+		delete(e.refused, key)
+	}
 	if w.ledger != nil {
 		delete(e.pulls, w.ledger.state.Pull)
 	}

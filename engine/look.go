@@ -22,6 +22,9 @@ func (e *Engine) look(ctx context.Context, w *worker, refresh bool, alerts []inc
 		if err := e.lookAtHub(ctx, w, refresh); err != nil {
 			return err
 		}
+		if refresh {
+			w.kin = relatives{}
+		}
 		refresh = false
 		plan, view, err := e.gather(ctx, w, alerts)
 		if err != nil {
@@ -55,7 +58,8 @@ func (e *Engine) gather(ctx context.Context, w *worker, alerts []incident.Alert)
 	if err != nil {
 		return plan, incident.View{}, fmt.Errorf("read the attempts of %s: %w", w.branch, err)
 	}
-	return plan, w.view(attempts, alerts), nil
+	view := w.view(attempts, alerts)
+	return plan, view, e.lookAtKin(ctx, w, plan, &view)
 }
 
 // view is everything that Decide may know of the world.
@@ -95,6 +99,7 @@ func (e *Engine) lookAtHub(ctx context.Context, w *worker, refresh bool) error {
 		return nil
 	}
 	e.rememberPull(seen.Pull.Number, w.branch)
+	defer w.retell()
 	if w.body == "" {
 		w.body = seen.Pull.Body
 	}

@@ -45,6 +45,10 @@ func (e *Engine) do(ctx context.Context, w *worker, plan runbook.Plan, action in
 			return false, fmt.Errorf("stop %s: %w", a.Key, err)
 		}
 		return false, nil
+	case incident.OpenChild:
+		return false, e.order(ctx, w, a)
+	case incident.TellChild:
+		return false, e.wakeRelative(ctx, a.Incident)
 	case incident.WakeAt:
 		return false, e.wake(ctx, w, KindHub, a.At)
 	case incident.Merge:
@@ -136,10 +140,11 @@ func (e *Engine) flush(ctx context.Context, w *worker, f incident.Flush) error {
 	}
 	before := n.pushed
 	n.pushed, n.remote = n.state.Seq, n.head
+	w.tell(n.state)
 	if e.Observe != nil {
 		e.Observe(n.state.Opened.ID, n.events[before:])
 	}
-	return nil
+	return e.wakeParent(ctx, n.state.Opened.Parent)
 }
 
 // confirm reads the reviews again and fails unless every gate is still approved by them.

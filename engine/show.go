@@ -50,7 +50,8 @@ func (e *Engine) openPull(ctx context.Context, w *worker, plan runbook.Plan) err
 	}
 	w.hub.Pull, w.body, w.bodyAt = &pull, body, e.Clock.Now()
 	e.rememberPull(pull.Number, w.branch)
-	return nil
+	w.retell()
+	return e.wakeParent(ctx, w.ledger.state.Opened.Parent)
 }
 
 func (e *Engine) publishCheck(ctx context.Context, w *worker, plan runbook.Plan, a incident.PublishCheck) error {

@@ -33,7 +33,11 @@ type worker struct {
 	body   string               // last published, or read
 	timers map[string]time.Time // by kind: the latest that was set, so that each look does not set it again
 
-	brief atomic.Pointer[brief] // for steps, which do not wait for the lock
+	ordered map[string]bool // attempt keys whose incidents were ordered
+	kin     relatives
+
+	report atomic.Pointer[report] // for relatives, who do not wait for the lock either
+	brief  atomic.Pointer[brief]  // for steps, which do not wait for the lock
 }
 
 // brief is what a starting step needs to know of its incident.
@@ -122,7 +126,11 @@ func (w *worker) take(b Branch) error {
 	}
 	n.pushed = n.state.Seq
 	w.ledger = &n
-	return w.thaw(dir, files)
+	if err := w.thaw(dir, files); err != nil {
+		return err
+	}
+	w.tell(n.state)
+	return nil
 }
 
 // incidentDir finds the directory of the incident that a first commit opens.

@@ -29,11 +29,21 @@ func ChildGroup(key string) string { return "child of " + key }
 // name of an earlier incident.
 func ChildSlot(key string) string { return Slot("child", ID(key)) }
 
+// ChildOpened records the incident that an attempt opened, so that it is never opened again and the journal names it.
+type ChildOpened struct {
+	Step     string `json:"step"`
+	Attempt  int    `json:"attempt"`
+	Incident ID     `json:"incident"`
+}
+
 // Recalled records that the parent does not want an incident to go on. Its main stage stops, as by /cancel.
 type Recalled struct {
 	Why  string `json:"why"`
 	Deed *Deed  `json:"deed,omitempty"` // on the pull request of the parent, or of one of its ancestors, if a person is the reason
 }
+
+// Kind implements Data.
+func (ChildOpened) Kind() string { return "child-opened" }
 
 // Kind implements Data.
 func (Recalled) Kind() string { return "recalled" }
@@ -117,6 +127,22 @@ func (s *State) recalled(e Event, d Recalled) error {
 	return nil
 }
 
+func (s *State) childOpened(d ChildOpened) error {
+	st := s.Step(d.Step)
+	_, err := ParseID(string(d.Incident))
+	switch key := runbook.AttemptKey(string(s.Opened.ID), d.Step, d.Attempt); {
+	case err != nil:
+		return err
+	case !st.hasChild() || st.Attempt != d.Attempt || st.Child != "":
+		return fmt.Errorf("attempt %d of step %s does not wait for an incident to be opened", d.Attempt, d.Step)
+	case d.Incident.Slot() != ChildSlot(key):
+		return fmt.Errorf("%s is not the incident of %s", d.Incident, key)
+	}
+	st.Child = d.Incident
+	s.set(d.Step, st)
+	return nil
+}
+
 // recordRecall obeys the parent. What an incident undoes or tidies up, it brings to its end.
 func (d *decider) recordRecall() {
 	if d.view.Recall == nil || d.state.Stage() != runbook.StageMain || d.state.Stopped() {
@@ -136,6 +162,9 @@ func (d *decider) recordChildren() {
 			continue
 		}
 		c, recall := d.childOf(step.Name, st), d.state.Recall(step.Name, st.Attempt, d.now)
+		if c.Incident != "" && st.Child == "" {
+			d.record(ChildOpened{Step: step.Name, Attempt: st.Attempt, Incident: c.Incident})
+		}
 		conclusion, why := c.conclusion(st, recall != nil)
 		if conclusion == "" {
 			continue
@@ -184,12 +213,17 @@ func (c Child) conclusion(st StepState, recalled bool) (how runbook.Conclusion, 
 // hasChild reports whether the step waits for another incident.
 func (s StepState) hasChild() bool { return s.Phase == PhaseStarted && s.Kind == runbook.KindRunbook }
 
-// childOf is the child of the attempt that waits; one without a name if there is none yet.
+// childOf is the child of the attempt that waits; one without a name if there is none yet. One that was there and is
+// nowhere to be found any more is stuck.
 func (d *decider) childOf(step string, st StepState) Child {
-	if c := d.view.Children[step]; c.Attempt == st.Attempt {
-		return c
+	c := d.view.Children[step]
+	if c.Attempt != st.Attempt {
+		c = Child{Attempt: st.Attempt}
 	}
-	return Child{Attempt: st.Attempt}
+	if c.Incident == "" && st.Child != "" {
+		c.Incident, c.Stuck = st.Child, "its branch was deleted"
+	}
+	return c
 }
 
 // child opens the incident of a step that waits for it, or tells it not to go on.

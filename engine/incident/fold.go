@@ -103,6 +103,8 @@ func (s *State) takeStep(e Event) error {
 		return s.stepStarted(e, d)
 	case StepEnded:
 		return s.stepEnded(e, d)
+	case ChildOpened:
+		return s.childOpened(d)
 	case StepSkipped:
 		return s.end(e, d.Step, PhaseSkipped, d.Why)
 	case StepBroken:
@@ -198,7 +200,7 @@ func (s *State) stepStarted(e Event, d StepStarted) error {
 	if d.Gate != "" && (d.Gate != gate.Page || len(gate.Votes) < gate.Rule.Least()) {
 		return fmt.Errorf("step %s starts behind a gate that was not approved", d.Step)
 	}
-	st.Phase, st.Kind, st.Attempt, st.Started, st.Deadline, st.since = PhaseStarted, d.Work, d.Attempt, e.At, d.Deadline, e.Seq
+	st.Phase, st.Kind, st.Attempt, st.Started, st.Deadline, st.since, st.Child = PhaseStarted, d.Work, d.Attempt, e.At, d.Deadline, e.Seq, ""
 	s.set(d.Step, st)
 	return nil
 }

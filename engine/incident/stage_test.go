@@ -31,6 +31,7 @@ type stage struct {
 	started  func(Start)     // told of every start, when it is set
 	ordered  func(OpenChild) // told of every order of a child, when it is set
 	parent   *Parent         // of the incident, if it has one
+	unheard  bool            // orders of children are lost
 	told     []ID            // children that were told to look
 }
 
@@ -170,6 +171,9 @@ func (s *stage) perform(t *testing.T, action Action) (again bool, failed string)
 	case OpenChild:
 		if s.ordered != nil {
 			s.ordered(a)
+		}
+		if s.unheard {
+			return false, ""
 		}
 		if s.view.Children == nil {
 			s.view.Children = map[string]Child{}

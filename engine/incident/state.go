@@ -44,6 +44,7 @@ type StepState struct {
 	Why        string    // of a skip, a refusal, a failure: one sentence
 	Gate       Gate
 	Deadline   time.Time // of the attempt that started
+	Child      ID        // the incident that the latest attempt opened, if it opened one
 	Asked      []Deed    // who asked for a retry: they cannot approve it
 	Closed     bool      // its outcome is unknown, and nobody is asked about it any more
 	Keys       []string  // of a template: of its elements, once they are settled

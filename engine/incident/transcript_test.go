@@ -76,6 +76,8 @@ func (s *stage) command(t *testing.T, d *datadriven.TestData) string {
 		s.lists[args["step"]] = keys(args["keys"])
 	case "child":
 		return s.child(args)
+	case "orders":
+		s.unheard = args["lost"] != ""
 	case "child-of":
 		s.parent = &Parent{Incident: "20261121-pppppppppp", Step: "a", Attempt: 1, Runbooks: strings.Split(args["runbooks"], ",")}
 	case "recall":
