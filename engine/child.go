@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/pullbook/pullbook/engine/incident"
 	"github.com/pullbook/pullbook/engine/journal"
@@ -140,15 +142,15 @@ func (e *Engine) childDraft(ctx context.Context, o Order) (d draft, problem stri
 	if files[d.runbook] == nil {
 		return d, fmt.Sprintf("there is no runbook %s at commit %s", d.runbook, o.Commit), nil
 	}
-	src := runbook.Source{Runbook: d.runbook, Files: files, Inputs: given(o.Inputs)}
-	plan, problems, err := e.loadPinned(ctx, src, o.Commit)
+	d.source = runbook.Source{Runbook: d.runbook, Files: pick(files, d.runbook, orgFile), Others: files, Inputs: given(o.Inputs)}
+	plan, problems, err := e.loadPinned(ctx, d.source, o.Commit)
 	switch {
 	case err != nil:
 		return d, "", err
 	case len(problems) > 0:
 		return d, fmt.Sprintf("the runbook %s cannot be used: %s", o.Runbook, problems[0]), nil
 	}
-	d.plan, d.source = plan, runbook.Source{Runbook: d.runbook, Files: pick(files, d.runbook, orgFile), Inputs: plan.Inputs}
+	d.plan, d.source.Inputs = plan, plan.Inputs
 	return d, "", nil
 }
 
@@ -247,4 +249,50 @@ func (e *Engine) findMerged(ctx context.Context, id incident.ID, tip string) (*k
 		return nil, fmt.Errorf("fold the journal of the merged incident %s: %w", id, err)
 	}
 	return &kin{report: report{state: state, pull: incident.Pull{Number: state.Pull, URL: state.PullURL}}, merged: true}, nil
+}
+
+// pinChildren gives each step that opens a runbook the files of that runbook, and of all that it opens in turn, so that
+// they are on its gate page: who approves the step approves what will run.
+func (e *Engine) pinChildren(ctx context.Context, src runbook.Source, plan *runbook.Plan) ([]runbook.Problem, error) {
+	for i := range plan.Steps {
+		step := &plan.Steps[i]
+		if step.Runbook == "" {
+			continue
+		}
+		files, problems, err := e.childFiles(ctx, src, step.Runbook)
+		if err != nil || len(problems) > 0 {
+			return problems, err
+		}
+		step.Files = files
+	}
+	return nil, nil
+}
+
+// childFiles lists the files that a runbook of the ledger, and those that it opens, are made of and use, sorted.
+func (e *Engine) childFiles(ctx context.Context, src runbook.Source, name string) ([]runbook.File, []runbook.Problem, error) {
+	found := map[string]runbook.File{}
+	if src.Others[orgFile] != nil {
+		found[orgFile] = runbook.File{Path: orgFile}
+	}
+	for left := []string{name}; len(left) > 0; left = left[1:] {
+		file := runbookPath(left[0])
+		if _, again := found[file]; again {
+			continue
+		}
+		found[file] = runbook.File{Path: file}
+		plan, problems, err := e.Eval.Load(ctx, runbook.Source{Runbook: file, Files: pick(src.Others, file, orgFile), Others: src.Others})
+		if err != nil || len(problems) > 0 {
+			return nil, problems, err
+		}
+		for _, s := range plan.Steps {
+			for _, f := range s.Files {
+				f.Exec = f.Exec || found[f.Path].Exec
+				found[f.Path] = f
+			}
+			if s.Runbook != "" {
+				left = append(left, s.Runbook)
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Values(found), func(a, b runbook.File) int { return strings.Compare(a.Path, b.Path) }), nil, nil
 }

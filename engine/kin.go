@@ -12,8 +12,10 @@ import (
 // relatives is what a worker remembers of the incidents that its own one opened, and of the one that opened it. Both are
 // read anew from git with every look at the hub; in between, what their workers tell is enough.
 type relatives struct {
-	children map[string]seen // by attempt key
+	seen     map[string]seen           // by attempt key
+	children map[string]incident.Child // by step
 	parent   *kin
+	recall   *incident.Recalled
 }
 
 // seen is a child as it was last looked at.
@@ -22,10 +24,10 @@ type seen struct {
 	child incident.Child
 }
 
-// lookAtKin brings what git has of an incident's children and its parent into the view of its next decision.
-func (e *Engine) lookAtKin(ctx context.Context, w *worker, plan runbook.Plan, view *incident.View) error {
+// lookAtKin brings up what git has of an incident's children and its parent, for the view of its next decision.
+func (e *Engine) lookAtKin(ctx context.Context, w *worker, plan runbook.Plan) error {
 	state := w.ledger.state
-	children := map[string]seen{}
+	all, children := map[string]seen{}, map[string]incident.Child{}
 	for _, step := range plan.Steps {
 		st := state.Step(step.Name)
 		if step.Kind != runbook.KindRunbook || st.Phase != incident.PhaseStarted {
@@ -37,15 +39,11 @@ func (e *Engine) lookAtKin(ctx context.Context, w *worker, plan runbook.Plan, vi
 			return fmt.Errorf("look at the incident of %s: %w", key, err)
 		}
 		s.child.Attempt = st.Attempt
-		children[key] = s
-		if view.Children == nil {
-			view.Children = map[string]incident.Child{}
-		}
-		view.Children[step.Name] = s.child
+		all[key], children[step.Name] = s, s.child
 	}
-	w.kin.children = children
-	recall, err := e.recall(ctx, w)
-	view.Recall = recall
+	w.kin.seen, w.kin.children = all, children
+	var err error
+	w.kin.recall, err = e.recall(ctx, w)
 	return err
 }
 
@@ -56,7 +54,7 @@ func (e *Engine) lookAtChild(ctx context.Context, w *worker, step runbook.Step, 
 	if cw := e.known(incident.BranchPrefix + slot); cw != nil {
 		told = cw.report.Load()
 	}
-	before, looked := w.kin.children[key]
+	before, looked := w.kin.seen[key]
 	var k *kin
 	switch {
 	case looked && before.told == told && before.child.Incident != "":

@@ -58,8 +58,10 @@ func (e *Engine) gather(ctx context.Context, w *worker, alerts []incident.Alert)
 	if err != nil {
 		return plan, incident.View{}, fmt.Errorf("read the attempts of %s: %w", w.branch, err)
 	}
-	view := w.view(attempts, alerts)
-	return plan, view, e.lookAtKin(ctx, w, plan, &view)
+	if err := e.lookAtKin(ctx, w, plan); err != nil {
+		return plan, incident.View{}, err
+	}
+	return plan, w.view(attempts, alerts), nil
 }
 
 // view is everything that Decide may know of the world.
@@ -67,7 +69,7 @@ func (w *worker) view(attempts []incident.Attempt, alerts []incident.Alert) inci
 	n, h := w.ledger, w.hub
 	return incident.View{
 		Pull: h.Pull, Reviews: h.Reviews, Comments: h.Comments, Checks: h.Checks,
-		Attempts: attempts, Alerts: alerts,
+		Attempts: attempts, Alerts: alerts, Children: w.kin.children, Recall: w.kin.recall,
 		Branch: incident.Branch{Head: n.head, Commits: n.commits, Pushed: n.pushed, Foreign: n.foreign, Gone: n.gone},
 	}
 }

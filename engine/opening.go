@@ -207,7 +207,7 @@ func (e *Engine) draft(ctx context.Context, a Arrival, tip string) (draft, error
 	}
 	d := draft{runbook: route.Runbook, why: route.Why, problems: sentences(route.Problems)}
 	if d.runbook != "" && files[d.runbook] != nil {
-		d.source = runbook.Source{Runbook: d.runbook, Files: pick(files, d.runbook, orgFile), Inputs: given(a.Inputs)}
+		d.source = runbook.Source{Runbook: d.runbook, Files: pick(files, d.runbook, orgFile), Others: files, Inputs: given(a.Inputs)}
 		plan, problems, err := e.loadPinned(ctx, d.source, tip)
 		if err == nil && len(problems) == 0 {
 			d.plan, d.source.Inputs = plan, plan.Inputs
@@ -269,6 +269,9 @@ func (e *Engine) triage(ctx context.Context, d draft, files map[string][]byte) (
 func (e *Engine) loadPinned(ctx context.Context, src runbook.Source, tip string) (runbook.Plan, []runbook.Problem, error) {
 	plan, problems, err := e.Eval.Load(ctx, src)
 	if err != nil || len(problems) > 0 {
+		return plan, problems, err
+	}
+	if problems, err = e.pinChildren(ctx, src, &plan); err != nil || len(problems) > 0 {
 		return plan, problems, err
 	}
 	for i := range plan.Steps {

@@ -118,7 +118,28 @@ func readSource(path string) (runbook.Source, error) {
 		src.Files["pullbook.cue"] = data
 		break
 	}
-	return src, nil
+	src.Others, err = othersOf(src, dir)
+	return src, err
+}
+
+// othersOf reads the runbooks beside one, which it may open. They are known by the paths that they have in a ledger.
+func othersOf(src runbook.Source, dir string) (map[string][]byte, error) {
+	found, err := filepath.Glob(filepath.Join(dir, "*.cue"))
+	if err != nil {
+		return nil, err
+	}
+	others := map[string][]byte{}
+	for _, path := range found {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		others["runbooks/"+filepath.Base(path)] = data
+	}
+	if org, ok := src.Files["pullbook.cue"]; ok {
+		others["pullbook.cue"] = org
+	}
+	return others, nil
 }
 
 func plural(n int, one, many string) string {

@@ -219,6 +219,8 @@ func (d *document) work(s runbook.Step, step cue.Value) (runbook.Work, error) {
 			return runbook.Work{}, m
 		}
 		return runbook.Work{Wait: &x}, nil
+	case runbook.KindRunbook:
+		return childWork(v)
 	case runbook.KindChoose:
 		return d.chooseWork(v, field(d.step(d.static(), s.Name), "output")) // with the choice filled in it fits one option only
 	}

@@ -117,7 +117,7 @@ func runbooksOf(files map[string][]byte) (names []string) {
 
 // sourceOf returns what a plan of one runbook is made of.
 func sourceOf(files map[string][]byte, name string) runbook.Source {
-	src := runbook.Source{Runbook: name, Files: map[string][]byte{name: files[name]}}
+	src := runbook.Source{Runbook: name, Files: map[string][]byte{name: files[name]}, Others: files}
 	if text, ok := files[organisationFile]; ok {
 		src.Files[organisationFile] = text
 	}

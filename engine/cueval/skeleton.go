@@ -223,6 +223,9 @@ func (s *skeleton) kind(v cue.Value) {
 		s.wait(k)
 	case runbook.KindChoose:
 		s.choose(k, field(v, "output"))
+	case runbook.KindRunbook:
+		s.opens(k, field(v, "output"))
+		s.traits(k, s.doc.kind(s.step.Kind))
 	case runbook.KindExec:
 		s.program()
 		fallthrough

@@ -30,7 +30,7 @@ func load(src runbook.Source) (*document, runbook.Plan, []runbook.Problem) {
 	if len(ps) > 0 {
 		return nil, runbook.Plan{}, tidy(ps)
 	}
-	if ps = d.trial(plan); len(ps) > 0 {
+	if ps = append(d.trial(plan), d.relatives(plan, src)...); len(ps) > 0 {
 		return nil, runbook.Plan{}, tidy(ps)
 	}
 	d.words(&plan, d.static())

@@ -21,6 +21,12 @@ type Parent struct {
 // Key is the attempt key of the step.
 func (p Parent) Key() string { return runbook.AttemptKey(string(p.Incident), p.Step, p.Attempt) }
 
+// The facts that the end of a step of KindRunbook records.
+const (
+	factIncident = "incident"
+	factPull     = "pull" // URL of the pull request, empty where nobody knows it
+)
+
 // ChildGroup is the alert group of the incident that an attempt opened. No notification reaches it: incidents are found by
 // their slots, and that of a child follows from no group.
 func ChildGroup(key string) string { return "child of " + key }
@@ -172,7 +178,7 @@ func (d *decider) recordChildren() {
 		o := runbook.Outcome{Key: d.key(step, st.Attempt), Step: step.Name, Attempt: st.Attempt, Conclusion: conclusion,
 			Started: st.Started, Ended: d.now, Error: why}
 		if c.Incident != "" {
-			o.Facts = map[string]string{"incident": string(c.Incident)}
+			o.Facts = map[string]string{factIncident: string(c.Incident), factPull: c.URL}
 		}
 		if c.End != "" && c.EndedAt.After(st.Started) {
 			o.Ended = c.EndedAt

@@ -37,6 +37,8 @@ func StepOf(data Data) string {
 		return d.Step
 	case StepStarted:
 		return d.Step
+	case ChildOpened:
+		return d.Step
 	case StepEnded:
 		return d.Step
 	case StepSkipped:

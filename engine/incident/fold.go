@@ -226,6 +226,10 @@ func (s *State) stepEnded(e Event, d StepEnded) error {
 	st.Phase, st.Attempt, st.Conclusion, st.Output, st.Why = PhaseEnded, d.Attempt, d.Conclusion, d.Output, d.Error
 	st.Started, st.Ended, st.Seq = d.Started, d.Ended, e.Seq
 	st.Tried++
+	st.ChildURL = ""
+	if st.Child != "" {
+		st.ChildURL = d.Facts[factPull]
+	}
 	s.set(d.Step, st)
 	return nil
 }

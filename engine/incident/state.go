@@ -45,6 +45,7 @@ type StepState struct {
 	Gate       Gate
 	Deadline   time.Time // of the attempt that started
 	Child      ID        // the incident that the latest attempt opened, if it opened one
+	ChildURL   string    // of its pull request, once the attempt has ended
 	Asked      []Deed    // who asked for a retry: they cannot approve it
 	Closed     bool      // its outcome is unknown, and nobody is asked about it any more
 	Keys       []string  // of a template: of its elements, once they are settled

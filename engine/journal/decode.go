@@ -198,6 +198,8 @@ func decodeData(kind string, raw []byte) (incident.Data, error) {
 		return as[incident.CancelAsked](raw)
 	case incident.Mitigated{}.Kind():
 		return as[incident.Mitigated](raw)
+	case incident.Recalled{}.Kind():
+		return as[incident.Recalled](raw)
 	case incident.UndoBegun{}.Kind():
 		return as[incident.UndoBegun](raw)
 	case incident.FinallyBegun{}.Kind():
@@ -221,6 +223,8 @@ func decodeStep(kind string, raw []byte) (incident.Data, error) {
 		}
 		e, err := Normal(incident.Event{Data: data}) // the file holds the output indented; its value is the compact form
 		return e.Data, err
+	case incident.ChildOpened{}.Kind():
+		return as[incident.ChildOpened](raw)
 	case incident.StepSkipped{}.Kind():
 		return as[incident.StepSkipped](raw)
 	case incident.StepBroken{}.Kind():

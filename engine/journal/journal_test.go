@@ -71,6 +71,19 @@ func TestStagedKindsOnDisk(t *testing.T) {
 	}
 }
 
+func TestKinKindsOnDisk(t *testing.T) {
+	events := kinKinds()
+	files, head := encoded(t, events)
+	golden(t, "kin-kinds.txtar", files)
+	got, gotHead, err := Decode(sampleDir, files)
+	if diff := cmp.Diff(events, got); err != nil || gotHead != head || diff != "" {
+		t.Errorf("head %v, want %v, error %v, read back (-want +got):\n%s", gotHead, head, err, diff)
+	}
+	if _, err := incident.Fold(got); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestGoldenJournalIsStillRead(t *testing.T) {
 	archive, err := txtar.ParseFile(filepath.Join("testdata", "every-kind.txtar"))
 	if err != nil {
@@ -134,7 +147,7 @@ func TestEncodeInPiecesGivesTheSameJournal(t *testing.T) {
 func TestEncodeThenDecodeIsTheIdentity(t *testing.T) {
 	for seed := range uint64(30) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		kinds := append(everyKind(), stagedKinds()[1:]...)
+		kinds := slices.Concat(everyKind(), stagedKinds()[1:], kinKinds()[1:])
 		data := []incident.Data{kinds[0].Data}
 		for range r.IntN(250) {
 			d := kinds[1+r.IntN(len(kinds)-1)].Data

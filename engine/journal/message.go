@@ -61,7 +61,7 @@ func weight(data incident.Data) int {
 	switch d := data.(type) {
 	case incident.Ended:
 		return 10
-	case incident.CancelAsked, incident.Opened, incident.UndoBegun:
+	case incident.CancelAsked, incident.Recalled, incident.Opened, incident.UndoBegun:
 		return 9
 	case incident.StepUnknown:
 		return 8
@@ -78,7 +78,7 @@ func weight(data incident.Data) int {
 		return 5
 	case incident.GateOpened, incident.GateApproved, incident.EachExpanded:
 		return 4
-	case incident.Mitigated, incident.FinallyBegun:
+	case incident.Mitigated, incident.FinallyBegun, incident.ChildOpened:
 		return 2
 	case incident.StepSkipped, incident.Acknowledged:
 		return 1
@@ -104,6 +104,9 @@ func sentence(data incident.Data) string {
 	}
 	switch d := data.(type) {
 	case incident.Opened:
+		if d.Parent != nil {
+			return "incident opened by a step of another one"
+		}
 		return "incident opened"
 	case incident.PullOpened:
 		return fmt.Sprintf("pull request %d recorded", d.Number)
@@ -116,6 +119,8 @@ func sentence(data incident.Data) string {
 		return "a person has taken notice"
 	case incident.CancelAsked:
 		return stopSentence(d.During)
+	case incident.Recalled:
+		return "stopped: the parent does not want it to go on"
 	case incident.UndoBegun:
 		return "what was done is undone"
 	case incident.FinallyBegun:
@@ -169,9 +174,14 @@ func stepSentence(data incident.Data) string {
 		case runbook.KindWait:
 			return "waits until " + d.Deadline.UTC().Format("2006-01-02 15:04:05") + " UTC"
 		}
+		if d.Work == runbook.KindRunbook {
+			return fmt.Sprintf("about to open its own incident (attempt %d)", d.Attempt)
+		}
 		return fmt.Sprintf("about to run (attempt %d)", d.Attempt)
 	case incident.StepEnded:
 		return fmt.Sprintf("%s (attempt %d, %s)", conclusion(d.Conclusion), d.Attempt, seconds(d.Ended.Sub(d.Started)))
+	case incident.ChildOpened:
+		return fmt.Sprintf("its own incident is open (attempt %d)", d.Attempt)
 	case incident.StepSkipped:
 		return "skipped"
 	case incident.StepBroken:
@@ -233,6 +243,9 @@ func Marks(events []incident.Event, facts MessageFacts) string {
 	}
 	var steps []string
 	for _, e := range events {
+		if opened, ok := e.Data.(incident.Opened); ok && opened.Parent != nil {
+			b.WriteString(childMark("Parent", opened.Parent.Incident))
+		}
 		if name := incident.StepOf(e.Data); name != "" && !slices.Contains(steps, name) {
 			steps = append(steps, name)
 		}
@@ -260,12 +273,22 @@ func proofs(data incident.Data) string {
 			b.WriteString(approvedBy(v))
 		}
 		return b.String()
+	case incident.ChildOpened:
+		return childMark("Child", d.Incident)
 	case incident.StepEnded:
 		if plainHex.MatchString(d.Evidence) {
 			return "Evidence-Sha256: " + d.Evidence + "\n"
 		}
 	}
 	return ""
+}
+
+// childMark names another incident, if its name is one.
+func childMark(what string, id incident.ID) string {
+	if _, err := incident.ParseID(string(id)); err != nil {
+		return ""
+	}
+	return what + ": " + string(id) + "\n"
 }
 
 func approvedBy(v approval.Vote) string {

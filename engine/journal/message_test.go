@@ -50,6 +50,14 @@ func TestMessagesOfStages(t *testing.T) {
 	golden(t, "staged-messages.txtar", files)
 }
 
+func TestMessagesOfKin(t *testing.T) {
+	files := map[string][]byte{"all.txt": []byte(Message(kinKinds(), facts()))}
+	for _, e := range kinKinds() {
+		files[fmt.Sprintf("%02d-%s.txt", e.Seq, e.Data.Kind())] = []byte(Message([]incident.Event{e}, facts()))
+	}
+	golden(t, "kin-messages.txtar", files)
+}
+
 func TestSubjectIsTheMostTellingEvent(t *testing.T) {
 	all := everyKind()
 	pick := func(kinds ...string) (out []incident.Event) {
@@ -108,7 +116,7 @@ func TestMessageHoldsNoForeignText(t *testing.T) {
 }
 
 func TestSubjectIsShort(t *testing.T) {
-	for _, e := range slices.Concat(hostile(), everyKind(), stagedKinds()) {
+	for _, e := range slices.Concat(hostile(), everyKind(), stagedKinds(), kinKinds()) {
 		line, rest, _ := strings.Cut(Message([]incident.Event{e}, facts()), "\n")
 		if len(line) > subjectLength || line == "" || !strings.HasPrefix(rest, "\nIncident: ") {
 			t.Errorf("subject of %d bytes %q, then %q", len(line), line, rest)

@@ -87,6 +87,23 @@ func stagedKinds() []incident.Event {
 	})
 }
 
+// kinKinds returns a journal of the kinds and fields that came with runbooks that open others.
+func kinKinds() []incident.Event {
+	d, page := deed(31), runbook.PageDigest([]byte("page"))
+	opened := everyKind()[0].Data.(incident.Opened)
+	opened.Parent = &incident.Parent{Incident: "20261121-pppppppppp", Step: "failover", Attempt: 2, Pull: "https://github.com/acme/ops/pull/11",
+		Runbooks: []string{"runbooks/checkout.cue"}}
+	key := runbook.AttemptKey(string(sampleID), "deeper", 1)
+	return numbered([]incident.Data{
+		opened,
+		incident.StepStarted{Step: "deeper", Attempt: 1, Key: key, Work: runbook.KindRunbook, Risk: runbook.RiskChange, Digest: page, Deadline: clock(300)},
+		incident.ChildOpened{Step: "deeper", Attempt: 1, Incident: incident.NewID(incident.ChildSlot(key), clock(3))},
+		incident.Recalled{Why: "alice cancelled 20261121-pppppppppp: wrong service", Deed: &d},
+		incident.StepEnded{Step: "deeper", Attempt: 1, Conclusion: runbook.Cancelled, Started: clock(1), Ended: clock(5), Error: "told not to go on"},
+		incident.Ended{End: incident.EndCancelled},
+	})
+}
+
 func numbered(data []incident.Data) []incident.Event {
 	events := make([]incident.Event, len(data))
 	for i, d := range data {

@@ -116,6 +116,9 @@ func (b board) item(r row, d detail) string {
 	if r.st.Attempt > 1 {
 		line += fmt.Sprintf(", attempt %d", r.st.Attempt)
 	}
+	if r.st.Child != "" && r.st.Over() {
+		line += ", " + link(r.st.Child, 0, r.st.ChildURL)
+	}
 	if d < noTitles && r.class == classFailed && r.st.Why != "" {
 		line += ": " + inline(r.st.Why, 160)
 	}
@@ -204,6 +207,10 @@ func (b board) sources() []string {
 		"- Runbook: " + code(o.Runbook) + " at commit " + code(o.Commit) + "\n",
 		"- Chosen because: " + Safe(o.Why) + "\n",
 		"- Plan SHA-256: " + code(o.Plan) + "\n",
+	}
+	if p := o.Parent; p != nil {
+		items = append(items, "- Opened by: step "+code(p.Step)+" (attempt "+fmt.Sprint(p.Attempt)+") of "+link(p.Incident, 0, p.Pull)+
+			", which follows "+code(last(p.Runbooks))+"; further notifications of the alert go there\n")
 	}
 	if o.Previous != "" {
 		items = append(items, "- Earlier incident of this alert: "+code(string(o.Previous))+"\n")

@@ -54,7 +54,7 @@ func (b board) end() string {
 		}
 		return text
 	}
-	return ""
+	return b.calledOff()
 }
 
 // stage says what follows the main stage.

@@ -61,6 +61,9 @@ func (b board) story(events []incident.Event) string {
 	if c := s.Cancelled; c != nil {
 		fmt.Fprintf(&out, " %s cancelled the incident: %s.", Safe(c.Deed.By.Login), Safe(c.Why))
 	}
+	if r := s.Recalled; r != nil {
+		fmt.Fprintf(&out, " The incident that had opened it did not want it to go on: %s.", Safe(r.Why))
+	}
 	if s.Undo != nil {
 		fmt.Fprintf(&out, " From then on, what had succeeded was to be undone: %s.", Safe(s.Undo.Why))
 	}

@@ -66,8 +66,11 @@ func newBoard(p runbook.Plan, s incident.State, v incident.View) board {
 		r.halts = step.Stage == s.Stage() && st.Over() && !over && r.retry.IsZero()
 		begun := under[try{step.Name, st.Attempt + 1}]
 		r.class, r.word = stands(r, begun)
-		if r.word == "" {
+		switch {
+		case r.word == "":
 			r.word = b.idle(step, settled)
+		case r.waitsForChild():
+			r.word = b.childWord(r)
 		}
 		b.rows = append(b.rows, r)
 	}

@@ -67,6 +67,8 @@ func tellIncident(data incident.Data) (who, what string) {
 		return d.Deed.By.Login, "took notice"
 	case incident.CancelAsked:
 		return d.Deed.By.Login, stopped(d.During) + ": " + d.Why
+	case incident.Recalled:
+		return whoEngine, "the incident that opened this one does not want it to go on: " + d.Why
 	case incident.UndoBegun:
 		return whoEngine, "began to undo what had succeeded: " + d.Why
 	case incident.FinallyBegun:
@@ -128,10 +130,14 @@ func tellStep(data incident.Data) (who, what string) {
 			return whoEngine, "asked a person to choose " + d.Step
 		case runbook.KindWait:
 			return whoEngine, d.Step + " waits until " + stamp(d.Deadline)
+		case runbook.KindRunbook:
+			return whoEngine, fmt.Sprintf("ordered an incident of its own for %s (attempt %d, risk %s)", d.Step, d.Attempt, d.Risk)
 		}
 		return whoEngine, fmt.Sprintf("started %s (attempt %d, risk %s)", d.Step, d.Attempt, d.Risk)
 	case incident.StepEnded:
 		return tellEnd(d)
+	case incident.ChildOpened:
+		return whoEngine, fmt.Sprintf("%s is followed by incident %s (attempt %d)", d.Step, d.Incident, d.Attempt)
 	case incident.StepSkipped:
 		return whoEngine, "skipped " + d.Step + because(d.Why)
 	case incident.StepBroken:

@@ -9,6 +9,9 @@ import (
 type Source struct {
 	Runbook string            `json:"runbook"` // path of the runbook among Files, for example runbooks/checkout.cue
 	Files   map[string][]byte `json:"files"`   // path in the ledger to content: the runbook, and pullbook.cue where there is one
+	// Others are the ledger's runbooks and pullbook.cue by path, among which Load looks for what the runbook opens. The plan is
+	// the same without them.
+	Others map[string][]byte `json:"others,omitempty"`
 	// Inputs are the values of the runbook's inputs, a JSON object by name. An input that is not among them has its default.
 	// Null or absent means that nobody has given any yet, as when a runbook is vetted: only then may one without a default be missing.
 	Inputs json.RawMessage `json:"inputs,omitempty"`

@@ -1,0 +1,72 @@
+package render
+
+import (
+	"fmt"
+
+	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// waitsForChild reports whether the row is a step whose runbook runs as an incident of its own.
+func (r row) waitsForChild() bool {
+	return r.st.Phase == incident.PhaseStarted && r.st.Kind == runbook.KindRunbook
+}
+
+// childWord says how the incident stands that a step waits for.
+func (b board) childWord(r row) string {
+	c := b.view.Children[r.step.Name]
+	if c.Attempt != r.st.Attempt || c.Incident == "" && r.st.Child != "" {
+		c = incident.Child{Incident: r.st.Child}
+	}
+	if c.Incident == "" {
+		return "its own incident is being opened"
+	}
+	which := link(c.Incident, c.Pull, c.URL)
+	switch {
+	case c.Stuck != "":
+		return "nothing runs on " + which + ": " + Safe(c.Stuck)
+	case c.End != "":
+		return which + " has ended: " + inline(string(c.End), 40)
+	case c.Asks:
+		return which + " waits for people"
+	case c.Recalled:
+		return which + " was told not to go on"
+	case c.Stage == runbook.StageUndo:
+		return which + " is being undone"
+	}
+	return which + " is open"
+}
+
+// link names another incident, with a link to its pull request where that is known.
+func link(id incident.ID, pull int, url string) string {
+	name := "incident " + code(string(id))
+	if !plainAddress(url) {
+		return name
+	}
+	text := "pull request"
+	if pull > 0 {
+		text = fmt.Sprintf("pull request %d", pull)
+	}
+	return name + " ([" + text + "](" + url + "))"
+}
+
+// last is the last of some texts, empty if there is none.
+func last(texts []string) string {
+	if len(texts) == 0 {
+		return ""
+	}
+	return texts[len(texts)-1]
+}
+
+// calledOff says that the parent has stopped the incident; empty if it has not.
+func (b board) calledOff() string {
+	r := b.state.Recalled
+	if r == nil {
+		return ""
+	}
+	text := "**Called off** by the incident that opened it: " + Safe(r.Why) + "."
+	if b.state.Stopped() {
+		text += " What still runs is being stopped."
+	}
+	return text
+}
