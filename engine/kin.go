@@ -28,7 +28,7 @@ type seen struct {
 func (e *Engine) lookAtKin(ctx context.Context, w *worker, plan runbook.Plan) error {
 	state := w.ledger.state
 	all, children := map[string]seen{}, map[string]incident.Child{}
-	for _, step := range plan.Steps {
+	for _, step := range state.Expand(plan).Steps {
 		st := state.Step(step.Name)
 		if step.Kind != runbook.KindRunbook || st.Phase != incident.PhaseStarted {
 			continue
@@ -86,7 +86,9 @@ func (e *Engine) childSeen(ctx context.Context, w *worker, step runbook.Step, k 
 	if err != nil {
 		return c, fmt.Errorf("encode the outputs of %s: %w", s.Opened.ID, err)
 	}
-	o := e.checkOutput(ctx, w.query(w.ledger.state.Ended(w.plan.plan)), step, runbook.Outcome{Conclusion: runbook.Succeeded, Output: raw})
+	plan := w.plan.plan
+	written, _, _ := plan.Written(step.Name)
+	o := e.checkOutput(ctx, w.query(w.ledger.state.Ended(plan)), written, runbook.Outcome{Conclusion: runbook.Succeeded, Output: raw})
 	if ctx.Err() != nil {
 		return c, fmt.Errorf("check the outputs of %s: %w", s.Opened.ID, ctx.Err())
 	}
@@ -106,6 +108,9 @@ type childOutput struct {
 func outputOf(k kin) childOutput {
 	out := childOutput{Incident: k.state.Opened.ID, Pull: k.pull.Number, URL: k.pull.URL, End: k.state.End, Steps: map[string]json.RawMessage{}}
 	for name, st := range k.state.Steps {
+		if _, _, element := runbook.SplitName(name); element {
+			continue // its template has collected it
+		}
 		if st.Phase == incident.PhaseEnded && st.Conclusion == runbook.Succeeded && len(st.Output) > 0 {
 			out.Steps[name] = st.Output
 		}

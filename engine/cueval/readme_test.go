@@ -32,19 +32,28 @@ func TestReadmeExamples(t *testing.T) {
 	for _, k := range schemaKinds() {
 		unseen[k.name] = true
 	}
+	ledger := map[string][]byte{organisationFile: []byte(policies[0])}
+	for _, block := range blocks { // some examples are opened by others
+		if name, _, ok := strings.Cut(strings.TrimPrefix(block, "// "), "\n"); ok && strings.HasPrefix(block, "// runbooks/") {
+			ledger[name] = []byte(block)
+		}
+	}
 	for _, block := range blocks {
 		organisation := policies[0]
 		if own, rest, ok := strings.Cut(block, "\n}\n"); ok && strings.HasPrefix(block, "organisation: {") {
 			organisation, block = organisation+strings.TrimPrefix(own, "organisation: {"), rest
 		}
-		if !strings.HasPrefix(block, "title:") {
+		if !strings.Contains("\n"+block, "\ntitle:") {
 			block = "title: \"t\"\nalert: _\n" + block
 		}
 		q := runbook.Query{Alert: json.RawMessage(strings.Replace(checkoutAlert, `"service"`, `"host": "h", "service"`, 1)),
 			Source: runbook.Source{Runbook: "runbooks/x.cue", Files: map[string][]byte{
-				"runbooks/x.cue": []byte(block), organisationFile: []byte(organisation)}}}
+				"runbooks/x.cue": []byte(block), organisationFile: []byte(organisation)}, Others: ledger}}
 		if strings.Contains(block, "inputs:") {
 			q.Source.Inputs = json.RawMessage(`{"region": "eu"}`)
+			if strings.Contains(block, "inputs: to:") {
+				q.Source.Inputs = json.RawMessage(`{"to": "eu"}`)
+			}
 		}
 		for _, s := range playedOut(t, q).Steps {
 			delete(unseen, s.Kind)
