@@ -16,6 +16,8 @@ func deedOf(data incident.Data) (deed *incident.Deed, needed bool) {
 		return &d.Deed, true
 	case incident.RetryAsked:
 		return &d.Deed, true
+	case incident.Recalled:
+		return d.Deed, false
 	case incident.Mitigated:
 		return d.Deed, false
 	case incident.UndoBegun:

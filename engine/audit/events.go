@@ -37,6 +37,7 @@ func (t *trail) event(b *batch, e incident.Event) *Finding {
 	if d, ok := e.Data.(incident.StepStarted); ok {
 		t.begun[d.Step] = e.Seq
 	}
+	t.kin(e.Data)
 	t.state = next
 	t.expand(e)
 	return f
@@ -68,6 +69,8 @@ func (t *trail) judge(b *batch, e incident.Event) *Finding {
 		return t.at(b, d.Step, t.placed)
 	case incident.GateExpired:
 		return t.at(b, d.Step, t.placed)
+	case incident.ChildOpened:
+		return t.at(b, d.Step, known)
 	case incident.StepSkipped:
 		return t.at(b, d.Step, t.placed)
 	case incident.StepBroken:

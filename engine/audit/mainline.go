@@ -25,6 +25,7 @@ type auditor struct {
 	seen    map[gitstore.Hash]bool // commits of trails that were looked at
 	signed  map[string]bool        // fingerprints that signed
 	found   bool                   // the incident of the options
+	trails  []*trail               // of the incidents that were verified
 	report  Report
 }
 
@@ -60,6 +61,7 @@ func (a *auditor) verify() *Finding {
 	if f := a.branches(); f != nil {
 		return f
 	}
+	a.kin()
 	a.report.Keys = slices.Sorted(maps.Keys(a.signed))
 	if a.options.Incident != "" && !a.found {
 		return &Finding{Incident: a.options.Incident, Why: "the clone holds no such incident"}
@@ -172,6 +174,7 @@ func (a *auditor) merge(i int, end gitstore.Commit, changes []gitstore.FileChang
 		return f
 	}
 	if t.wanted {
+		a.trails = append(a.trails, t)
 		t.record.Merge = c.Hash.String()
 		a.report.Incidents = append(a.report.Incidents, t.record)
 	}
@@ -266,6 +269,7 @@ func slotOf(ref string) (string, bool) {
 func (a *auditor) branch(ref string, tip gitstore.Hash) {
 	t, f := a.trail(tip, len(a.line))
 	if f == nil && t.wanted {
+		a.trails = append(a.trails, t)
 		a.report.Incidents = append(a.report.Incidents, t.record)
 		if slot, _ := slotOf(ref); slot != t.record.ID.Slot() {
 			f = wrong(tip, "", "the branch %q is not that of incident %s", ref, t.record.ID)

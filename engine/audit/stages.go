@@ -81,6 +81,9 @@ func (t *trail) undoBegun(b *batch, d incident.UndoBegun) *Finding {
 		}
 		return nil
 	}
+	if t.state.Recalled != nil && cancelled == nil {
+		return nil
+	}
 	for step := range t.all().In(runbook.StageMain) {
 		st := t.state.Step(step.Name)
 		left := st.Phase == incident.PhaseEnded && st.Tried < step.Retry.Attempts
@@ -121,15 +124,15 @@ func (t *trail) due(b *batch, end incident.End) *Finding {
 	step, over := t.over(runbook.StageMain)
 	next, owed := s.NextUndo(t.all())
 	switch {
-	case end == incident.EndCancelled && s.Cancelled == nil:
+	case end == incident.EndCancelled && !s.CalledOff():
 		return wrong(b.commit.Hash, "", "the incident is cancelled by nobody")
 	case end == incident.EndCancelled && s.Undo == nil && owed:
 		return wrong(b.commit.Hash, "", "the incident ends, and step %s was not undone", next.Undoes)
 	case s.Undo != nil && owed && !s.Stopped():
 		return wrong(b.commit.Hash, "", "the incident ends, and step %s was not undone", next.Undoes)
-	case end == incident.EndUndone && (s.Undo == nil || s.Cancelled != nil):
+	case end == incident.EndUndone && (s.Undo == nil || s.CalledOff()):
 		return wrong(b.commit.Hash, "", "the incident ends as undone, and that is not what happened")
-	case end == incident.EndResolved && (s.Undo != nil || s.Cancelled != nil):
+	case end == incident.EndResolved && (s.Undo != nil || s.CalledOff()):
 		return wrong(b.commit.Hash, "", "the incident ends as resolved, and that is not what happened")
 	case end == incident.EndResolved && !over:
 		return wrong(b.commit.Hash, "", "the incident ends as resolved before step %s has ended", step)

@@ -31,6 +31,8 @@ type trail struct {
 	commits map[string]int    // those before the one at hand, each with the sequence number of its last event
 	pages   map[string]string // digest of each gate page, by path
 	begun   map[string]int    // sequence number of the latest intent of each step
+	orders  map[string]order  // of other incidents, by attempt key
+	words   []incident.Deed   // of people, that stopped this incident
 }
 
 // batch is one commit of a trail: what it changes and says.
@@ -74,7 +76,7 @@ func (a *auditor) trail(tip gitstore.Hash, before int) (*trail, *Finding) {
 		return nil, wrong(tip, "", "the branch of an incident holds no commit of its own")
 	}
 	base := a.place[commits[0].Parents[0]]
-	t := &trail{a: a, base: a.line[base], commits: map[string]int{}, pages: map[string]string{}, begun: map[string]int{}}
+	t := &trail{a: a, base: a.line[base], commits: map[string]int{}, pages: map[string]string{}, begun: map[string]int{}, orders: map[string]order{}}
 	r, err := journal.ParseRange(commits[0].Message)
 	if err != nil {
 		return nil, wrong(commits[0].Hash, "", "%v", err)
@@ -205,8 +207,10 @@ func (t *trail) open(b *batch) *Finding {
 	switch {
 	case opened.Commit != t.base.Hash.String():
 		return wrong(id, "", "the incident was frozen at commit %q, and its branch starts at %s", opened.Commit, t.base.Hash)
-	case opened.ID.Slot() != incident.Slot(opened.Group, opened.Previous):
+	case opened.Parent == nil && opened.ID.Slot() != incident.Slot(opened.Group, opened.Previous):
 		return wrong(id, "", "the name of the incident does not follow from its alert group and the incident before it")
+	case opened.Parent != nil && !bornOf(opened):
+		return wrong(id, "", "the name of the incident does not follow from the attempt that is said to have opened it")
 	case !bytes.Equal(t.claim(b, journal.IdentityPath(t.dir)), journal.Identity(opened)):
 		return wrong(id, journal.IdentityPath(t.dir), "it does not say what the journal says")
 	}

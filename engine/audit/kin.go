@@ -1,0 +1,97 @@
+package audit
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// order is an attempt of a step that opens another incident.
+type order struct {
+	runbook string
+	child   incident.ID // empty: the journal names none
+	ended   runbook.Conclusion
+}
+
+// bornOf reports whether what an incident says of its parent can be true: its name and its group follow from the attempt,
+// and its runbook may be opened by those before it.
+func bornOf(opened incident.Opened) bool {
+	p := *opened.Parent
+	_, err := incident.ParseID(string(p.Incident))
+	return err == nil && opened.ID.Slot() == incident.ChildSlot(p.Key()) && opened.Group == incident.ChildGroup(p.Key()) &&
+		opened.Previous == "" && len(p.Runbooks) > 0 && runbook.ChainProblem(p.Runbooks, runbook.NameOf(opened.Runbook)) == ""
+}
+
+// kin remembers what an event says of other incidents.
+func (t *trail) kin(data incident.Data) {
+	key := func(step string, attempt int) string { return runbook.AttemptKey(string(t.record.ID), step, attempt) }
+	switch d := data.(type) {
+	case incident.StepStarted:
+		if step, _, ok := t.plan.Written(d.Step); ok && d.Work == runbook.KindRunbook {
+			t.orders[d.Key] = order{runbook: step.Runbook}
+		}
+	case incident.ChildOpened:
+		o := t.orders[key(d.Step, d.Attempt)]
+		o.child = d.Incident
+		t.orders[key(d.Step, d.Attempt)] = o
+	case incident.StepEnded:
+		if o, ok := t.orders[key(d.Step, d.Attempt)]; ok {
+			o.ended = d.Conclusion
+			t.orders[key(d.Step, d.Attempt)] = o
+		}
+	case incident.CancelAsked:
+		t.words = append(t.words, d.Deed)
+	case incident.Recalled:
+		if d.Deed != nil {
+			t.words = append(t.words, *d.Deed)
+		}
+	}
+}
+
+// kin holds the incidents that steps opened against those steps, where the clone has both.
+func (a *auditor) kin() {
+	byID := map[incident.ID]*trail{}
+	for _, t := range a.trails {
+		byID[t.record.ID] = t
+	}
+	for _, t := range a.trails {
+		p := t.state.Opened.Parent
+		if p == nil || byID[p.Incident] == nil {
+			continue
+		}
+		if why := t.agrees(byID[p.Incident]); why != "" {
+			a.report.Findings = append(a.report.Findings, Finding{Incident: t.record.ID, Why: why})
+		}
+	}
+}
+
+// agrees says in what a child and its parent contradict each other; empty if in nothing.
+func (t *trail) agrees(parent *trail) string {
+	own, other := t.state.Opened, parent.state.Opened
+	o, ordered := parent.orders[own.Parent.Key()]
+	switch {
+	case !ordered:
+		return fmt.Sprintf("it names %s as the attempt that opened it, and the journal there has no such order", own.Parent.Key())
+	case o.runbook != runbook.NameOf(own.Runbook):
+		return fmt.Sprintf("it follows the runbook %s, and %s opens %s", own.Runbook, own.Parent.Key(), o.runbook)
+	case o.child != "" && o.child != own.ID:
+		return fmt.Sprintf("%s names %s as the incident that it opened", own.Parent.Key(), o.child)
+	case own.Commit != other.Commit:
+		return fmt.Sprintf("it was frozen at commit %s, and its parent at %s", own.Commit, other.Commit)
+	case !slices.Equal(own.Parent.Runbooks, parent.state.Chain()):
+		return "the runbooks of its ancestors are not those of its parent"
+	case own.Alert.Digest() != other.Alert.Digest():
+		return "its alert is not that of its parent"
+	case o.ended == runbook.Succeeded && t.state.End != incident.EndResolved:
+		return fmt.Sprintf("%s has succeeded, and its incident has not ended as resolved", own.Parent.Key())
+	}
+	if r := t.state.Recalled; r != nil && r.Deed != nil {
+		if !slices.ContainsFunc(parent.words, func(d incident.Deed) bool { return reflect.DeepEqual(d, *r.Deed) }) {
+			return "it was called off on a word that its parent does not know"
+		}
+	}
+	return ""
+}
