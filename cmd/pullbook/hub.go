@@ -41,7 +41,8 @@ where GH_TOKEN is the token that the seed gives a person.
 
 --limits is off, github (what GitHub documents), or either with changes behind it:
 primary, points, graphql-points, concurrent, content, content-hour, pushes (numbers, 0
-for none) and write-gap (a duration).`,
+for none) and write-gap (a duration); and, which hold even when off, text (characters of
+a body, 65536) and commits (in the list of a pull request, 250).`,
 		Example: `  pullbook hub --dir /tmp/hub --listen 127.0.0.1:8490 --seed seed.json
   pullbook hub --dir /tmp/hub --limits github,write-gap=0s,content=20`,
 		Args: cobra.NoArgs,

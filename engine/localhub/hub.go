@@ -72,7 +72,7 @@ func Open(c Config) (*Hub, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("open the hub in %s: %w", c.Dir, err)
 	}
-	store, err := state.Open(state.Config{Path: filepath.Join(dir, StateFile), Seed: c.Seed, Now: c.Now})
+	store, err := state.Open(state.Config{Path: filepath.Join(dir, StateFile), Seed: c.Seed, Now: c.Now, MaxText: c.Limits.Text})
 	if err != nil {
 		return nil, fmt.Errorf("open the hub in %s: %w", c.Dir, err)
 	}
@@ -85,6 +85,7 @@ func Open(c Config) (*Hub, error) {
 
 func open(c Config, dir string, store *state.Store) (*Hub, error) {
 	repos := git.New(dir, store, c.Logger)
+	repos.MaxCommits = c.Limits.Commits
 	if err := createAll(repos, store.AllRepos(), c.Seed); err != nil {
 		return nil, err
 	}

@@ -208,3 +208,30 @@ func TestWebhookFaults(t *testing.T) {
 		t.Fatalf("deliveries: %s, %v", s, guids)
 	}
 }
+
+// Sizes are limits, too: smaller ones let a client meet them early, none lets it past GitHub's.
+func TestSizesAsSwitches(t *testing.T) {
+	w := limitedWorld(t, limits.Limits{Text: 10, Commits: 1})
+	dir := w.clone()
+	w.mustGit(dir, "switch", "-q", "incident/1")
+	w.commit(dir, "incident/1", "two.txt", "2\n")
+	alice := w.user("alice")
+	say := func(body string) error {
+		_, _, err := alice.Issues.CreateComment(t.Context(), "acme", "ops", 1, &github.IssueComment{Body: &body})
+		return err
+	}
+	noError(t, say("ten letter"))
+	wantRefusal(t, say("eleven lett"), 422, "Validation Failed")
+	list, _, err := alice.PullRequests.ListCommits(t.Context(), "acme", "ops", 1, nil)
+	if err != nil || len(list) != 1 {
+		t.Errorf("%d commits, %v", len(list), err)
+	}
+	w.close()
+	w = openWith(t, localhub.Config{Dir: w.dir, Limits: limits.Limits{Text: -1, Commits: -1}})
+	alice = w.user("alice")
+	noError(t, say(strings.Repeat("x", 70_000)))
+	list, _, err = alice.PullRequests.ListCommits(t.Context(), "acme", "ops", 1, nil)
+	if err != nil || len(list) != 2 {
+		t.Errorf("%d commits, %v", len(list), err)
+	}
+}

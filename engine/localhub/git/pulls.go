@@ -1,6 +1,7 @@
 package git
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -122,14 +123,22 @@ func (g *Repos) PullFiles(ctx context.Context, p *state.Pull) ([]File, error) {
 // MaxCommits is how many commits GitHub lists of a pull request.
 const MaxCommits = 250
 
-// PullCommits lists a pull request's commits, oldest first, at most MaxCommits.
+// Listed cuts a pull request's commits to as many as are listed.
+func (g *Repos) Listed(ids []string) []string {
+	if g.MaxCommits < 0 {
+		return ids
+	}
+	return ids[:min(len(ids), cmp.Or(g.MaxCommits, MaxCommits))]
+}
+
+// PullCommits lists a pull request's commits, oldest first, as many as are listed.
 func (g *Repos) PullCommits(ctx context.Context, p *state.Pull) ([]Commit, error) {
 	repo := p.Repo.FullName()
 	ids, err := g.List(ctx, repo, Range{Tip: p.Head.SHA, Not: g.BaseOf(ctx, p), Reverse: true})
 	if err != nil {
 		return nil, err
 	}
-	return g.Commits(ctx, repo, ids[:min(len(ids), MaxCommits)])
+	return g.Commits(ctx, repo, g.Listed(ids))
 }
 
 // Holds says whether a commit belongs to a pull request.

@@ -21,6 +21,8 @@ import (
 
 // Repos is a directory of bare repositories, one for each that the store knows.
 type Repos struct {
+	MaxCommits int // of a pull request that are listed; 0 is the constant of that name, negative is all
+
 	dir    string
 	store  *state.Store
 	logger *slog.Logger

@@ -76,7 +76,7 @@ func (p *pullRequest) commitIDs(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ids[:min(len(ids), git.MaxCommits)], nil
+	return p.s.git().Listed(ids), nil
 }
 
 // StatusCheckRollup is that of the head.

@@ -37,6 +37,10 @@ type Limits struct {
 	ContentHour   int           // content an hour
 	WriteGap      time.Duration // between two writes of an actor
 	Pushes        int           // pushes a minute to a repository
+
+	// What a hub keeps to in any case, unless it is told another number: 0 is GitHub's own, negative is none.
+	Text    int // characters of a body, 65,536; the output of a check may have one less
+	Commits int // commits of a pull request or comparison that are listed, 250
 }
 
 // GitHub is what GitHub documents.
@@ -83,13 +87,20 @@ func (l *Limits) set(change string) error {
 		l.WriteGap = d
 		return nil
 	}
+	always := map[string]*int{"text": &l.Text, "commits": &l.Commits}
 	to, known := numbers[name]
 	if !known {
-		return fmt.Errorf("%q is none of %s, write-gap", name, strings.Join(slices.Sorted(maps.Keys(numbers)), ", "))
+		to, known = always[name]
+	}
+	if !known {
+		return fmt.Errorf("%q is none of %s, write-gap, text, commits", name, strings.Join(slices.Sorted(maps.Keys(numbers)), ", "))
 	}
 	n, err := strconv.Atoi(value)
 	if err != nil || n < 0 {
 		return fmt.Errorf("%s is a number, not %q", name, value)
+	}
+	if n == 0 && always[name] != nil {
+		n = -1
 	}
 	*to = n
 	return nil

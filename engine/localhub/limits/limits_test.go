@@ -144,7 +144,7 @@ func TestParse(t *testing.T) {
 	changed := limits.GitHub()
 	changed.Content, changed.WriteGap = 10, 0
 	for text, want := range map[string]limits.Limits{
-		"": {}, "off": {}, "github": limits.GitHub(), "off,pushes=6": {Pushes: 6}, "github,content=10,write-gap=0s": changed,
+		"": {}, "off": {}, "github": limits.GitHub(), "off,pushes=6": {Pushes: 6}, "off,text=100,commits=0": {Text: 100, Commits: -1}, "github,content=10,write-gap=0s": changed,
 	} {
 		if got, err := limits.Parse(text); err != nil || got != want {
 			t.Errorf("%q: %+v, %v", text, got, err)

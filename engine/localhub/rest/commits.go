@@ -166,9 +166,9 @@ func compare(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	some, link := page(c, ahead[:min(len(ahead), git.MaxCommits)])
+	some, link := page(c, c.Repos.Listed(ahead))
 	if c.query("page") == "" && c.query("per_page") == "" {
-		some, link = ahead[:min(len(ahead), git.MaxCommits)], ""
+		some, link = c.Repos.Listed(ahead), ""
 	}
 	commits, err := c.Repos.Commits(ctx, repo, append([]string{base, mergeBase}, some...))
 	if err != nil {

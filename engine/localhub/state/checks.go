@@ -8,11 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of a check run's output, from GitHub's OpenAPI description (checks/create).
-const (
-	MaxOutput      = 65535
-	MaxAnnotations = 50
-)
+// MaxAnnotations is how many annotations a request may bring, from GitHub's OpenAPI description (checks/create), which
+// also has one character less for an output than others have for a body.
+const MaxAnnotations = 50
 
 // A RunInput creates a check run, or changes one in the fields that are not nil. Head is the commit that HeadSHA names.
 type RunInput struct {
@@ -28,7 +26,8 @@ var (
 	runConclusions = []string{"action_required", "cancelled", "failure", "neutral", "success", "skipped", "timed_out"}
 )
 
-func (in RunInput) check() error {
+// check refuses what GitHub would; most is how many characters a body may have, an output one less.
+func (in RunInput) check(most int) error {
 	invalid := func(field string) error {
 		return Invalid(Problem{Resource: "CheckRun", Field: field, Code: "invalid"})
 	}
@@ -50,8 +49,8 @@ func (in RunInput) check() error {
 		return nil
 	}
 	for field, text := range map[string]*string{"summary": in.Output.Summary, "text": in.Output.Text} {
-		if text != nil && utf8.RuneCountInString(*text) > MaxOutput {
-			return Unprocessable(fmt.Sprintf("Invalid request.\n\nOnly %d characters are allowed; %d were supplied in output.%s.", MaxOutput, utf8.RuneCountInString(*text), field))
+		if text != nil && utf8.RuneCountInString(*text) >= most {
+			return Unprocessable(fmt.Sprintf("Invalid request.\n\nOnly %d characters are allowed; %d were supplied in output.%s.", most-1, utf8.RuneCountInString(*text), field))
 		}
 	}
 	if n := len(in.Output.Annotations); n > MaxAnnotations {
@@ -86,7 +85,7 @@ func (s *Store) CreateRun(a Actor, fullName string, in RunInput) (_ *Run, err er
 	if in.Name == nil || *in.Name == "" {
 		return nil, missing("CheckRun", "name")
 	}
-	if err := in.check(); err != nil {
+	if err := in.check(s.longest()); err != nil {
 		return nil, err
 	}
 	app := *s.apps[a.App.ID]
@@ -122,7 +121,7 @@ func (s *Store) UpdateRun(a Actor, fullName string, id int64, in RunInput) (_ *R
 	if run.App.ID != a.App.ID {
 		return nil, Forbid(fmt.Sprintf("Invalid app_id `%d` - check run can only be modified by the GitHub App that created it.", a.App.ID))
 	}
-	if err := in.check(); err != nil {
+	if err := in.check(s.longest()); err != nil {
 		return nil, err
 	}
 	was := run.Status

@@ -13,7 +13,7 @@ func (s *Store) AddComment(a Actor, fullName string, number int, body string) (_
 	if err != nil {
 		return nil, err
 	}
-	if err := checkComment(body); err != nil {
+	if err := s.checkComment(body); err != nil {
 		return nil, err
 	}
 	c := &Comment{
@@ -29,11 +29,11 @@ func (s *Store) AddComment(a Actor, fullName string, number int, body string) (_
 	return &out, nil
 }
 
-func checkComment(body string) error {
+func (s *Store) checkComment(body string) error {
 	if strings.TrimSpace(body) == "" {
 		return Invalid(Problem{Resource: "IssueComment", Field: "data", Code: "unprocessable", Message: "Body cannot be blank"})
 	}
-	return checkText("IssueComment", "body", body)
+	return s.checkText("IssueComment", "body", body)
 }
 
 func commentEvent(t thread, c *Comment, action string) Event {
@@ -106,7 +106,7 @@ func (s *Store) EditComment(a Actor, fullName string, id int64, body string) (_ 
 	if err := s.mayEdit(a, t.repo, c.User); err != nil {
 		return nil, err
 	}
-	if err := checkComment(body); err != nil {
+	if err := s.checkComment(body); err != nil {
 		return nil, err
 	}
 	old := c.Body

@@ -43,7 +43,7 @@ func (s *Store) CreateIssue(a Actor, fullName string, in IssueInput) (*Issue, er
 		if in.Title == nil {
 			return nil, missing("Issue", "title")
 		}
-		if err := r.checkIssue(in); err != nil {
+		if err := s.checkIssue(r, in); err != nil {
 			return nil, err
 		}
 		r.last++
@@ -72,7 +72,7 @@ func (s *Store) emitIssue(a Actor, r *repo, x *Issue, action string) {
 	s.emit(a, r, Event{Name: "issues", Action: action, Issue: r.issueCopy(x)})
 }
 
-func (r *repo) checkIssue(in IssueInput) error {
+func (s *Store) checkIssue(r *repo, in IssueInput) error {
 	invalid := func(field string) error { return Invalid(Problem{Resource: "Issue", Field: field, Code: "invalid"}) }
 	switch {
 	case in.Title != nil && strings.TrimSpace(*in.Title) == "":
@@ -97,7 +97,7 @@ func (r *repo) checkIssue(in IssueInput) error {
 	if in.Body == nil {
 		return nil
 	}
-	return checkText("Issue", "body", *in.Body)
+	return s.checkText("Issue", "body", *in.Body)
 }
 
 // dress puts labels, assignees and milestone on an issue.
@@ -124,7 +124,7 @@ func (s *Store) EditIssue(a Actor, fullName string, number int, in IssueInput) (
 		if !triages && a.User.ID != x.Author.ID {
 			return nil, Forbid("Must have triage access to repository")
 		}
-		if err := r.checkIssue(in); err != nil {
+		if err := s.checkIssue(r, in); err != nil {
 			return nil, err
 		}
 		was := *x

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -16,9 +17,10 @@ import (
 
 // Config says where a store is kept and what it begins with. An empty Path keeps everything in memory only.
 type Config struct {
-	Path string
-	Seed Seed
-	Now  func() time.Time
+	Path    string
+	Seed    Seed
+	Now     func() time.Time
+	MaxText int // the longest body, in characters; 0 is MaxText, negative is none
 }
 
 // SeedChanged says that a directory was filled with another seed than the one given now.
@@ -56,7 +58,7 @@ func Open(c Config) (_ *Store, err error) {
 			err = errors.Join(err, db.close())
 		}
 	}()
-	s := &Store{now: c.Now, db: db, world: newWorld()}
+	s := &Store{now: c.Now, maxText: cmp.Or(c.MaxText, MaxText), db: db, world: newWorld()}
 	had, err := db.meta("seed")
 	if err != nil {
 		return nil, fmt.Errorf("read the state's seed: %w", err)

@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"unicode/utf8"
 )
@@ -14,11 +15,19 @@ type NewPull struct {
 	Stats       Stats
 }
 
-func checkText(resource, field, text string) error {
-	if utf8.RuneCountInString(text) > MaxText {
+// longest is how many characters a body may have.
+func (s *Store) longest() int {
+	if s.maxText < 0 {
+		return math.MaxInt
+	}
+	return s.maxText
+}
+
+func (s *Store) checkText(resource, field, text string) error {
+	if most := s.longest(); utf8.RuneCountInString(text) > most {
 		return Invalid(Problem{
 			Resource: resource, Field: field, Code: "custom",
-			Message: fmt.Sprintf("%s is too long (maximum is %d characters)", field, MaxText),
+			Message: fmt.Sprintf("%s is too long (maximum is %d characters)", field, most),
 		})
 	}
 	return nil
@@ -45,7 +54,7 @@ func (s *Store) CreatePull(a Actor, fullName string, in NewPull) (_ *Pull, err e
 	if err := checkTitle(in.Title); err != nil {
 		return nil, err
 	}
-	if err := checkText("PullRequest", "body", in.Body); err != nil {
+	if err := s.checkText("PullRequest", "body", in.Body); err != nil {
 		return nil, err
 	}
 	if in.Stats.Commits == 0 {
@@ -123,7 +132,7 @@ func (s *Store) EditPull(a Actor, fullName string, number int, in PullEdit) (_ *
 	if err := s.mayEdit(a, r, p.Author); err != nil {
 		return nil, err
 	}
-	if err := r.checkEdit(p, in); err != nil {
+	if err := s.checkEdit(r, p, in); err != nil {
 		return nil, err
 	}
 	changes := map[string]string{}
@@ -149,14 +158,14 @@ func (s *Store) EditPull(a Actor, fullName string, number int, in PullEdit) (_ *
 	return copyOf(r, p), nil
 }
 
-func (r *repo) checkEdit(p *Pull, in PullEdit) error {
+func (s *Store) checkEdit(r *repo, p *Pull, in PullEdit) error {
 	if in.Title != nil {
 		if err := checkTitle(*in.Title); err != nil {
 			return err
 		}
 	}
 	if in.Body != nil {
-		if err := checkText("PullRequest", "body", *in.Body); err != nil {
+		if err := s.checkText("PullRequest", "body", *in.Body); err != nil {
 			return err
 		}
 	}

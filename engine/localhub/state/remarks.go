@@ -50,7 +50,7 @@ func (s *Store) addRemark(a Actor, r *repo, p *Pull, x Remark) (*Remark, error) 
 	if strings.TrimSpace(x.Body) == "" {
 		return nil, missing("PullRequestReviewComment", "body")
 	}
-	if err := checkText("PullRequestReviewComment", "body", x.Body); err != nil {
+	if err := s.checkText("PullRequestReviewComment", "body", x.Body); err != nil {
 		return nil, err
 	}
 	x.ID, x.User, x.Association, x.Created, x.Updated = s.newID(), a.User, s.association(r, a.User), s.Now(), s.Now()
@@ -93,7 +93,7 @@ func (s *Store) EditRemark(a Actor, fullName string, id int64, body string) (*Re
 		if strings.TrimSpace(body) == "" {
 			return nil, missing("PullRequestReviewComment", "body")
 		}
-		if err := checkText("PullRequestReviewComment", "body", body); err != nil {
+		if err := s.checkText("PullRequestReviewComment", "body", body); err != nil {
 			return nil, err
 		}
 		old := x.Body

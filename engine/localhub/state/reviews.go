@@ -23,7 +23,7 @@ func (s *Store) CreateReview(a Actor, fullName string, number int, in NewReview)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkText("PullRequestReview", "body", in.Body); err != nil {
+	if err := s.checkText("PullRequestReview", "body", in.Body); err != nil {
 		return nil, err
 	}
 	states := map[string]string{"APPROVE": ReviewApproved, "REQUEST_CHANGES": ReviewChanges, "COMMENT": ReviewCommented}
@@ -124,7 +124,7 @@ func (s *Store) EditReview(a Actor, fullName string, number int, id int64, body 
 	if v.User.ID != a.User.ID {
 		return nil, Forbid("You must be the author of the review to update it.")
 	}
-	if err := checkText("PullRequestReview", "body", body); err != nil {
+	if err := s.checkText("PullRequestReview", "body", body); err != nil {
 		return nil, err
 	}
 	old := v.Body

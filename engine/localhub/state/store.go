@@ -14,8 +14,9 @@ import (
 
 // A Store holds the hub's state. Make one with Open; it is safe for concurrent use.
 type Store struct {
-	now func() time.Time
-	db  *database
+	now     func() time.Time
+	maxText int
+	db      *database
 
 	mu sync.Mutex
 	*world
