@@ -204,9 +204,12 @@ func (g *Repos) Merge(ctx context.Context, a state.Actor, repo string, number in
 		return "", notMergeable()
 	}
 	var commit string
-	if method == "squash" {
+	switch method {
+	case "squash":
 		commit, err = g.squash(ctx, a, p, in, []string{tree, base})
-	} else {
+	case "rebase":
+		commit, err = g.rebase(ctx, a, p, base)
+	default:
 		commit, err = g.mergeCommit(ctx, a, p, in, []string{tree, base, p.Head.SHA})
 	}
 	if err != nil {
@@ -237,7 +240,7 @@ func (g *Repos) mayMerge(ctx context.Context, a state.Actor, repo string, number
 	return g.store.MayMerge(a, repo, number, try)
 }
 
-// checkMethod reads a merge method. Rebase merges would take the commits' signatures away; the hub has none.
+// checkMethod reads a merge method.
 func checkMethod(method string) (string, error) {
 	switch method {
 	case "":

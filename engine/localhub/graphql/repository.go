@@ -133,8 +133,8 @@ func (r *repository) ViewerPermission() *string {
 // ViewerCanAdminister says whether the actor is an admin.
 func (r *repository) ViewerCanAdminister() bool { return r.role() >= state.Admin }
 
-// ViewerDefaultMergeMethod is the only method.
-func (r *repository) ViewerDefaultMergeMethod() string { return "MERGE" }
+// ViewerDefaultMergeMethod is the first that the repository allows; nobody has a last one.
+func (r *repository) ViewerDefaultMergeMethod() string { return strings.ToUpper(r.r.Methods()[0]) }
 
 // The rest is the same for every repository of the hub.
 
@@ -180,14 +180,14 @@ func (r *repository) IsMirror() bool { return false }
 // IsTemplate is never.
 func (r *repository) IsTemplate() bool { return false }
 
-// MergeCommitAllowed is always on: merge commits keep the engine's signatures.
-func (r *repository) MergeCommitAllowed() bool { return true }
+// MergeCommitAllowed says whether the repository takes them; it does unless told otherwise.
+func (r *repository) MergeCommitAllowed() bool { return !r.r.Merging.NoCommit }
 
-// RebaseMergeAllowed is always off.
-func (r *repository) RebaseMergeAllowed() bool { return false }
+// RebaseMergeAllowed says whether the repository takes them.
+func (r *repository) RebaseMergeAllowed() bool { return r.r.Merging.Rebase }
 
-// SquashMergeAllowed is always off.
-func (r *repository) SquashMergeAllowed() bool { return false }
+// SquashMergeAllowed says whether the repository takes them.
+func (r *repository) SquashMergeAllowed() bool { return r.r.Merging.Squash }
 
 // MirrorURL is null: nothing is a mirror.
 func (r *repository) MirrorURL() *uri { return nil }

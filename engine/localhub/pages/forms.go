@@ -75,8 +75,23 @@ func postMerge(v *visit) error {
 	if _, err := v.Store.Check(v.actor, p.Repo.FullName(), state.Need{Role: state.Write}); err != nil {
 		return err
 	}
-	_, err = v.Repos.Merge(v.r.Context(), v.actor, p.Repo.FullName(), p.Number, git.Merging{SHA: v.r.PostFormValue("commit")})
+	_, err = v.Repos.Merge(v.r.Context(), v.actor, p.Repo.FullName(), p.Number, git.Merging{
+		SHA: v.r.PostFormValue("commit"), Method: v.r.PostFormValue("method"),
+	})
 	if err != nil {
+		return err
+	}
+	return v.back(p, "merge")
+}
+
+// postState closes a pull request, or opens it again.
+func postState(v *visit) error {
+	p, err := v.form()
+	if err != nil {
+		return err
+	}
+	next := v.r.PostFormValue("state")
+	if _, err := v.Repos.EditPull(v.r.Context(), v.actor, p.Repo.FullName(), p.Number, state.PullEdit{State: &next}); err != nil {
 		return err
 	}
 	return v.back(p, "merge")

@@ -59,10 +59,15 @@ type commitInList struct {
 }
 
 type mergeBox struct {
-	Can    bool
-	Why    string // why the button cannot be pressed
-	Checks checkSum
+	Can     bool
+	Why     string // why the button cannot be pressed
+	Checks  checkSum
+	Methods []method // to choose from; none where there is only one
+	Close   string   // what the viewer may make of the pull request: "closed", "open" or nothing
 }
+
+// method is a way to merge, and its name on the page.
+type method struct{ Name, Words string }
 
 func (v *visit) pull() (*state.Pull, error) {
 	r, err := v.repo()
@@ -184,14 +189,36 @@ func changedFiles(v *visit, page *pullPage) error {
 }
 
 func merging(v *visit, page *pullPage) error {
-	if !page.Open() {
-		return nil
+	if err := closing(v, page); err != nil || !page.Open() {
+		return err
+	}
+	if all := page.Repo.Methods(); len(all) > 1 {
+		words := map[string]string{"merge": "with a merge commit", "squash": "as one commit", "rebase": "commit by commit, rebased"}
+		for _, name := range all {
+			page.Merge.Methods = append(page.Merge.Methods, method{name, words[name]})
+		}
 	}
 	why, err := v.whyNot(v.r.Context(), page.Pull)
 	if err != nil {
 		return err
 	}
 	page.Merge.Why, page.Merge.Can = why, why == ""
+	return nil
+}
+
+// closing says whether the viewer may close the pull request, or open it again.
+func closing(v *visit, page *pullPage) error {
+	if v.actor.Anonymous() || page.Merged || page.HeadGone {
+		return nil
+	}
+	role, _, err := v.Store.RoleOf(page.Repo.FullName(), v.actor.User.Login)
+	if err != nil || (!page.Own && role < state.Write) {
+		return err
+	}
+	page.Merge.Close = "closed"
+	if !page.Open() {
+		page.Merge.Close = "open"
+	}
 	return nil
 }
 

@@ -46,7 +46,7 @@ func New(c Config) (*Site, error) {
 	s := &Site{Config: c, templates: map[string]*template.Template{}, mux: http.NewServeMux(), spent: spent{until: map[string]time.Time{}}}
 	rand.Read(s.key[:]) // never fails: crypto/rand aborts the program instead
 	s.comment, s.document = markdown(true), markdown(false)
-	for _, name := range []string{"home", "pulls", "pull", "commit", "file", "deliveries", "delivery", "error"} {
+	for _, name := range []string{"home", "pulls", "pull", "commit", "file", "deliveries", "delivery", "register", "install", "error"} {
 		t, err := template.New("layout.html").Funcs(s.functions()).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("parse the template %s: %w", name, err)
@@ -75,6 +75,7 @@ func (s *Site) route() {
 		"POST /{owner}/{repo}/pull/{number}/comment":  postComment,
 		"POST /{owner}/{repo}/pull/{number}/review":   postReview,
 		"POST /{owner}/{repo}/pull/{number}/merge":    postMerge,
+		"POST /{owner}/{repo}/pull/{number}/state":    postState,
 		"GET /{owner}/{repo}/commit/{sha}":            commit,
 		"POST /{owner}/{repo}/runs/{id}/press":        postPress,
 		"GET /{owner}/{repo}/runs/{id}":               run,
@@ -84,12 +85,19 @@ func (s *Site) route() {
 		"GET /apps/{slug}/deliveries":                 deliveries,
 		"GET /apps/{slug}/deliveries/{id}":            delivery,
 		"POST /apps/{slug}/deliveries/{id}/redeliver": postRedeliver,
+		"GET /settings/apps/new":                      register,
+		"GET /organizations/{org}/settings/apps/new":  register,
+		"POST /settings/apps":                         postRegister,
+		"GET /apps/{slug}/installations/new":          install,
+		"POST /apps/{slug}/installations":             postInstall,
 		"POST /login":                                 postLogin,
 		"GET /assets/{name}":                          static,
 		"GET /avatars/{id}":                           avatar,
 	} {
 		s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, p) })
 	}
+	s.mux.HandleFunc("POST /settings/apps/new", s.offerManifest)
+	s.mux.HandleFunc("POST /organizations/{org}/settings/apps/new", s.offerManifest)
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.serve(w, r, func(*visit) error { return state.NotFound() })
 	})
@@ -143,6 +151,7 @@ type visit struct {
 	local   bool   // the peer may choose who it is
 	graphs  bool   // the page has a graph to draw
 	nonce   string // of the form that is being carried out
+	leadsTo string // the origin that the page's form leads to in the end, if that is another
 }
 
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -207,6 +216,9 @@ func (v *visit) show(name, title string, status int, data any) error {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	if v.graphs {
 		h.Set("Content-Security-Policy", graphPolicy)
+	}
+	if v.leadsTo != "" { // browsers ask the policy about where a form's answer leads, too
+		h.Set("Content-Security-Policy", strings.Replace(policy, "form-action 'self'", "form-action 'self' "+v.leadsTo, 1))
 	}
 	v.w.WriteHeader(status)
 	if _, err := v.w.Write(b.Bytes()); err != nil {

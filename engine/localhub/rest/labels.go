@@ -144,9 +144,6 @@ func updateRepo(c *call) (reply, error) {
 	if err := c.decode(&in); err != nil {
 		return reply{}, err
 	}
-	if in.Rebase != nil && *in.Rebase {
-		return reply{}, state.Unprocessable("The hub has no rebase merges: they would take the commits' signatures away.")
-	}
 	if in.DefaultBranch != nil {
 		if _, err := c.Repos.Branch(c.r.Context(), c.name(), *in.DefaultBranch); err != nil {
 			return reply{}, state.Invalid(state.Problem{Resource: "Repository", Field: "default_branch", Code: "invalid"})
@@ -154,7 +151,7 @@ func updateRepo(c *call) (reply, error) {
 	}
 	r, err := c.Store.EditRepo(c.name(), state.RepoEdit{
 		Description: in.Description, DefaultBranch: in.DefaultBranch, Homepage: in.Homepage, Private: in.Private, MergeCommit: in.MergeCommit,
-		Squash: in.Squash, DeleteBranch: in.DeleteBranch, UpdateBranch: in.UpdateBranch, AutoMerge: in.AutoMerge,
+		Squash: in.Squash, Rebase: in.Rebase, DeleteBranch: in.DeleteBranch, UpdateBranch: in.UpdateBranch, AutoMerge: in.AutoMerge,
 	})
 	if err != nil {
 		return reply{}, err

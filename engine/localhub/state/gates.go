@@ -31,7 +31,7 @@ func (s *Store) MayMerge(a Actor, fullName string, number int, try MergeTry) (*P
 	if try.SHA != "" && try.SHA != p.Head.SHA {
 		return nil, &Refusal{Status: http.StatusConflict, Message: "Head branch was modified. Review and try the merge again."}
 	}
-	if !slices.Contains(r.methods(), try.Method) {
+	if !slices.Contains(r.Methods(), try.Method) {
 		return nil, refuse(map[string]string{"merge": "Merge commits", "squash": "Squash merges", "rebase": "Rebase merges"}[try.Method] + " are not allowed on this repository.")
 	}
 	if why := s.gate(a, r, p, try); why != "" {
@@ -40,14 +40,17 @@ func (s *Store) MayMerge(a Actor, fullName string, number int, try MergeTry) (*P
 	return copyOf(r, p), nil
 }
 
-// methods are the ways to merge that the repository allows.
-func (r *repo) methods() []string {
+// Methods are the ways to merge that a repository allows, in GitHub's order.
+func (r *Repo) Methods() []string {
 	var out []string
-	for method, off := range map[string]bool{"merge": r.Merging.NoCommit, "squash": !r.Merging.Squash} {
-		if !off {
+	add := func(method string, on bool) {
+		if on {
 			out = append(out, method)
 		}
 	}
+	add("merge", !r.Merging.NoCommit)
+	add("squash", r.Merging.Squash)
+	add("rebase", r.Merging.Rebase)
 	return out
 }
 

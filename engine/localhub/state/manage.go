@@ -23,3 +23,17 @@ func (s *Store) ManagedApps(u User) []App {
 	}
 	return out
 }
+
+// ManagedAccounts lists the accounts whose Apps and installations a person decides on: the person's own, and those of
+// organisations that the person owns.
+func (s *Store) ManagedAccounts(u User) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := []string{u.Login}
+	for _, name := range slices.Sorted(maps.Keys(s.orgs)) {
+		if o := s.orgs[name]; o.owners[fold(u.Login)] {
+			out = append(out, s.accounts[name].Login)
+		}
+	}
+	return out
+}

@@ -135,6 +135,7 @@ func (s *Store) SuiteRuns(fullName string, id int64) ([]Run, error) {
 type Merging struct {
 	NoCommit     bool // merge commits are refused
 	Squash       bool // squash merges are allowed
+	Rebase       bool // rebase merges are allowed
 	DeleteBranch bool // a merged branch is deleted
 	UpdateBranch bool // the pages offer to update a branch
 	AutoMerge    bool // only shown
@@ -142,9 +143,10 @@ type Merging struct {
 
 // A RepoEdit changes a repository in the fields that are not nil.
 type RepoEdit struct {
-	Description, DefaultBranch, Homepage                       *string
-	Private                                                    *bool
-	MergeCommit, Squash, DeleteBranch, UpdateBranch, AutoMerge *bool
+	Description, DefaultBranch, Homepage  *string
+	Private                               *bool
+	MergeCommit, Squash, Rebase           *bool
+	DeleteBranch, UpdateBranch, AutoMerge *bool
 }
 
 // EditRepo changes a repository's settings; the caller has checked that a new default branch exists.
@@ -158,10 +160,11 @@ func (s *Store) EditRepo(fullName string, in RepoEdit) (Repo, error) {
 		}
 		set(&m.NoCommit, in.MergeCommit, true)
 		set(&m.Squash, in.Squash, false)
+		set(&m.Rebase, in.Rebase, false)
 		set(&m.DeleteBranch, in.DeleteBranch, false)
 		set(&m.UpdateBranch, in.UpdateBranch, false)
 		set(&m.AutoMerge, in.AutoMerge, false)
-		if m.NoCommit && !m.Squash {
+		if m.NoCommit && !m.Squash && !m.Rebase {
 			return Repo{}, Invalid(Problem{Resource: "Repository", Field: "merge_commit_allowed", Code: "custom", Message: "Sorry, you need to allow at least one merge strategy."})
 		}
 		r.Merging = m

@@ -218,7 +218,7 @@ func (h Host) Repo(r state.Repo) Object {
 		"ssh_url": "", "svn_url": h.Page("/%s", r.FullName()), "mirror_url": nil, "homepage": orNull(r.Homepage), "language": nil,
 		"default_branch": r.DefaultBranch, "archived": false, "disabled": false, "is_template": false, "topics": []string{},
 		"has_issues": true, "has_projects": false, "has_wiki": false, "has_pages": false, "has_downloads": false, "has_discussions": false,
-		"allow_merge_commit": !r.Merging.NoCommit, "allow_squash_merge": r.Merging.Squash, "allow_rebase_merge": false, "allow_auto_merge": r.Merging.AutoMerge,
+		"allow_merge_commit": !r.Merging.NoCommit, "allow_squash_merge": r.Merging.Squash, "allow_rebase_merge": r.Merging.Rebase, "allow_auto_merge": r.Merging.AutoMerge,
 		"delete_branch_on_merge": r.Merging.DeleteBranch, "allow_update_branch": r.Merging.UpdateBranch, "allow_forking": false, "web_commit_signoff_required": false,
 		"forks": 0, "forks_count": 0, "stargazers_count": 0, "watchers": 0, "watchers_count": 0, "open_issues": 0, "open_issues_count": 0,
 		"size": 0, "license": nil, "created_at": stamp(r.Created), "updated_at": stamp(r.Updated), "pushed_at": stamp(r.Pushed),
