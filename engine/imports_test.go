@@ -76,6 +76,7 @@ func owners() map[string]room {
 		"github.com/google/go-github/":      {imports: []string{"engine/github", "cmd/pullbook"}, tests: []string{"engine/localhub"}},
 		"github.com/bradleyfalzon/":         {imports: []string{"engine/github"}, tests: []string{"engine/localhub", "cmd/pullbook"}},
 		"github.com/spf13/":                 {imports: []string{"cmd/pullbook"}},
+		"github.com/wneessen/go-mail":       {imports: []string{"engine/step"}},
 		"github.com/hiddeco/sshsig":         {imports: []string{"engine/gitstore"}, tests: []string{"engine/audit"}},
 		"github.com/yuin/goldmark":          {imports: []string{"engine/localhub/pages"}, tests: []string{"engine/render", "engine/github", "cmd/pullbook"}},
 		"github.com/getkin/kin-openapi":     {imports: []string{"engine/localhub/openapitest"}, tests: []string{"engine/localhub/hooks", "engine/localhub"}},

@@ -49,7 +49,7 @@ func serveFlags(cmd *cobra.Command, s *settings) {
 	f.StringVar(&s.alertToken, "alert-token-file", "", "file with the bearer token of alert sources; without it only loopback may send")
 	f.StringVar(&s.signingKey, "signing-key", "", "ssh ed25519 key that signs the ledger (default DATA/signing_key, made when absent)")
 	f.StringVar(&s.secrets, "secrets-dir", "", "directory with one file per secret that steps may name")
-	f.BoolVar(&s.privateNetworks, "private-networks", false, "let http and probe steps reach private and loopback addresses")
+	f.BoolVar(&s.privateNetworks, "private-networks", false, "let http, probe and notify steps reach private and loopback addresses")
 	f.StringVar(&s.limits, "limits", "github", "keep the hub's limits: github or off")
 	f.DurationVar(&s.sweep, "sweep", 5*time.Minute, "how often every open incident is looked at")
 }

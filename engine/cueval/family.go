@@ -29,7 +29,7 @@ func childWork(k cue.Value) (runbook.Work, error) {
 		return runbook.Work{}, err
 	}
 	if with := field(k, "with"); with.Exists() {
-		if c.With, err = (kind{}).run(with); err != nil {
+		if c.With, err = (&document{}).run(kind{}, with); err != nil {
 			return runbook.Work{}, err
 		}
 		if len(c.With) > maxInputs {

@@ -30,6 +30,9 @@ type trait struct {
 	named    bool     // a struct of which the schema names no field: the author does
 	duration bool
 	ledger   bool                    // paths of files of the ledger
+	channel  bool                    // names of channels; what runs holds the channels themselves
+	repeat   bool                    // how long after its success the step is due again
+	one      string                  // exactly one of the fields with the same word is there
 	later    string                  // laterAnswer or laterCondition: decided anew on each answer
 	risks    map[string]runbook.Risk // by the text of the field
 	with     []string                // the field beside it that must have one of the texts that follow
@@ -97,7 +100,7 @@ func traitsOf(def cue.Value, above []string) (traits []trait) {
 }
 
 func (t *trait) plain() bool {
-	return !t.static && !t.free && !t.named && !t.duration && !t.ledger && t.later == "" && t.risks == nil && t.with == nil
+	return !t.static && !t.free && !t.named && !t.duration && !t.ledger && !t.channel && !t.repeat && t.one == "" && t.later == "" && t.risks == nil && t.with == nil
 }
 
 // read takes a field's type and attributes.
@@ -113,6 +116,12 @@ func (t *trait) read(v cue.Value) {
 			t.static = true
 		case "ledger":
 			t.ledger, t.static = true, true
+		case "channel":
+			t.channel, t.static = true, true
+		case "repeat":
+			t.repeat, t.static = true, true
+		case "one":
+			t.one = a.Contents()
 		case "later":
 			t.later = a.Contents()
 		case "risk":
@@ -171,15 +180,6 @@ func inside(kinds []kind, path []string) (t trait) {
 	return trait{}
 }
 
-// oneOf lists the kinds in words.
-func oneOf(kinds []kind) string {
-	names := make([]string, len(kinds))
-	for i, k := range kinds {
-		names[i] = string(k.name)
-	}
-	return listed(names, "and")
-}
-
 // listed joins words as a sentence does.
 func listed(words []string, last string) string {
 	if len(words) < 2 {
@@ -191,13 +191,26 @@ func listed(words []string, last string) string {
 
 // traits checks a step against what the schema says of the fields of its kind.
 func (s *skeleton) traits(v cue.Value, k kind) {
+	if !k.engine && k.name != runbook.KindExec && s.step.Risk.Less(k.risk) { // of exec the policy says which commands only read
+		s.problem(fmt.Sprintf("%s is not of risk %q", k.name, s.step.Risk), "leave risk out", "risk")
+	}
+	found, all := map[string]int{}, map[string][]string{}
 	for _, t := range k.traits {
 		f := v
 		for _, name := range t.path {
 			f = field(f, name)
 		}
+		if t.one != "" {
+			all[t.one] = append(all[t.one], t.path[len(t.path)-1])
+		}
 		if f.Exists() {
+			found[t.one]++
 			s.trait(v, k, t, f)
+		}
+	}
+	for group, names := range all {
+		if found[group] != 1 {
+			s.problem(fmt.Sprintf("%s has exactly one of %s", k.name, listed(names, "and")), "", string(k.name))
 		}
 	}
 }
@@ -222,6 +235,12 @@ func (s *skeleton) trait(v cue.Value, k kind, t trait, f cue.Value) {
 	if t.ledger {
 		s.files(f, at...)
 	}
+	if t.channel {
+		s.channels(f, at...)
+	}
+	if t.repeat {
+		s.step.Every, _ = runbook.ParseDuration(text)
+	}
 }
 
 // with refuses a field that has no meaning beside the value of another one.
@@ -243,19 +262,24 @@ func (s *skeleton) with(v cue.Value, t trait, at []string) {
 
 // files collects the files of the ledger that a field names, one or a list of them.
 func (s *skeleton) files(f cue.Value, at ...string) {
-	var paths []string
-	if one, err := f.String(); err == nil {
-		paths = []string{one}
-	} else if f.Decode(&paths) != nil {
-		return // the schema has the type, and reported it
-	}
-	for _, p := range paths {
+	for _, p := range textsOf(f) {
 		if !local(p) {
 			s.problem(fmt.Sprintf("%q is no clean path inside the ledger", p), "", at...)
 			continue
 		}
 		s.file(runbook.File{Path: p})
 	}
+}
+
+// textsOf reads a text or a list of texts. The schema has the type, and reports what is neither.
+func textsOf(f cue.Value) (texts []string) {
+	if one, err := f.String(); err == nil {
+		return []string{one}
+	}
+	if f.Decode(&texts) != nil {
+		return nil
+	}
+	return texts
 }
 
 // file adds a file to those that the step uses, sorted, each once.

@@ -12,7 +12,7 @@ import (
 
 // names checks what the syntax tree alone tells: names that would shadow others, and steps that nobody can foresee.
 func (d *document) names() (ps []runbook.Problem) {
-	taken := reserved(d.def, d.kinds)
+	taken := reserved(d.def)
 	for name, pos := range d.graph.at {
 		if slices.Contains(taken, name) {
 			p := problemAt(pos, pathAt(d.file, pos), fmt.Sprintf("a step cannot be called %s", name))
@@ -57,16 +57,14 @@ func (d *document) names() (ps []runbook.Problem) {
 	return ps
 }
 
-// reserved are the names that mean something inside a step: the fields of the schema, and what CUE predeclares.
-func reserved(def cue.Value, kinds []kind) []string {
+// reserved are the names that mean something inside a step: the fields of the schema, and what CUE predeclares. The fields
+// of kinds are not among them, lest every new kind break the runbooks that have a step of such a name: a reference that
+// meets such a field instead of the step is refused where it is written.
+func reserved(def cue.Value) []string {
 	names := append(predeclared(), "true", "false", "null", "if", "for", "in", "let", "alert", "inputs", "steps", "finally", "self")
 	step, _ := lookup(def, []string{"steps", "any"})
 	names = append(names, fieldNames(step)...)
-	inside := [][]string{{"retry"}, {"approval"}, {"wait", "window"}}
-	for _, k := range kinds {
-		inside = append(inside, []string{string(k.name)})
-	}
-	for _, path := range inside {
+	for _, path := range [][]string{{"retry"}, {"approval"}} {
 		if v, ok := lookup(step, path); ok {
 			names = append(names, fieldNames(v)...)
 		}

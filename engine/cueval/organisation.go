@@ -21,7 +21,8 @@ type organisation struct {
 	directory
 	defaults defaults
 	limits   limits
-	file     *ast.File // of pullbook.cue; nil if there is none
+	file     *ast.File                 // of pullbook.cue; nil if there is none
+	channels map[string]map[string]any // by name, each as JSON has it
 }
 
 // readOrganisation reads pullbook.cue. A mistake in it is a problem of every runbook, since no runbook may go without
@@ -59,6 +60,8 @@ func readOrganisation(ctx *cue.Context, types cue.Value, files map[string][]byte
 	if len(ps) == 0 {
 		ps = org.check()
 	}
+	channels, more := readChannels(f, v)
+	org.channels, ps = channels, append(ps, more...)
 	rules, more := policyRules(f)
 	if ps = append(ps, more...); len(rules) > 0 {
 		org.policy = policyOf(ctx, text)

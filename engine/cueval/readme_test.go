@@ -17,10 +17,15 @@ func TestReadmeExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	var blocks, policies []string
+	channels := ""
 	for _, part := range strings.Split(string(text), "```cue\n")[1:] {
 		block, _, _ := strings.Cut(part, "```")
-		if strings.HasPrefix(block, "policy:") {
+		switch {
+		case strings.HasPrefix(block, "policy:"):
 			policies = append(policies, block)
+			continue
+		case strings.HasPrefix(block, "channels:"):
+			channels += block
 			continue
 		}
 		blocks = append(blocks, block)
@@ -39,7 +44,7 @@ func TestReadmeExamples(t *testing.T) {
 		}
 	}
 	for _, block := range blocks {
-		organisation := policies[0]
+		organisation := policies[0] + channels
 		if own, rest, ok := strings.Cut(block, "\n}\n"); ok && strings.HasPrefix(block, "organisation: {") {
 			organisation, block = organisation+strings.TrimPrefix(own, "organisation: {"), rest
 		}

@@ -23,6 +23,11 @@ func (d *document) references(bad map[string]bool) (ps []runbook.Problem) {
 		}
 	}
 	for _, e := range d.graph.own {
+		if name, ok := d.shadowed(e); ok {
+			p := problemAt(e.pos, pathAt(d.file, e.pos), fmt.Sprintf("%s means a field of the same step here", name))
+			p.Hint = "write steps." + name
+			ps = append(ps, p)
+		}
 		if bad[e.to] || inside(d.kinds, e.path[:2]).later != laterAnswer {
 			continue
 		}
@@ -49,6 +54,17 @@ func (d *document) references(bad map[string]bool) (ps []runbook.Problem) {
 		}
 	}
 	return ps
+}
+
+// shadowed finds a reference that was meant for a step and meets a field of its own step with the step's name.
+func (d *document) shadowed(e edge) (step string, found bool) {
+	for i, name := range e.path[1:] {
+		if name == "output" || name == "status" {
+			_, found = d.homeOf[e.path[i]]
+			return e.path[i], found
+		}
+	}
+	return "", false
 }
 
 // wrongReference says what is wrong with a reference to a step, or nothing.

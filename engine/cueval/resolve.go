@@ -201,7 +201,7 @@ func (d *document) why(err error, step string, below ...string) runbook.Problem 
 func (d *document) work(s runbook.Step, step cue.Value) (runbook.Work, error) {
 	v, k := field(step, string(s.Kind)), d.kind(s.Kind)
 	if !k.engine {
-		run, err := k.run(v)
+		run, err := d.run(k, v)
 		return runbook.Work{Run: run}, err
 	}
 	if err := v.Validate(cue.Concrete(true)); err != nil {
@@ -228,7 +228,7 @@ func (d *document) work(s runbook.Step, step cue.Value) (runbook.Work, error) {
 }
 
 // run is what the author wrote in the field of a kind, as JSON with sorted names, without what is decided later.
-func (k kind) run(v cue.Value) (json.RawMessage, error) {
+func (d *document) run(k kind, v cue.Value) (json.RawMessage, error) {
 	it, err := v.Fields()
 	if err != nil {
 		return nil, err
@@ -252,6 +252,9 @@ func (k kind) run(v cue.Value) (json.RawMessage, error) {
 		var x any
 		if err := dec.Decode(&x); err != nil {
 			return nil, fmt.Errorf("read the value of %s: %w", name, err) // unreachable: CUE wrote it
+		}
+		if k.trait(name).channel {
+			x = d.channelled(x)
 		}
 		all[name] = x
 	}

@@ -32,7 +32,7 @@ func (d *document) kindOf(name string, v cue.Value) (runbook.Kind, []runbook.Pro
 		return runbook.Kind(found[0]), nil
 	}
 	p := d.placeIn(name)
-	p.Text, p.Hint = "the step does nothing", "give it one of "+oneOf(d.kinds)
+	p.Text, p.Hint = "the step does nothing", "give it a kind, such as exec, http or manual"
 	if len(found) > 1 {
 		p.Text, p.Hint = "the step has more than one kind: "+strings.Join(found, " and "), "make a step of each"
 	}

@@ -171,6 +171,10 @@ func rule(v cue.Value) string {
 		return "an e-mail address"
 	case "#Path":
 		return "a path in the ledger, relative to its root"
+	case "#Address":
+		return `an e-mail address, such as "ops@example.org"`
+	case "#Label":
+		return "a name: letters, digits and _.-, beginning with a letter or digit"
 	case "#Clock":
 		return `a time of the day, such as "09:30"`
 	case "#Variable":

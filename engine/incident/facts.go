@@ -79,6 +79,12 @@ func (d *decider) recordLoss(step runbook.Step, st StepState, a Attempt) {
 		}
 		return
 	}
+	if a.Outcome != nil { // nobody knows whether it happened, and doing it again does no harm: what is known is that it did not succeed
+		o := *a.Outcome
+		o.Conclusion = runbook.Failed
+		d.recordOutcome(o)
+		return
+	}
 	if a.State != "" {
 		d.recordOutcome(runbook.Outcome{Key: a.Key, Step: step.Name, Attempt: a.Number, Conclusion: runbook.Failed,
 			Started: d.now, Ended: d.now, Error: "the runner was lost"})

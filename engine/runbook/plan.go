@@ -129,6 +129,7 @@ type Step struct {
 	OnFailure  OnFailure     `json:"on_failure"`
 	Approval   *Approval     `json:"approval,omitempty"` // nil: no gate
 	HasOutput  bool          `json:"has_output,omitempty"`
+	Every      time.Duration `json:"every,omitempty"`   // how long after its success it is due again, until the incident is mitigated; 0: once
 	Files      []File        `json:"files,omitempty"`   // of the ledger, pinned at the frozen commit
 	Each       bool          `json:"each,omitempty"`    // a template: it stands for a step for each element of a list or struct
 	Of         string        `json:"-"`                 // the template that this step is an element of; only Expand makes elements

@@ -14,12 +14,13 @@
 //
 //	Job ─ performer of its kind ─ secrets by name ─┬─ exec    a program, in the attempt's directory and its own process group
 //	                                               ├─ http    one request
-//	                                               └─ probe   the same request until a condition holds
+//	                                               ├─ probe   the same request until a condition holds
+//	                                               └─ notify, update   a notice to webhooks and mail servers
 //	Outcome ─ veil(log, error, facts; output with a secret in it is refused) ─ caller
 //
 // Run never returns an error: whatever happens is an Outcome. Its conclusion is TimedOut when the step's own time was
-// over and Cancelled when the caller's context ended first; Unknown only for a changing HTTP request that was sent and
-// got no readable answer, since nobody can tell whether it took effect.
+// over and Cancelled when the caller's context ended first; Unknown only for a changing HTTP request or a mail that was sent
+// and got no readable answer, since nobody can tell whether it took effect.
 //
 // Foreign text, which is the alert, reaches a program through files, standard input and a few checked environment
 // variables, never through its arguments and never through a shell.

@@ -2,6 +2,7 @@ package step
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,7 +23,7 @@ type Config struct {
 	Dir             string           // scratch root, required; made when absent; several runners may share it
 	SecretsDir      string           // one file per secret, named as the secret; empty: steps that name secrets fail
 	EnvAllow        []string         // names of the host's environment that programs inherit; nil: PATH, HOME, LANG, TZ
-	PrivateNetworks bool             // allow http and probe to reach private and loopback addresses
+	PrivateNetworks bool             // allow steps that connect by themselves, such as http and notify, to reach private and loopback addresses
 	LogLimit        int              // bytes kept of each stream, half from its head and half from its tail; 64 KiB
 	OutputLimit     int              // bytes of the largest output or probe answer; 256 KiB
 	Now             func() time.Time // for Outcome.Started, Outcome.Ended and the probe's log; time.Now
@@ -43,7 +44,9 @@ type Runner struct {
 	cfg     Config
 	scratch *scratch
 	// resolver is nil, which is the system's, except in tests of answers that change.
-	resolver          *net.Resolver
+	resolver *net.Resolver
+	// roots are those of the system when nil, except in tests of mail servers with their own.
+	roots             *x509.CertPool
 	grace, tryTimeout time.Duration
 }
 
