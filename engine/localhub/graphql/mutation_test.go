@@ -63,7 +63,6 @@ func TestReviewMutations(t *testing.T) {
 	}{
 		{"app", vars{"p": pid(p), "e": "APPROVE"}, "Can not approve your own pull request"},
 		{"bob", vars{"p": pid(p), "e": "REQUEST_CHANGES", "b": ""}, "You need to leave a comment indicating the requested changes."},
-		{"bob", vars{"p": pid(p)}, "Pending reviews are not served by this hub: give an event."},
 		{"bob", vars{"p": pid(p), "e": "APPROVE", "c": w.tip("acme/ops", "main")}, "Commit oid is not part of the pull request"},
 	} {
 		if why := w.refused(c.who, add, c.v, "UNPROCESSABLE"); why != c.want {
@@ -297,4 +296,40 @@ func TestRefMutations(t *testing.T) {
 	w.must("alice", `mutation($z:ID!){deleteRef(input:{refId:$z}){clientMutationId}}`, vars{"z": z})
 	w.refused("alice", `mutation($z:ID!){deleteRef(input:{refId:$z}){clientMutationId}}`, vars{"z": z}, "NOT_FOUND")
 	w.refused("alice", `mutation($z:ID!){deleteRef(input:{refId:$z}){clientMutationId}}`, vars{"z": string(refID("acme/ops", "refs/heads/main"))}, "UNPROCESSABLE")
+}
+
+// A pending review is its author's alone until it is submitted: nobody else finds it, and it decides nothing.
+func TestPendingReviews(t *testing.T) {
+	w := newWorld(t)
+	p := w.incident()
+	const begin = `mutation($p:ID!){addPullRequestReview(input:{pullRequestId:$p,body:"soon"}){pullRequestReview{id state submittedAt}}}`
+	const submit = `mutation($p:ID,$r:ID,$e:PullRequestReviewEvent!){submitPullRequestReview(input:{pullRequestId:$p,pullRequestReviewId:$r,event:$e}){pullRequestReview{id state body}}}`
+	const drop = `mutation($r:ID!){deletePullRequestReview(input:{pullRequestReviewId:$r}){pullRequestReview{state}}}`
+	start := func() any {
+		d := w.must("bob", begin, vars{"p": pid(p)})
+		if get(t, d, "addPullRequestReview", "pullRequestReview", "state") != "PENDING" || get(t, d, "addPullRequestReview", "pullRequestReview", "submittedAt") != nil {
+			t.Errorf("%v", d)
+		}
+		return get(t, d, "addPullRequestReview", "pullRequestReview", "id")
+	}
+	id := start()
+	w.refused("bob", begin, vars{"p": pid(p)}, "UNPROCESSABLE")
+	w.refused("alice", submit, vars{"r": id, "e": "APPROVE"}, "NOT_FOUND")
+	w.refused("alice", submit, vars{"p": pid(p), "e": "APPROVE"}, "NOT_FOUND")
+	w.refused("alice", drop, vars{"r": id}, "NOT_FOUND")
+	w.refused("bob", submit, vars{"e": "APPROVE"}, "ARGUMENT_ERROR")
+	list, err := w.store.Reviews("acme/ops", p.Number)
+	if err != nil || len(list) != 0 {
+		t.Fatalf("a pending review counts: %v %v", list, err)
+	}
+	w.must("bob", `mutation($r:ID!){updatePullRequestReview(input:{pullRequestReviewId:$r,body:"now"}){pullRequestReview{body}}}`, vars{"r": id})
+	w.must("bob", drop, vars{"r": id})
+	w.refused("bob", submit, vars{"r": id, "e": "APPROVE"}, "NOT_FOUND")
+	id = start()
+	d := w.must("bob", submit, vars{"p": pid(p), "e": "APPROVE"})
+	if get(t, d, "submitPullRequestReview", "pullRequestReview", "id") != id || get(t, d, "submitPullRequestReview", "pullRequestReview", "state") != "APPROVED" ||
+		get(t, d, "submitPullRequestReview", "pullRequestReview", "body") != "soon" {
+		t.Errorf("%v", d)
+	}
+	w.refused("bob", drop, vars{"r": id}, "UNPROCESSABLE")
 }

@@ -165,20 +165,17 @@ type lineInput struct {
 	Position   int32
 }
 
-// AddPullRequestReview submits a review. GitHub keeps one without an event as pending; this hub refuses it.
+// AddPullRequestReview submits a review. One without an event is pending.
 func (*mutation) AddPullRequestReview(ctx context.Context, args struct{ Input addReviewInput }) (*reviewed, error) {
 	s, in := sessionOf(ctx), args.Input
 	p, err := s.pull(ctx, in.PullRequestID, "AddPullRequestReview", needs(state.Read, pullsWrite))
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case in.Comments != nil && len(*in.Comments) > 0:
+	if in.Comments != nil && len(*in.Comments) > 0 {
 		return nil, refuse("Comments on lines of a diff are not served by this hub.")
-	case in.Event == nil:
-		return nil, refuse("Pending reviews are not served by this hub: give an event.")
 	}
-	next := state.NewReview{Event: *in.Event}
+	var next state.NewReview
 	if in.Body != nil {
 		next.Body = *in.Body
 	}
@@ -192,6 +189,14 @@ func (*mutation) AddPullRequestReview(ctx context.Context, args struct{ Input ad
 			return nil, refuse("Commit oid is not part of the pull request")
 		}
 	}
+	if in.Event == nil {
+		x, err := s.store().BeginReview(s.actor, p.Repo.FullName(), p.Number, next)
+		if err != nil {
+			return nil, err
+		}
+		return reviewDone(in.ClientMutationID, s.pullNode(p), x.Review), nil
+	}
+	next.Event = *in.Event
 	v, err := s.store().CreateReview(s.actor, p.Repo.FullName(), p.Number, next)
 	if err != nil {
 		return nil, err
@@ -228,6 +233,13 @@ func (*mutation) UpdatePullRequestReview(ctx context.Context, args struct {
 	v, err := s.review(ctx, in.PullRequestReviewID, "UpdatePullRequestReview", needs(state.Read, pullsWrite))
 	if err != nil {
 		return nil, err
+	}
+	if v.v.State == state.ReviewPending {
+		x, err := s.store().EditDraft(s.actor, v.p.r.full(), v.p.p.Number, v.v.ID, in.Body)
+		if err != nil {
+			return nil, err
+		}
+		return reviewDone(in.ClientMutationID, v.p, x.Review), nil
 	}
 	changed, err := s.store().EditReview(s.actor, v.p.r.full(), v.p.p.Number, v.v.ID, in.Body)
 	if err != nil {

@@ -114,7 +114,11 @@ func (r *repository) commentObject(id int64) (*object, error) {
 func (r *repository) reviewObject(id int64) (*object, error) {
 	v, err := r.s.store().ReviewByID(r.full(), id)
 	if err != nil {
-		return nil, err
+		x, absent := r.s.store().DraftByID(r.s.actor, r.full(), id)
+		if absent != nil {
+			return nil, err
+		}
+		v = &x.Review
 	}
 	if err := r.may(pullsRead); err != nil {
 		return nil, err

@@ -120,10 +120,15 @@ func (v *review) Commit(ctx context.Context) (*commit, error) {
 func (v *review) CreatedAt() dateTime { return dateTime{v.v.Submitted} }
 
 // PublishedAt is when it was submitted.
-func (v *review) PublishedAt() *dateTime { return stamp(v.v.Submitted) }
+func (v *review) PublishedAt() *dateTime { return v.SubmittedAt() }
 
 // SubmittedAt is when it was submitted.
-func (v *review) SubmittedAt() *dateTime { return stamp(v.v.Submitted) }
+func (v *review) SubmittedAt() *dateTime {
+	if v.v.State == state.ReviewPending {
+		return nil
+	}
+	return stamp(v.v.Submitted)
+}
 
 // UpdatedAt is when its text last changed.
 func (v *review) UpdatedAt() dateTime {

@@ -40,6 +40,12 @@ func listReviewRemarks(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	if x, err := c.pending(p.Number, id); err != nil || x != nil {
+		if err != nil {
+			return reply{}, err
+		}
+		return listed(c, x.Remarks, func(x state.Remark) wire.Object { return c.remark(&x) })
+	}
 	if _, err := c.Store.Review(c.name(), p.Number, id); err != nil {
 		return reply{}, err
 	}

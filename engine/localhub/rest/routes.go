@@ -204,6 +204,8 @@ func pullRoutes() []Route {
 		{"POST", one + "/reviews", writes(state.Read, pullsWrite), createReview},
 		{"GET", one + "/reviews/{id}", reads(pullsRead), getReview},
 		{"PUT", one + "/reviews/{id}", writes(state.Read, pullsWrite), updateReview},
+		{"DELETE", one + "/reviews/{id}", writes(state.Read, pullsWrite), dropReview},
+		{"POST", one + "/reviews/{id}/events", writes(state.Read, pullsWrite), submitReview},
 		{"GET", one + "/reviews/{id}/comments", reads(pullsRead), listReviewRemarks},
 		{"PUT", one + "/reviews/{id}/dismissals", writes(state.Write, pullsWrite), dismissReview},
 		{"GET", one + "/requested_reviewers", reads(pullsRead), listReviewers},

@@ -47,18 +47,25 @@ func (s *Store) AddRemark(a Actor, fullName string, x Remark) (*Remark, error) {
 }
 
 func (s *Store) addRemark(a Actor, r *repo, p *Pull, x Remark) (*Remark, error) {
-	if strings.TrimSpace(x.Body) == "" {
-		return nil, missing("PullRequestReviewComment", "body")
-	}
-	if err := s.checkText("PullRequestReviewComment", "body", x.Body); err != nil {
+	if err := s.checkRemark(x.Body); err != nil {
 		return nil, err
 	}
-	x.ID, x.User, x.Association, x.Created, x.Updated = s.newID(), a.User, s.association(r, a.User), s.Now(), s.Now()
+	if x.ID == 0 { // one of a pending review has its id already
+		x.ID = s.newID()
+	}
+	x.User, x.Association, x.Created, x.Updated = a.User, s.association(r, a.User), s.Now(), s.Now()
 	x.OriginalHead = p.Head.SHA
 	stow(s, r, &r.desk.remarks, "remark", &x)
 	c := x
 	s.emit(a, r, Event{Name: "pull_request_review_comment", Action: "created", Pull: copyOf(r, p), Remark: &c})
 	return &x, nil
+}
+
+func (s *Store) checkRemark(body string) error {
+	if strings.TrimSpace(body) == "" {
+		return missing("PullRequestReviewComment", "body")
+	}
+	return s.checkText("PullRequestReviewComment", "body", body)
 }
 
 // Remarks lists the remarks on a pull request (0: on all), oldest first.
@@ -90,10 +97,7 @@ func (s *Store) EditRemark(a Actor, fullName string, id int64, body string) (*Re
 		if err := s.mayEdit(a, r, x.User); err != nil {
 			return nil, err
 		}
-		if strings.TrimSpace(body) == "" {
-			return nil, missing("PullRequestReviewComment", "body")
-		}
-		if err := s.checkText("PullRequestReviewComment", "body", body); err != nil {
+		if err := s.checkRemark(body); err != nil {
 			return nil, err
 		}
 		old := x.Body

@@ -23,6 +23,14 @@ func (s *Store) CreateReview(a Actor, fullName string, number int, in NewReview)
 	if err != nil {
 		return nil, err
 	}
+	if r.draft(a, number) != nil {
+		return nil, unprocessableList("User can only have one pending review per pull request")
+	}
+	return s.submitReview(a, r, p, in, 0)
+}
+
+// submitReview makes a review, under the id of a pending one if that is not 0.
+func (s *Store) submitReview(a Actor, r *repo, p *Pull, in NewReview, id int64) (*Review, error) {
 	if err := s.checkText("PullRequestReview", "body", in.Body); err != nil {
 		return nil, err
 	}
@@ -42,8 +50,12 @@ func (s *Store) CreateReview(a Actor, fullName string, number int, in NewReview)
 	if in.CommitID == "" {
 		in.CommitID = p.Head.SHA
 	}
+	if id == 0 {
+		id = s.newID()
+	}
+	number := p.Number
 	v := &Review{
-		ID: s.newID(), Pull: number, User: a.User, Association: s.association(r, a.User),
+		ID: id, Pull: number, User: a.User, Association: s.association(r, a.User),
 		Body: in.Body, State: state, CommitID: in.CommitID, Submitted: s.Now(),
 	}
 	r.reviews[number] = append(r.reviews[number], v)

@@ -57,6 +57,7 @@ type desk struct {
 	rulesets    shelf[Ruleset]
 	protections shelf[Protection]
 	remarks     shelf[Remark]
+	drafts      shelf[Draft]
 	deployments shelf[Deployment]
 	progress    shelf[DeploymentStatus]
 	workflows   shelf[Workflow]
@@ -74,6 +75,7 @@ func deskKinds() []kind {
 		shelved("ruleset", func(d *desk) *shelf[Ruleset] { return &d.rulesets }),
 		shelved("protection", func(d *desk) *shelf[Protection] { return &d.protections }),
 		shelved("remark", func(d *desk) *shelf[Remark] { return &d.remarks }),
+		shelved("draft", func(d *desk) *shelf[Draft] { return &d.drafts }),
 		shelved("deployment", func(d *desk) *shelf[Deployment] { return &d.deployments }),
 		shelved("deployment_status", func(d *desk) *shelf[DeploymentStatus] { return &d.progress }),
 		shelved("workflow", func(d *desk) *shelf[Workflow] { return &d.workflows }),
@@ -92,6 +94,7 @@ func (s *Store) saveDesk(r *repo) {
 	saveShelf(s, r, &r.desk.rulesets, "ruleset")
 	saveShelf(s, r, &r.desk.protections, "protection")
 	saveShelf(s, r, &r.desk.remarks, "remark")
+	saveShelf(s, r, &r.desk.drafts, "draft")
 	saveShelf(s, r, &r.desk.deployments, "deployment")
 	saveShelf(s, r, &r.desk.progress, "deployment_status")
 	saveShelf(s, r, &r.desk.workflows, "workflow")

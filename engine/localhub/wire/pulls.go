@@ -96,12 +96,16 @@ func (h Host) Review(p *state.Pull, v state.Review, lower bool) Object {
 	if lower {
 		word = strings.ToLower(word)
 	}
-	return Object{
+	o := Object{
 		"id": v.ID, "node_id": nodeID("PullRequestReview", v.ID), "user": h.User(v.User), "body": v.Body, "state": word,
 		"html_url": page, "pull_request_url": api, "author_association": v.Association,
 		"submitted_at": stamp(v.Submitted), "commit_id": orNull(v.CommitID),
 		"_links": Object{"html": Object{"href": page}, "pull_request": Object{"href": api}},
 	}
+	if v.State == state.ReviewPending {
+		delete(o, "submitted_at")
+	}
+	return o
 }
 
 // Comment is a comment of the conversation.
