@@ -46,6 +46,7 @@ type document struct {
 	homes       []home          // of all steps: main, undo, finally, each in the author's order
 	homeOf      map[string]home // by the name of the step
 	statusAsked map[string]bool // steps to whose status somebody refers
+	collects    map[string]bool // templates of the plan, once it is made
 }
 
 // open reads and evaluates a runbook. The problems are those that leave nothing to evaluate, or that later steps of
@@ -56,7 +57,7 @@ func open(src runbook.Source) (*document, []runbook.Problem) {
 		return nil, ps
 	}
 	ps = append(ps, d.shapeProblems()...)
-	closeTypes(d.file, d.kinds)
+	d.rewrite()
 	d.value = d.built()
 	ps = append(ps, d.takeInputs(src.Inputs)...)
 	d.fixed = d.value
@@ -82,6 +83,13 @@ func parse(src runbook.Source) (*document, []runbook.Problem) {
 	d.refs = newWalker(f)
 	d.graph = d.refs.read()
 	return d, append(ps, more...)
+}
+
+// rewrite changes the tree so that CUE says more of what is wrong, and evaluates the elements of templates in linear time.
+// What was written is in refs.
+func (d *document) rewrite() {
+	closeTypes(d.file, d.kinds)
+	hoistLists(d.file, d.graph.edges)
 }
 
 // built evaluates the runbook with the values of its inputs and what else is declared.
@@ -160,7 +168,11 @@ func (d *document) fills(alert json.RawMessage, steps map[string]fill) (decls []
 	for _, name := range slices.Sorted(maps.Keys(steps)) {
 		one := &ast.StructLit{}
 		for _, key := range slices.Sorted(maps.Keys(steps[name])) {
-			x, err := extract(name+"/"+key+".json", steps[name][key], maxValue)
+			most := maxValue
+			if key == "output" && d.collects[name] {
+				most = runbook.MostCollected
+			}
+			x, err := extract(name+"/"+key+".json", steps[name][key], most)
 			if err != nil {
 				return nil, err
 			}

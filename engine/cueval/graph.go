@@ -28,18 +28,19 @@ const generated = "*"
 
 // graph is what the syntax tree tells about steps.
 type graph struct {
-	at       map[string]token.Pos   // where each step with a written name is declared first
-	edges    []edge                 // between steps
-	alert    []edge                 // to the alert
-	inputs   []edge                 // to the inputs
-	rests    []token.Pos            // references of the inputs themselves to steps or the alert
-	own      []edge                 // of steps to what is inside of their own fields, such as a probe's answer
-	computed map[runbook.Stage]int  // offset of the first declaration of a step whose name is computed
-	patterns map[runbook.Stage]bool // there is a pattern such as [_]: among the steps
-	compared []*ast.BasicLit        // texts that a status is compared with, and never is
-	whole    []token.Pos            // references to steps as a whole, or to steps[expression]
-	guards   []token.Pos            // for and if among the steps that look at an output or the alert
-	partial  map[string]token.Pos   // likewise directly inside a step, by step
+	at          map[string]token.Pos   // where each step with a written name is declared first
+	edges       []edge                 // between steps
+	alert       []edge                 // to the alert
+	inputs      []edge                 // to the inputs
+	rests       []token.Pos            // references of the inputs themselves to steps or the alert
+	own         []edge                 // of steps to their own fields, such as a probe's answer or an item
+	itemDecides map[string]bool        // templates whose condition depends on the item
+	computed    map[runbook.Stage]int  // offset of the first declaration of a step whose name is computed
+	patterns    map[runbook.Stage]bool // there is a pattern such as [_]: among the steps
+	compared    []*ast.BasicLit        // texts that a status is compared with, and never is
+	whole       []token.Pos            // references to steps as a whole, or to steps[expression]
+	guards      []token.Pos            // for and if among the steps that look at an output or the alert
+	partial     map[string]token.Pos   // likewise directly inside a step, by step
 }
 
 // readGraph walks the tree of one runbook. The parser has already tied each identifier to its declaration.
@@ -74,7 +75,7 @@ type walker struct {
 
 func newWalker(f *ast.File) *walker {
 	w := &walker{
-		graph: &graph{at: map[string]token.Pos{}, partial: map[string]token.Pos{},
+		graph: &graph{at: map[string]token.Pos{}, partial: map[string]token.Pos{}, itemDecides: map[string]bool{},
 			computed: map[runbook.Stage]int{}, patterns: map[runbook.Stage]bool{}},
 		path:  map[ast.Node][]string{},
 		vals:  map[string][]ast.Expr{},

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"cuelang.org/go/cue"
@@ -45,7 +46,14 @@ func TestFlow(t *testing.T) {
 	}
 }
 
-func stepOf(t *flow.Task) string { return t.Path().Selectors()[1].Unquoted() }
+// stepOf is the step of a task. The list of a template is a task beside it.
+func stepOf(t *flow.Task) string {
+	label := t.Path().Selectors()[1]
+	if list, isList := strings.CutPrefix(label.String(), listPrefix); isList {
+		return list
+	}
+	return label.Unquoted()
+}
 
 func flowTasks(t *testing.T, v cue.Value) []*flow.Task {
 	t.Helper()

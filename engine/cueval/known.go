@@ -27,7 +27,7 @@ func planned(src runbook.Source, known *runbook.Plan) (*document, runbook.Plan, 
 	if len(ps) > 0 {
 		return nil, runbook.Plan{}, &SourceError{Problems: tidy(ps)} // unreachable unless the plan is of another source
 	}
-	closeTypes(d.file, d.kinds)
+	d.rewrite()
 	d.known = known
 	if err := d.fillInputs(known.Inputs); err != nil {
 		return nil, runbook.Plan{}, err // unreachable unless the plan was not made here
@@ -55,6 +55,7 @@ func (d *document) static() cue.Value {
 
 // filledFor fills the alert, the outputs of the steps that have ended, and further values into the plan's evaluation.
 func (d *document) filledFor(plan runbook.Plan, q runbook.Query, further map[string]fill) (cue.Value, error) {
+	d.collects = map[string]bool{}
 	steps := map[string]fill{}
 	set := func(name, key string, text json.RawMessage) {
 		if steps[name] == nil {
@@ -64,7 +65,8 @@ func (d *document) filledFor(plan runbook.Plan, q runbook.Query, further map[str
 	}
 	for _, s := range plan.Steps {
 		end, ok := q.Ended[s.Name]
-		if ok && s.HasOutput && succeeded(end) {
+		d.collects[s.Name] = s.Each
+		if ok && s.HasOutput && (succeeded(end) || len(end.Happened) > 0) {
 			set(s.Name, "output", end.Output)
 		}
 		if ok && d.statusAsked[s.Name] {

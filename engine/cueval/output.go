@@ -23,9 +23,12 @@ func output(q runbook.Query, known *runbook.Plan, name string, text json.RawMess
 	if err != nil {
 		return nil, err
 	}
-	s, ok := plan.Step(name)
-	if !ok || !s.HasOutput {
+	s, _, ok := plan.Written(name)
+	if !ok || !s.HasOutput || s.Each {
 		return nil, fmt.Errorf("check the output of step %s: %s declares none", name, q.Source.Runbook)
+	}
+	if s.Of != "" {
+		return d.elementOutput(v, plan, name, text)
 	}
 	typ := field(d.step(v, name), "output")
 	kept, err := d.project(typ, text)

@@ -31,6 +31,7 @@ type retries struct {
 // limits are the bounds of pullbook.cue. Zero is no bound.
 type limits struct {
 	Steps int `json:"steps"`
+	Each  int `json:"each"`
 }
 
 // ofSteps reports whether any default is about steps.

@@ -31,6 +31,7 @@ func read(name string, text []byte) (*ast.File, []runbook.Problem) {
 	if ps := outside(f); len(ps) > 0 {
 		return nil, ps
 	}
+	declareItems(f)
 	return f, unknownNames(f)
 }
 

@@ -60,7 +60,8 @@ func TestReadmeExamples(t *testing.T) {
 				q.Source.Inputs = json.RawMessage(`{"to": "eu"}`)
 			}
 		}
-		for _, s := range playedOut(t, q).Steps {
+		plan := playedOut(t, q)
+		for _, s := range plan.Expand(map[string][]string{"drain": {"1"}, "ports": {"http", "https"}}).Steps {
 			delete(unseen, s.Kind)
 			if s.Now.Status != runbook.StatusReady && s.Now.Status != runbook.StatusSkip {
 				t.Errorf("%s is %s: %s\n%s", s.Name, s.Now.Status, s.Now.Problem, block)
@@ -91,7 +92,10 @@ func playedOut(t *testing.T, q runbook.Query) (plan runbook.Plan) {
 			continue
 		}
 		end := runbook.Ended{Conclusion: runbook.Succeeded}
-		x := sample(field(d.step(d.static(), s.Name), "output"), 0)
+		x := sample(outputType(s, d.step(d.static(), s.Name)), 0)
+		if s.Each {
+			x = byKey(t, now.Now, x)
+		}
 		if m, ok := x.(map[string]any); ok && m["begins"] != nil {
 			m["begins"] = "2026-11-22T10:00:00Z"
 		} else if ok && m["names"] != nil {
@@ -109,4 +113,23 @@ func playedOut(t *testing.T, q runbook.Query) (plan runbook.Plan) {
 		t.Fatal(err)
 	}
 	return plan
+}
+
+// byKey is the output of a template of which each element put out the same.
+func byKey(t *testing.T, now runbook.Resolution, one any) any {
+	t.Helper()
+	if len(now.Elements) == 0 {
+		t.Fatal("a template of the examples has no elements")
+	}
+	all := map[string]any{}
+	for _, e := range now.Elements {
+		if now := e.Now.Status; now != runbook.StatusReady {
+			t.Errorf("the element %s is %s: %s", e.Key, now, e.Now.Problem)
+		}
+		all[e.Key] = one
+	}
+	if one == nil {
+		return nil
+	}
+	return all
 }

@@ -151,8 +151,11 @@ func (w *walker) edge(p []string, pos token.Pos) {
 	switch {
 	case x.to != w.from || len(own) > 0 && (own[0] == "output" || own[0] == "status"):
 		w.graph.edges = append(w.graph.edges, x)
-	case len(own) > 1:
+	case len(own) > 0:
 		w.graph.own = append(w.graph.own, edge{from: w.from, to: x.to, path: own, pos: pos})
+		if own[0] == fieldItem && w.field == "when" {
+			w.graph.itemDecides[w.from] = true
+		}
 	}
 }
 

@@ -23,12 +23,12 @@ func (d *document) references(bad map[string]bool) (ps []runbook.Problem) {
 		}
 	}
 	for _, e := range d.graph.own {
-		if name, ok := d.shadowed(e); ok {
+		if name, ok := d.shadowed(e); ok && e.path[0] != fieldItem {
 			p := problemAt(e.pos, pathAt(d.file, e.pos), fmt.Sprintf("%s means a field of the same step here", name))
 			p.Hint = "write steps." + name
 			ps = append(ps, p)
 		}
-		if bad[e.to] || inside(d.kinds, e.path[:2]).later != laterAnswer {
+		if bad[e.to] || len(e.path) < 2 || inside(d.kinds, e.path[:2]).later != laterAnswer {
 			continue
 		}
 		if name, candidates, ok := missing(d.step(d.value, e.to), e.path); ok {
@@ -44,6 +44,7 @@ func (d *document) references(bad map[string]bool) (ps []runbook.Problem) {
 		}
 		ps = append(ps, p)
 	}
+	ps = append(ps, d.itemReferences(bad)...)
 	ps = append(ps, d.inputReferences()...)
 	alert := field(d.def, "alert")
 	for _, e := range d.graph.alert {
@@ -83,6 +84,10 @@ func (d *document) wrongReference(e edge, names []string) (text, hint string) {
 		return "only a finally step can refer to another one", ""
 	case len(e.path) == 0:
 		return "", ""
+	case ofItem(e.path[0]) && e.from != e.to+undoSuffix:
+		return fmt.Sprintf("the %s of a step is known inside of that step alone", e.path[0]), "refer to its output, which has the keys of its elements"
+	case ofItem(e.path[0]):
+		return "", "" // the type of the item is looked at elsewhere
 	case e.path[0] == "output" && !field(v, "output").Exists():
 		hint = "declare its type with output: {...}"
 		if field(v, string(runbook.KindChoose)).Exists() {

@@ -85,7 +85,7 @@ func (d *document) now(s runbook.Step, v cue.Value, ended map[string]runbook.End
 		return broken(p)
 	}
 	step := d.step(v, s.Name)
-	if w := field(step, "when"); w.Exists() {
+	if w := field(step, "when"); w.Exists() && !(s.Each && d.graph.itemDecides[s.Name]) {
 		b, err := w.Bool()
 		if err != nil {
 			return broken(d.why(err, s.Name, "when"))
@@ -97,6 +97,28 @@ func (d *document) now(s runbook.Step, v cue.Value, ended map[string]runbook.End
 	if p, lost := d.lostOutput(s, ended, anywhere); lost {
 		return broken(p)
 	}
+	if s.Each {
+		return d.elements(s, v, ended)
+	}
+	return d.ready(s, step)
+}
+
+// decided says what one element of a template is. Its template is not skipped as a whole.
+func (d *document) decided(s runbook.Step, step cue.Value) runbook.Resolution {
+	if w := field(step, "when"); w.Exists() {
+		b, err := w.Bool()
+		if err != nil {
+			return broken(d.why(err, s.Name, "when"))
+		}
+		if !b {
+			return runbook.Resolution{Status: runbook.StatusSkip, Problem: "its condition is false"}
+		}
+	}
+	return d.ready(s, step)
+}
+
+// ready says what a step runs, the values of which must be known.
+func (d *document) ready(s runbook.Step, step cue.Value) runbook.Resolution {
 	if err := step.Validate(cue.Final()); err != nil {
 		return broken(d.why(err, s.Name))
 	}
@@ -130,7 +152,8 @@ func before(s runbook.Step, ended map[string]runbook.Ended) (r runbook.Resolutio
 		}
 	}
 	if s.Undoes != "" {
-		if end := ended[s.Undoes]; end.Skipped || end.Conclusion != runbook.Succeeded {
+		end := ended[s.Undoes]
+		if nothing := end.Skipped || end.Conclusion != runbook.Succeeded; s.Each && len(end.Happened) == 0 || !s.Each && nothing {
 			return runbook.Resolution{Status: runbook.StatusSkip, Problem: "there is nothing to undo"}, true
 		}
 		return r, false
@@ -164,6 +187,8 @@ func (d *document) lostOutput(s runbook.Step, ended map[string]runbook.Ended, co
 		end := ended[e.to]
 		switch {
 		case len(e.path) > 0 && e.path[0] != "output", succeeded(end), !counts(e):
+			continue
+		case s.Each && e.to == s.Undoes && len(end.Happened) > 0: // of the elements that had succeeded
 			continue
 		case e.guarded && (end.Skipped || end.Conclusion != runbook.Succeeded):
 			continue
@@ -222,7 +247,7 @@ func (d *document) work(s runbook.Step, step cue.Value) (runbook.Work, error) {
 	case runbook.KindRunbook:
 		return childWork(v)
 	case runbook.KindChoose:
-		return d.chooseWork(v, field(d.step(d.static(), s.Name), "output")) // with the choice filled in it fits one option only
+		return d.chooseWork(v, outputType(s, d.step(d.static(), s.Name))) // with the choice filled in it fits one option only
 	}
 	return runbook.Work{}, fmt.Errorf("the engine has no step of kind %q", s.Kind) // unreachable unless the schema names another kind its own
 }
@@ -265,46 +290,4 @@ func (d *document) run(k kind, v cue.Value) (json.RawMessage, error) {
 		return nil, fmt.Errorf("write what runs: %w", err) // unreachable: it was read from JSON
 	}
 	return bytes.TrimRight(b.Bytes(), "\n"), nil
-}
-
-// below is the JSON object that has one value.
-func below(name string, value json.RawMessage) json.RawMessage {
-	return fmt.Appendf(nil, "{%q: %s}", name, value)
-}
-
-// until says whether the condition of a step, such as a probe's, holds for an answer.
-func until(q runbook.Query, known *runbook.Plan, name string, answer json.RawMessage) (bool, error) {
-	d, plan, err := planned(q.Source, known)
-	if err != nil {
-		return false, err
-	}
-	s, ok := plan.Step(name)
-	k := d.kind(s.Kind)
-	answered, condition := k.later(laterAnswer), k.later(laterCondition)
-	if !ok || condition == "" {
-		return false, fmt.Errorf("decide the condition of %s: no step of that name in %s has one", name, q.Source.Runbook)
-	}
-	var further map[string]fill
-	if typ := field(field(d.step(d.static(), name), string(s.Kind)), answered); typ.Exists() {
-		kept, err := d.project(typ, answer)
-		if err != nil {
-			return false, &OutputError{Step: name, Problem: fmt.Sprintf("the answer to %s cannot be read: %v", name, err)}
-		}
-		further = map[string]fill{name: {string(s.Kind): below(answered, kept)}}
-	}
-	v, err := d.filledFor(plan, q, further)
-	if err != nil {
-		return false, err
-	}
-	one := field(d.step(v, name), string(s.Kind))
-	if typ := field(one, answered); typ.Exists() {
-		if err := typ.Validate(cue.Concrete(true)); err != nil {
-			return false, &OutputError{Step: name, Problem: d.why(err, name, string(s.Kind), answered).String()}
-		}
-	}
-	holds, err := field(one, condition).Bool()
-	if err != nil {
-		return false, &OutputError{Step: name, Problem: d.why(err, name, string(s.Kind), condition).String()}
-	}
-	return holds, nil
 }

@@ -155,20 +155,33 @@ func (s *scenario) now(ended []byte) string {
 	}
 	var b strings.Builder
 	for _, step := range plan.Steps {
-		fmt.Fprintf(&b, "%s: %s", step.Name, step.Now.Status)
-		if step.Now.Status == runbook.StatusReady {
-			work, err := json.Marshal(byKind(step))
-			if err != nil {
-				return "error: " + err.Error() + "\n"
-			}
-			fmt.Fprintf(&b, " %q %s", step.Title, work)
+		b.WriteString(line(step))
+		for _, e := range step.Now.Elements {
+			one := step.Element(e.Key)
+			one.Title, one.Now = e.Title, e.Now
+			b.WriteString("  " + line(one))
 		}
-		if step.Now.Problem != "" {
-			fmt.Fprintf(&b, ": %s", step.Now.Problem)
-		}
-		fmt.Fprintln(&b)
 	}
 	return b.String()
+}
+
+// line is what a step is now.
+func line(step runbook.Step) string {
+	b := fmt.Sprintf("%s: %s", step.Name, step.Now.Status)
+	switch {
+	case step.Now.Status == runbook.StatusReady && step.Each:
+		b += fmt.Sprintf(" %q for each of %d", step.Title, len(step.Now.Elements))
+	case step.Now.Status == runbook.StatusReady:
+		work, err := json.Marshal(byKind(step))
+		if err != nil {
+			return "error: " + err.Error() + "\n"
+		}
+		b += fmt.Sprintf(" %q %s", step.Title, work)
+	}
+	if step.Now.Problem != "" {
+		b += ": " + step.Now.Problem
+	}
+	return b + "\n"
 }
 
 // ask answers lines such as "until recovered {...}" and "output logs {...}", with nothing ended.

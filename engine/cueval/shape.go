@@ -115,7 +115,7 @@ func (s shaper) free(path []string) bool {
 		return true
 	}
 	path = insideStep(path)
-	return len(path) == 1 && path[0] == "output" || inside(s.kinds, path).free
+	return len(path) == 1 && (path[0] == "output" || path[0] == fieldItem) || inside(s.kinds, path).free
 }
 
 // insideStep returns the part of a path below the step, or the undo, that it leads into.
@@ -250,7 +250,7 @@ func (c closer) steps(e ast.Expr) {
 func (c closer) step(e ast.Expr) {
 	eachOf(e, func(x *ast.Field, name string) {
 		switch answered := c.answers[name]; {
-		case name == "output":
+		case name == "output" || name == fieldItem:
 			x.Value = c.closed(x.Value)
 		case name == "undo":
 			c.step(x.Value)

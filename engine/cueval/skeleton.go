@@ -78,6 +78,7 @@ func (d *document) skeletonOf(name string, kind runbook.Kind, risk runbook.Risk)
 	if text, ok := s.text(v, "onFailure"); ok {
 		s.step.OnFailure = runbook.OnFailure(text)
 	}
+	s.each(v)
 	s.timeout(v)
 	s.retry(field(v, "retry"))
 	s.approval(field(v, "approval"))
@@ -222,9 +223,9 @@ func (s *skeleton) kind(v cue.Value) {
 	case runbook.KindWait:
 		s.wait(k)
 	case runbook.KindChoose:
-		s.choose(k, field(v, "output"))
+		s.choose(k, outputType(s.step, v))
 	case runbook.KindRunbook:
-		s.opens(k, field(v, "output"))
+		s.opens(k, outputType(s.step, v))
 		s.traits(k, s.doc.kind(s.step.Kind))
 	case runbook.KindExec:
 		s.program()

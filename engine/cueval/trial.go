@@ -35,9 +35,11 @@ func (d *document) trial(plan runbook.Plan) []runbook.Problem {
 		return nil // unreachable: the JSON is our own; and a trial is an extra
 	}
 	var found cueerrors.Error
-	for _, e := range cueerrors.Errors(v.Validate()) {
-		if typeMistake(e) && !d.sampled(e.Path()) {
-			found = cueerrors.Append(found, e)
+	for _, err := range append(d.trialItems(plan, v), v.Validate()) {
+		for _, e := range cueerrors.Errors(err) {
+			if typeMistake(e) && !d.sampled(e.Path()) {
+				found = cueerrors.Append(found, e)
+			}
 		}
 	}
 	if found == nil {
