@@ -9,9 +9,11 @@ import (
 	"time"
 
 	"github.com/pullbook/pullbook/engine"
+	"github.com/pullbook/pullbook/engine/github"
 	"github.com/pullbook/pullbook/engine/gitstore"
 	"github.com/pullbook/pullbook/engine/inbox"
 	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/render"
 	"github.com/pullbook/pullbook/engine/runbook"
 	"github.com/pullbook/pullbook/engine/step"
 )
@@ -240,6 +242,16 @@ func (p runnerPort) Run(ctx context.Context, a engine.Attempt) runbook.Outcome {
 	job := step.Job{Key: a.Key, Incident: string(a.Incident), Step: a.Step, Attempt: a.Attempt, Kind: a.Kind, Work: a.Work,
 		Timeout: a.Timeout, HasOutput: a.HasOutput, Alert: a.Alert, Files: files, Pins: a.Pins}
 	return p.runner.Run(ctx, job, a.Until)
+}
+
+// ticketsPort lets steps open issues on the hub.
+type ticketsPort struct{ hub *github.Client }
+
+func (p ticketsPort) OpenTicket(ctx context.Context, t step.Ticket) (step.Opened, error) {
+	title, body := render.Ticket(t.Key, t.Title, t.Body)
+	number, url, err := p.hub.OpenIssue(ctx, github.NewIssue{Repo: t.Repo, Title: title, Body: body, Mark: render.TicketMark(t.Key),
+		Labels: t.Labels, Assignees: t.Assignees})
+	return step.Opened{Number: number, URL: url}, err
 }
 
 // wallClock is the machine's clock.

@@ -88,7 +88,8 @@ func newServiceOn(ctx context.Context, listener net.Listener, s settings, log *s
 	if err := svc.openLedger(ctx, signer); err != nil {
 		return nil, err
 	}
-	svc.runner, err = step.New(step.Config{Dir: filepath.Join(s.data, "steps"), SecretsDir: s.secrets, PrivateNetworks: s.privateNetworks})
+	svc.runner, err = step.New(step.Config{Dir: filepath.Join(s.data, "steps"), SecretsDir: s.secrets, PrivateNetworks: s.privateNetworks,
+		Tickets: ticketsPort{svc.hub}})
 	if err != nil {
 		return nil, fmt.Errorf("prepare the step runner: %w", err)
 	}

@@ -37,6 +37,8 @@ func endpoints() []string {
 		"PUT " + repo + "/pulls/{pull_number}/merge",
 		"GET " + repo + "/pulls/{pull_number}/reviews",
 		"POST " + repo + "/pulls/{pull_number}/requested_reviewers",
+		"GET " + repo + "/issues",
+		"POST " + repo + "/issues",
 		"GET " + repo + "/issues/{issue_number}/comments",
 		"POST " + repo + "/issues/{issue_number}/comments",
 		"POST " + repo + "/issues/comments/{comment_id}/reactions",

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/bradleyfalzon/ghinstallation/v2"
@@ -40,6 +41,12 @@ type Client struct {
 
 	hub    *gh.Client
 	tokens *tokens
+	// signedIn makes a client for one repository of the installation.
+	signedIn func(name string) (*gh.Client, *tokens, error)
+	others   struct {
+		sync.Mutex
+		hubs map[string]*gh.Client // by repository, of the same owner
+	}
 	wire   *wire
 	gate   *gate
 	known  known
@@ -95,23 +102,26 @@ func (c *Client) appClient(at address, key []byte) (*gh.Client, error) {
 }
 
 // signIn prepares the client that signs as the installation, with a token for this repository alone.
-func (c *Client) signIn(at address, key []byte) error {
-	fresh := func() (*ghinstallation.Transport, error) {
-		tr, err := ghinstallation.New(c.wire, c.app, c.installation, key)
-		if err != nil {
-			return nil, errors.New("read the App's private key: it is not an RSA key in PEM")
+func (c *Client) signIn(at address, key []byte) (err error) {
+	c.signedIn = func(name string) (*gh.Client, *tokens, error) {
+		fresh := func() (*ghinstallation.Transport, error) {
+			tr, err := ghinstallation.New(c.wire, c.app, c.installation, key)
+			if err != nil {
+				return nil, errors.New("read the App's private key: it is not an RSA key in PEM")
+			}
+			tr.BaseURL = strings.TrimSuffix(at.api.String(), "/")
+			tr.InstallationTokenOptions = &gh.InstallationTokenOptions{Repositories: []string{name}}
+			return tr, nil
 		}
-		tr.BaseURL = strings.TrimSuffix(at.api.String(), "/")
-		tr.InstallationTokenOptions = &gh.InstallationTokenOptions{Repositories: []string{c.repo}}
-		return tr, nil
+		tr, err := fresh()
+		if err != nil {
+			return nil, nil, err
+		}
+		tokens := &tokens{fresh: fresh, current: tr}
+		return newHubClient(at, tokens), tokens, nil
 	}
-	tr, err := fresh()
-	if err != nil {
-		return err
-	}
-	c.tokens = &tokens{fresh: fresh, current: tr}
-	c.hub = newHubClient(at, c.tokens)
-	return nil
+	c.hub, c.tokens, err = c.signedIn(c.repo)
+	return err
 }
 
 func newHubClient(at address, tr http.RoundTripper) *gh.Client {

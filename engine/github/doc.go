@@ -5,7 +5,7 @@
 // author of what the App writes. A look reads what people did on one incident. A write is any request that changes the
 // hub. A hint is what is left of a webhook: a branch or a pull request at which the engine should look again.
 //
-//	Look, OpenPull, Publish, Merge ─ gate (writes only) ─ go-github ─ token ─ wire ─ the hub
+//	Look, OpenPull, Publish, Merge, OpenIssue ─ gate (writes only) ─ go-github ─ token ─ wire ─ the hub
 //	                                 serial, spaced,                 ghinstal-  one host, 15 s, bounded answers,
 //	                                 urgent first                    lation     ETags, counts
 //

@@ -23,6 +23,7 @@ type Config struct {
 	Dir             string           // scratch root, required; made when absent; several runners may share it
 	SecretsDir      string           // one file per secret, named as the secret; empty: steps that name secrets fail
 	EnvAllow        []string         // names of the host's environment that programs inherit; nil: PATH, HOME, LANG, TZ
+	Tickets         Tickets          // opens issues; nil: steps of kind ticket fail
 	PrivateNetworks bool             // allow steps that connect by themselves, such as http and notify, to reach private and loopback addresses
 	LogLimit        int              // bytes kept of each stream, half from its head and half from its tail; 64 KiB
 	OutputLimit     int              // bytes of the largest output or probe answer; 256 KiB
