@@ -29,7 +29,7 @@ func (e *Engine) show(ctx context.Context, w *worker, plan runbook.Plan, action 
 	case incident.Reply:
 		return false, e.reply(ctx, w, a)
 	case incident.React:
-		return false, e.publish(ctx, w, "react", incident.Publication{React: a.Comment})
+		return false, e.react(ctx, w, a)
 	}
 	return false, fmt.Errorf("%s: no way to perform %T", w.branch, action)
 }
@@ -104,7 +104,23 @@ func (e *Engine) publishBody(ctx context.Context, w *worker, plan runbook.Plan, 
 }
 
 func (e *Engine) requestReview(ctx context.Context, w *worker, a incident.RequestReview) error {
-	return e.publish(ctx, w, "review request", incident.Publication{Reviewers: a.From})
+	if err := e.publish(ctx, w, "review request", incident.Publication{Reviewers: a.From}); err != nil {
+		return err
+	}
+	w.hub.Pull.Asked = append(w.hub.Pull.Asked, a.From...)
+	return nil
+}
+
+func (e *Engine) react(ctx context.Context, w *worker, a incident.React) error {
+	if err := e.publish(ctx, w, "react", incident.Publication{React: a.Comment}); err != nil {
+		return err
+	}
+	for i := range w.hub.Comments {
+		if w.hub.Comments[i].ID == a.Comment {
+			w.hub.Comments[i].Seen = true
+		}
+	}
+	return nil
 }
 
 func (e *Engine) reply(ctx context.Context, w *worker, a incident.Reply) error {

@@ -99,9 +99,16 @@ func (c *Client) isOwn(repo *gh.Repository) bool {
 }
 
 func toPull(p *gh.PullRequest) incident.Pull {
+	var asked []string
+	for _, u := range p.RequestedReviewers {
+		asked = append(asked, u.GetLogin())
+	}
+	for _, t := range p.RequestedTeams {
+		asked = append(asked, p.GetBase().GetRepo().GetOwner().GetLogin()+"/"+t.GetSlug())
+	}
 	return incident.Pull{Number: p.GetNumber(), URL: p.GetHTMLURL(), Open: p.GetState() == "open",
 		// In lists GitHub leaves `merged` out.
-		Merged: p.GetMerged() || p.MergedAt != nil, Head: p.GetHead().GetSHA(), Body: p.GetBody()}
+		Merged: p.GetMerged() || p.MergedAt != nil, Head: p.GetHead().GetSHA(), Body: p.GetBody(), Asked: asked}
 }
 
 // pending is the state of a draft, which its author alone may see.
@@ -176,7 +183,7 @@ func (c *Client) toReview(r *gh.PullRequestReview, people map[int64]approval.Per
 
 func (c *Client) toComment(m *gh.IssueComment, people map[int64]approval.Person) incident.Comment {
 	return incident.Comment{ID: m.GetID(), By: c.person(m.GetUser(), people), Own: c.isBot(m.GetUser()), Body: m.GetBody(),
-		At: m.GetCreatedAt().UTC()}
+		Seen: m.GetReactions().GetEyes() > 0, At: m.GetCreatedAt().UTC()}
 }
 
 // checks returns the external ids of the App's own check runs on some commits. Other Apps may post runs of the same name.

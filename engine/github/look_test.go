@@ -27,7 +27,7 @@ func (s *stage) people() {
 		{"id": 5, "user": `+user(10, "alice")+`, "state": "PENDING"}]`)
 	s.say("GET "+repo+"/issues/7/comments", 200, `[
 		{"id": 20, "node_id": "C20", "user": `+user(13, "carol")+`, "body": "/done a", "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"},
-		{"id": 21, "node_id": "C21", "user": `+user(14, "dave")+`, "body": "hello", "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:05Z"},
+		{"id": 21, "node_id": "C21", "user": `+user(14, "dave")+`, "body": "hello", "reactions": {"eyes": 1}, "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:05Z"},
 		{"id": 22, "node_id": "C22", "user": {"id": 500, "login": "pullbook[bot]", "type": "Bot"}, "body": "/done a", "created_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T10:00:00Z"}]`)
 	s.say("GET "+repo+"/collaborators/alice/permission", 200, `{"permission": "write", "user": `+user(10, "alice")+`}`)
 	s.say("GET "+repo+"/collaborators/bob/permission", 200, `{"permission": "admin", "user": `+user(999, "bob")+`}`)
@@ -37,6 +37,8 @@ func (s *stage) people() {
 func TestLookReadsWhatPeopleDidAndWhoTheyAreNow(t *testing.T) {
 	s := newStage(t)
 	s.people()
+	s.say("GET "+repo+"/pulls/7", 200, strings.Replace(pullJSON(`, "requested_reviewers": [`+user(14, "dave")+`], "requested_teams": [{"slug": "sre"}]`),
+		`"ref": "main"`, `"ref": "main", "repo": {"owner": {"login": "acme"}}`, 1))
 	c := s.client()
 	view, err := c.Look(context.Background(), incident.HubQuery{Branch: "incident/a", Pull: 7, Teams: []string{"acme/sre", "acme/gone", "other/sre"}})
 	if err != nil {
@@ -46,7 +48,7 @@ func TestLookReadsWhatPeopleDidAndWhoTheyAreNow(t *testing.T) {
 	alice := approval.Person{ID: 10, Login: "alice", Write: true, Teams: []string{"acme/sre"}}
 	bob := approval.Person{ID: 11, Login: "bob"} // the login has changed hands: the permission is another person's
 	want := incident.HubView{
-		Pull: &incident.Pull{Number: 7, URL: "https://hub/acme/ops/pull/7", Open: true, Head: "c0ffee", Body: "b"},
+		Pull: &incident.Pull{Number: 7, URL: "https://hub/acme/ops/pull/7", Open: true, Head: "c0ffee", Body: "b", Asked: []string{"dave", "acme/sre"}},
 		Reviews: []approval.Review{
 			{ID: 1, By: alice, State: approval.Approved, Commit: "c0ffee", Body: "/approve x", At: at},
 			{ID: 2, By: bob, State: approval.ChangesRequested, At: at.Add(time.Minute)},
@@ -55,7 +57,7 @@ func TestLookReadsWhatPeopleDidAndWhoTheyAreNow(t *testing.T) {
 		},
 		Comments: []incident.Comment{
 			{ID: 20, By: approval.Person{ID: 13, Login: "carol", Teams: []string{"acme/sre"}}, Body: "/done a", At: at},
-			{ID: 21, By: approval.Person{ID: 14, Login: "dave"}, Body: "hello", At: at},
+			{ID: 21, By: approval.Person{ID: 14, Login: "dave"}, Body: "hello", Seen: true, At: at},
 			{ID: 22, By: approval.Person{ID: 500, Login: "pullbook[bot]", Bot: true}, Own: true, Body: "/done a", At: at},
 		},
 	}

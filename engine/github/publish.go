@@ -73,13 +73,13 @@ func (c *Client) edit(ctx context.Context, u urgency, op string, number int, cha
 	})
 }
 
-// react marks a comment. One that was deleted meanwhile needs no mark.
+// react marks a comment. One that was deleted meanwhile needs no mark, and one on which the hub takes none has none.
 func (c *Client) react(ctx context.Context, comment int64) error {
 	err := c.write(ctx, cosmetic, fmt.Sprintf("mark comment %d", comment), func() error {
 		_, _, err := c.hub.Reactions.CreateIssueCommentReaction(ctx, c.owner, c.repo, comment, "eyes")
 		return err
 	})
-	if status(err) == http.StatusNotFound {
+	if s := status(err); s == http.StatusNotFound || s == http.StatusForbidden || s == http.StatusUnprocessableEntity {
 		return nil
 	}
 	return err

@@ -96,7 +96,7 @@ type Reply struct {
 	Text string
 }
 
-// React marks a comment as heard. It is a courtesy and is not repeated.
+// React marks a comment as heard.
 type React struct{ Comment int64 }
 
 // WakeAt asks for another look.

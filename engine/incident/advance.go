@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/pullbook/pullbook/engine/approval"
@@ -366,19 +365,9 @@ func (d *decider) ask(step runbook.Step, opened GateOpened, page []byte) {
 	d.commit.Pages[step.Name] = page
 	d.asking = true
 	d.flushFor("a gate opens")
-	d.people = append(d.people, RequestReview{Step: step.Name, From: d.helpers(step)})
 	if step.Approval.Within > 0 {
 		d.wakeAt(d.now.Add(step.Approval.Within), "the gate of "+step.Name+" expires")
 	}
-}
-
-// helpers are the users and teams whose approval would bring the gate of a step nearer.
-func (d *decider) helpers(step runbook.Step) []string {
-	st := d.state.Step(step.Name)
-	mayNot := func(who string) bool {
-		return slices.ContainsFunc(st.Asked, func(deed Deed) bool { return strings.EqualFold(deed.By.Login, who) })
-	}
-	return slices.DeleteFunc(d.answer(d.approvalGate(step, st)).Helpers, mayNot)
 }
 
 // pass records the votes and the intent in one commit, which departs only if the votes still stand.

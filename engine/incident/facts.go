@@ -160,7 +160,6 @@ func (d *decider) obey(commands []Command, c Comment) (problem string) {
 	}
 	if len(d.commit.Events) > heard {
 		d.stale = true
-		d.people = append(d.people, React{c.ID})
 	}
 	return ""
 }

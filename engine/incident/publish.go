@@ -27,6 +27,7 @@ func (d *decider) publish() {
 	d.publishSteps()
 	d.publishRollup()
 	d.actions = append(d.actions, PublishBody{Urgent: d.asking || d.halted})
+	d.react()
 }
 
 // publishSteps gives each step that is over one check run, on the commit that records it.
@@ -62,8 +63,8 @@ func (d *decider) publishRollup() {
 			status, since, summary = RollupFailed, max(since, st.Seq), "Halted: "+step.Name+" "+howEnded(st)+"."
 		}
 	}
-	id := fmt.Sprintf("%s/%s/%s/%d", d.state.Opened.ID, RollupName, status, since)
-	if !d.view.Checks[id] {
+	if id := d.rollupID(status, since); !d.view.Checks[id] {
+		d.askForReviews()
 		d.actions = append(d.actions, PublishRollup{ExternalID: id, Status: status, Summary: summary})
 	}
 }
@@ -110,12 +111,12 @@ func (d *decider) finish() {
 		return
 	}
 	d.publishSteps()
-	id := fmt.Sprintf("%s/%s/%s/%d", d.state.Opened.ID, RollupName, RollupDone, d.state.Seq)
-	if !d.view.Checks[id] {
+	if id := d.rollupID(RollupDone, d.state.Seq); !d.view.Checks[id] {
 		d.actions = append(d.actions, PublishRollup{ExternalID: id, Status: RollupDone, Summary: "The incident has ended: " + string(d.state.End) + "."})
 	}
 	title := fmt.Sprintf("Incident %s: %s", d.state.Opened.ID, d.state.End)
 	message := fmt.Sprintf("Runbook: %s\nIncident: %s\nEvents: %d\n", d.state.Opened.Runbook, d.state.Opened.ID, d.state.Seq)
+	d.react()
 	d.actions = append(d.actions, PublishBody{Urgent: true}, Merge{Head: d.view.Branch.Head, Title: title, Message: message})
 }
 

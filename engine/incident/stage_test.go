@@ -26,6 +26,7 @@ type stage struct {
 	due      time.Time       // of the last WakeAt of a look, zero if it asked for none
 	withdraw int64           // the review that is dismissed when the next confirmation reads the reviews again
 	unpushed bool            // the next push fails
+	cut      bool            // the engine dies after the next push
 	confirm  func()          // called before each confirmation, when it is set
 	flushed  func([]Event)   // told of the events of every flush that departs, when it is set
 	started  func(Start)     // told of every start, when it is set
@@ -188,6 +189,12 @@ func (s *stage) perform(t *testing.T, action Action) (again bool, failed string)
 				s.end(i, runbook.Cancelled, "")
 			}
 		}
+	case RequestReview, React, Reply, PublishRollup, PublishBody:
+		if s.cut {
+			s.cut = false
+			return false, "the engine died"
+		}
+		return s.publish(action), ""
 	default:
 		return s.publish(action), ""
 	}
@@ -258,6 +265,12 @@ func (s *stage) publish(action Action) (again bool) {
 		s.view.Checks[a.ExternalID] = true
 	case PublishRollup:
 		s.view.Checks[a.ExternalID] = true
+	case RequestReview:
+		s.view.Pull.Asked = append(s.view.Pull.Asked, a.From...)
+	case React:
+		for i := range s.view.Comments {
+			s.view.Comments[i].Seen = s.view.Comments[i].Seen || s.view.Comments[i].ID == a.Comment
+		}
 	case Reply:
 		s.view.Comments = append(s.view.Comments, Comment{ID: -1, Own: true, Body: MarkReply(a.Key, a.Text)})
 	}

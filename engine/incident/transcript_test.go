@@ -66,6 +66,8 @@ func (s *stage) command(t *testing.T, d *datadriven.TestData) string {
 		s.now = s.now.Add(wait)
 	case "push-fails":
 		s.unpushed = true
+	case "dies-after-push":
+		s.cut = true
 	case "restart":
 		s.drop() // what was not pushed is gone; the queue, its timers and the hub are not
 	case "alert":
@@ -300,6 +302,9 @@ func (s *stage) review(args map[string]string, body string) string {
 		}
 	}
 	s.view.Reviews = append(s.view.Reviews, r)
+	if s.view.Pull != nil { // who has reviewed is not asked any more, nor are their teams
+		s.view.Pull.Asked = slices.DeleteFunc(s.view.Pull.Asked, func(who string) bool { return approval.Named(r.By, []string{who}) })
+	}
 	return "ok\n"
 }
 

@@ -28,6 +28,7 @@ type Pull struct {
 	Merged bool
 	Head   string // commit
 	Body   string
+	Asked  []string // users (login) and teams (org/slug) whose review is requested
 }
 
 // Comment is a comment on the pull request.
@@ -37,6 +38,7 @@ type Comment struct {
 	Own    bool // written by the engine's App
 	Body   string
 	Edited bool
+	Seen   bool // it bears the mark of a comment that was heard
 	At     time.Time
 }
 
