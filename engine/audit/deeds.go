@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"slices"
+
 	"github.com/pullbook/pullbook/engine/approval"
 	"github.com/pullbook/pullbook/engine/incident"
 )
@@ -42,6 +44,17 @@ func (t *trail) commanded(b *batch, data incident.Data) *Finding {
 		return wrong(b.commit.Hash, "", "%s rests on the word of %q, who may not command", data.Kind(), by.Login)
 	case deed.ID <= 0 || deed.Via != "comment" && deed.Via != "review" || deed.At.IsZero():
 		return wrong(b.commit.Hash, "", "%s does not say where and when %q said so", data.Kind(), by.Login)
+	}
+	return nil
+}
+
+// approvedIt checks that who did a step by hand is not among those who approved that it is done.
+func (t *trail) approvedIt(m moment, deed *incident.Deed) *Finding {
+	if deed == nil || m.was.Phase != incident.PhaseStarted || !m.was.Kind.AsksPeople() {
+		return nil
+	}
+	if slices.ContainsFunc(t.gateOf(m).Votes, func(v approval.Vote) bool { return v.By.ID == deed.By.ID }) {
+		return m.wrong("", "%q did step %s by hand, and had approved it", deed.By.Login, m.step.Name)
 	}
 	return nil
 }

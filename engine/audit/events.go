@@ -64,7 +64,7 @@ func (t *trail) judge(b *batch, e incident.Event) *Finding {
 	case incident.StepStarted:
 		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.stepStarted(m, d), t.placed(m)) })
 	case incident.StepEnded:
-		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.stepEnded(m, d), m.timely(e, d)) })
+		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.stepEnded(m, d), m.timely(e, d), t.approvedIt(m, d.Deed)) })
 	case incident.GateRejected:
 		return t.at(b, d.Step, t.placed)
 	case incident.GateExpired:
@@ -78,7 +78,7 @@ func (t *trail) judge(b *batch, e incident.Event) *Finding {
 	case incident.StepUnknown:
 		return t.at(b, d.Step, known)
 	case incident.StepByHand:
-		return t.at(b, d.Step, t.answered)
+		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.answered(m), t.approvedIt(m, &d.Deed)) })
 	case incident.RetryAsked:
 		return t.at(b, d.Step, t.answered)
 	case incident.UndoBegun:
@@ -137,15 +137,17 @@ func (t *trail) gateOpened(m moment, d incident.GateOpened) *Finding {
 // gateApproved checks each vote against what was in front of the voter, and all of them against the rule. That no two come
 // from one person, the fold has checked.
 func (t *trail) gateApproved(m moment, d incident.GateApproved) *Finding {
+	barred := t.state.Barred(t.plan, d.Step)
 	for _, vote := range d.Votes {
 		by := vote.By
+		not := slices.IndexFunc(barred, func(b incident.Barred) bool { return b.ID == by.ID })
 		switch {
 		case by.ID <= 0 || by.Bot:
 			return m.wrong("", "review %d counts as an approval of step %s, and is not a person's", vote.Review, d.Step)
 		case !by.Write || !approval.Named(by, m.was.Gate.Rule.People()):
 			return m.wrong("", "review %d is by %q, who may not approve step %s", vote.Review, by.Login, d.Step)
-		case slices.ContainsFunc(m.was.Asked, func(deed incident.Deed) bool { return deed.By.ID == by.ID }):
-			return m.wrong("", "review %d is by %q, who asked for this attempt of step %s", vote.Review, by.Login, d.Step)
+		case not >= 0:
+			return m.wrong("", "review %d is by %q, who may not approve step %s: %s", vote.Review, by.Login, d.Step, barred[not].Why)
 		}
 		seq, ours := t.commits[vote.Commit]
 		if !ours {

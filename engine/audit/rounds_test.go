@@ -78,7 +78,7 @@ func TestRounds(t *testing.T) {
 		why    string
 	}{
 		{"good", []approval.Person{alice(), bob()}, "retry", func(*ledger) {}, "", ""},
-		{"who asked votes", []approval.Person{carol(), bob()}, "retry", func(*ledger) {}, "approve2", "who asked for this attempt"},
+		{"who asked votes", []approval.Person{carol(), bob()}, "retry", func(*ledger) {}, "approve2", "asked for this attempt"},
 		{"votes of the first round", []approval.Person{alice(), bob()}, "changed", func(*ledger) {}, "approve2", "not open with this page"},
 		{"votes after the gate closed", []approval.Person{alice(), bob()}, "fail", func(*ledger) {}, "approve2", "not open with this page"},
 		{"votes on the page before", []approval.Person{alice(), bob()}, "retry", func(l *ledger) {

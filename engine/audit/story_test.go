@@ -14,6 +14,7 @@ import (
 // run is the incident that a ledger is writing.
 type run struct {
 	id    incident.ID
+	after incident.ID // the group's earlier incident
 	plan  runbook.Plan
 	head  journal.Head
 	state incident.State // its Seq and At alone
@@ -66,7 +67,7 @@ func (l *ledger) opened(name, group string) {
 	frozen := map[string][]byte{"plan.json": l.skeleton(), runbookPath: []byte(runbookText), policyPath: []byte(policyText)}
 	alert := incident.Alert{Name: "HighErrorRate", Source: "alertmanager", Status: incident.Firing, Group: group,
 		Labels: map[string]string{"service": "checkout"}, Annotations: map[string]string{}, StartsAt: at(1)}
-	opened := incident.Opened{ID: l.inc.id, Group: group, Alert: alert, Runbook: runbookPath, Why: "it answers service=checkout",
+	opened := incident.Opened{ID: l.inc.id, Group: group, Previous: l.inc.after, Alert: alert, Runbook: runbookPath, Why: "it answers service=checkout",
 		Commit: l.branch.hash.String(), Plan: journal.PlanDigest(frozen), Versions: map[string]string{"cue": "v0.17.1"}}
 	files := map[string][]byte{journal.IdentityPath(dir): journal.Identity(opened)}
 	for path, data := range frozen {

@@ -97,6 +97,9 @@ func (a *auditor) trail(tip gitstore.Hash, before int) (*trail, *Finding) {
 		}
 		tree = c.Tree
 	}
+	if f := t.follows(commits[0]); f != nil {
+		return nil, t.about(f)
+	}
 	t.record.Commits, t.record.Events = len(commits), t.head.Seq
 	t.record.Runbook, t.record.End = t.state.Opened.Runbook, t.state.End
 	return t, nil

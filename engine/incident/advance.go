@@ -386,16 +386,12 @@ func (d *decider) pass(step runbook.Step, asked approval.Gate, votes []approval.
 
 // approvalGate is the open gate of a step as the verdict sees it.
 func (d *decider) approvalGate(step runbook.Step, st StepState) approval.Gate {
-	g := approval.Gate{Step: step.Name, Page: st.Gate.Page, Rule: st.Gate.Rule, Excluded: map[int64]string{}}
-	for _, deed := range st.Asked {
-		g.Excluded[deed.By.ID] = "asked for this attempt"
-	}
-	return g
+	return approval.Gate{Step: step.Name, Page: st.Gate.Page, Rule: st.Gate.Rule, Excluded: d.state.excluded(d.base, step.Name)}
 }
 
 // Verdict explains an open gate: who has approved, who still can, why a review does not count.
-func (s State) Verdict(step string, reviews []approval.Review, commits map[string]int) approval.Decision {
-	d := decider{state: s}
+func (s State) Verdict(plan runbook.Plan, step string, reviews []approval.Review, commits map[string]int) approval.Decision {
+	d := decider{base: plan, state: s}
 	st := s.Step(step)
 	return approval.Evaluate(d.approvalGate(runbook.Step{Name: step}, st), reviews, s.Shown(commits))
 }

@@ -58,8 +58,9 @@ func (d *decider) react() {
 // helpers are the users and teams whose approval would bring the gate of a step nearer.
 func (d *decider) helpers(step runbook.Step) []string {
 	st := d.state.Step(step.Name)
+	barred := d.state.Barred(d.base, step.Name)
 	mayNot := func(who string) bool {
-		return slices.ContainsFunc(st.Asked, func(deed Deed) bool { return strings.EqualFold(deed.By.Login, who) })
+		return slices.ContainsFunc(barred, func(b Barred) bool { return strings.EqualFold(b.Login, who) })
 	}
 	return slices.DeleteFunc(d.answer(d.approvalGate(step, st)).Helpers, mayNot)
 }

@@ -178,6 +178,9 @@ func (d *decider) obeyOne(cmd Command, deed Deed) (problem string) {
 			return problem
 		}
 	}
+	if problem := d.approvedIt(cmd, st, deed.By.ID); problem != "" {
+		return problem
+	}
 	if (cmd.Verb == "/retry" || cmd.Verb == "/did-it-by-hand") && d.restedOn(cmd.Step) {
 		return "the plan went on without `" + cmd.Step + "`, and a step that rests on it is under way"
 	}

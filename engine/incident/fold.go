@@ -120,6 +120,9 @@ func (s *State) takeStep(e Event) error {
 		if err := s.end(e, d.Step, PhaseByHand, d.What); err != nil {
 			return err
 		}
+		st := s.Step(d.Step)
+		st.Word = &d.Deed
+		s.set(d.Step, st)
 		s.reopen(d.Step)
 		s.hear(e, d.Deed)
 	case RetryAsked:
@@ -224,6 +227,7 @@ func (s *State) stepEnded(e Event, d StepEnded) error {
 		s.hear(e, *d.Deed)
 	}
 	st.Phase, st.Attempt, st.Conclusion, st.Output, st.Why = PhaseEnded, d.Attempt, d.Conclusion, d.Output, d.Error
+	st.Word = d.Deed
 	st.Started, st.Ended, st.Seq = d.Started, d.Ended, e.Seq
 	st.Tried++
 	st.ChildURL = ""

@@ -47,6 +47,7 @@ type StepState struct {
 	Child      ID        // the incident that the latest attempt opened, if it opened one
 	ChildURL   string    // of its pull request, once the attempt has ended
 	Asked      []Deed    // who asked for a retry: they cannot approve it
+	Word       *Deed     // of the person who brought it to its end: they cannot approve what rests on it
 	Closed     bool      // its outcome is unknown, and nobody is asked about it any more
 	Keys       []string  // of a template: of its elements, once they are settled
 	since      int       // the event that asked people

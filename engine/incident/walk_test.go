@@ -283,9 +283,9 @@ func (w *walk) help() {
 				w.review(map[string]string{"id": fmt.Sprint(w.ids), "by": by}, "/approve "+step.Name)
 			}
 		case st.Phase == PhaseStarted && st.Kind == runbook.KindManual:
-			w.comment("alice", "/done "+step.Name)
+			w.comment("dora", "/done "+step.Name) // whoever approved it does not do it
 		case st.Phase == PhaseStarted && st.Kind == runbook.KindChoose:
-			w.comment("alice", "/choose "+step.Name+" y")
+			w.comment("dora", "/choose "+step.Name+" y")
 		case st.Phase == PhaseUnknown && !st.Closed, step.Stage == w.state.Stage() && st.Over() && !w.state.settled(step):
 			w.comment("dora", "/retry "+step.Name)
 		}
@@ -317,7 +317,7 @@ func explainAll(w *walk) []approval.Verdict {
 	var out []approval.Verdict
 	for _, step := range w.plan.Steps {
 		if w.state.Step(step.Name).Phase == PhaseGate {
-			out = append(out, w.state.Verdict(step.Name, w.view.Reviews, w.view.Branch.Commits).Verdict)
+			out = append(out, w.state.Verdict(w.plan, step.Name, w.view.Reviews, w.view.Branch.Commits).Verdict)
 		}
 	}
 	return out
@@ -340,6 +340,7 @@ func TestWalks(t *testing.T) {
 				w.look(t)
 			}
 			w.finish(t)
+			w.checkDuties(t)
 			again, err := Fold(w.journal)
 			if err != nil || !reflect.DeepEqual(again, w.state) {
 				t.Fatalf("the journal folds to another state: %v", err)

@@ -91,7 +91,7 @@ func (b board) askApproval(r row) string {
 	fmt.Fprintf(&out, "1. Read what will run: %s (%s), SHA-256 %s.\n", code(path), b.filesLink(path), code(short(r.st.Gate.Page)))
 	fmt.Fprintf(&out, "2. In **Files changed**, submit a review: **Approve** with the line %s, or any review with the line %s.\n\n",
 		code("/approve "+r.step.Name), code("/reject "+r.step.Name+" <why>"))
-	decision := b.state.Verdict(r.step.Name, b.view.Reviews, b.view.Branch.Commits)
+	decision := b.state.Verdict(b.plan, r.step.Name, b.view.Reviews, b.view.Branch.Commits)
 	fmt.Fprintf(&out, "Now: **%s**", Safe(decision.Verdict.Sentence))
 	if until := r.expires(); !until.IsZero() {
 		out.WriteString("; without an answer it is refused at " + stamp(until))
