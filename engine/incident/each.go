@@ -306,6 +306,15 @@ func (d *decider) coverOf(template runbook.Step) cover {
 // has a gate of its own.
 func underTemplate(step runbook.Step, st StepState) bool { return step.Of != "" && st.Round == 1 }
 
+// Passed reports whether the gate of a step is approved: of an element, that of its template or its own.
+func (s State) Passed(step runbook.Step) bool {
+	st := s.Step(step.Name)
+	if underTemplate(step, st) {
+		st = s.Step(step.Of)
+	}
+	return len(st.Gate.Votes) > 0
+}
+
 // bound is what the intent of a step is bound to: the digest of what runs, and the page of the gate, if it has one.
 func (d *decider) bound(step runbook.Step, st StepState) (digest, page string) {
 	switch {

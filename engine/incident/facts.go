@@ -252,7 +252,7 @@ func (d *decider) restedOn(name string) bool {
 // byHand accepts that a person did a step. A step whose gate is still to be passed is not overridden by a comment.
 func (d *decider) byHand(cmd Command, st StepState, deed Deed) (problem string) {
 	step, _ := d.plan.Step(cmd.Step)
-	passed := len(st.Gate.Votes) > 0 || st.Phase == PhaseUnknown
+	passed := d.state.Passed(step) || st.Phase == PhaseUnknown
 	switch {
 	case step.Approval != nil && !passed:
 		return "`" + cmd.Step + "` has a gate that nobody has passed; a comment does not override it"

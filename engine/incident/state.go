@@ -181,7 +181,7 @@ func (s State) Ended(plan runbook.Plan) map[string]runbook.Ended {
 		}
 		st := s.Step(step.Name)
 		undone := step.Each && len(st.Keys) > 0 && s.Stage() == runbook.StageUndo && step.Stage == runbook.StageMain
-		if s.settled(step) || undone || s.Finally != nil && step.Stage != runbook.StageFinally {
+		if s.Settled(step) || undone {
 			end := st.seenLater()
 			if undone {
 				end.Happened, end.Output = s.happened(step.Name)
@@ -205,6 +205,11 @@ func (s StepState) seenLater() runbook.Ended {
 		e.Conclusion, e.Skipped = "", true
 	}
 	return e
+}
+
+// Settled reports whether a step is over for the plan, with what stage the incident is in.
+func (s State) Settled(step runbook.Step) bool {
+	return s.settled(step) || s.Finally != nil && step.Stage != runbook.StageFinally
 }
 
 // settled reports whether a step has ended in a way after which the plan goes on: it is good, or it failed for good and

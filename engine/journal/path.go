@@ -11,7 +11,7 @@ import (
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
-// perDir is how many events or steps share a directory: listings on the hub stay short.
+// perDir is how many events share a directory: listings on the hub stay short.
 const perDir = 100
 
 // Path is the event file of the event with the given sequence number and kind, for example
@@ -34,24 +34,15 @@ func PlanPath(dir string) string { return PlanDir(dir) + "plan.json" }
 // ReportPath is the report that is written at the end.
 func ReportPath(dir string) string { return dir + "/report.md" }
 
-// GatePath is the gate page of a step. n is the step's index in the frozen plan, from 0; for an element, that of its template.
+// GatePath is the gate page of a step. n is the index for runbook.Place.
 func GatePath(dir, step string, n int) string {
-	return fmt.Sprintf("%s/gates/%s.md", dir, below(step, n))
-}
-
-// below is where a step has its own. The elements of a template, of which there may be thousands, are spread over sixteen
-// directories by the SHA-256 of their names.
-func below(step string, n int) string {
-	if template, _, isElement := runbook.SplitName(step); isElement {
-		return fmt.Sprintf("%d/%s.each/%s/%s", n/perDir, template, sum([]byte(step))[:1], step)
-	}
-	return fmt.Sprintf("%d/%s", n/perDir, step)
+	return fmt.Sprintf("%s/gates/%s.md", dir, runbook.Place(step, n))
 }
 
 // EvidencePath is one file of what an attempt left behind, for example .../evidence/0/rollback/1/log.txt, or for an element
 // .../evidence/0/restart.each/7/restart.web-1/1/log.txt. n is as for GatePath.
 func EvidencePath(dir, step string, attempt int, name string, n int) string {
-	return fmt.Sprintf("%s/evidence/%s/%d/%s", dir, below(step, n), attempt, name)
+	return fmt.Sprintf("%s/evidence/%s/%d/%s", dir, runbook.Place(step, n), attempt, name)
 }
 
 // The names of the files of an attempt.

@@ -43,7 +43,7 @@ func (b board) about() string {
 // byHand lists, folded away, how a person does the steps that are not over. Of those that failed it stands with the question.
 func (b board) byHand() string {
 	var items []string
-	for _, r := range b.rows {
+	for _, r := range b.top() {
 		if r.step.ByHand == "" || r.settled || r.halts || r.st.Phase == incident.PhaseUnknown {
 			continue
 		}

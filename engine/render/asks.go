@@ -171,7 +171,7 @@ func (b board) askDecision(r row) string {
 	}
 	out.WriteString(unfolded(r.step))
 	fmt.Fprintf(&out, "- %s: try it again.\n", code("/retry "+r.step.Name))
-	if r.step.Approval == nil || len(r.st.Gate.Votes) > 0 {
+	if r.step.Approval == nil || b.state.Passed(r.step) {
 		fmt.Fprintf(&out, "- %s: you did it; go on.\n", code("/did-it-by-hand "+r.step.Name+" <what you did>"))
 	}
 	out.WriteString(b.stopHere())

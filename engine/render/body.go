@@ -64,12 +64,16 @@ func (b board) checklist(d detail) string {
 	}
 	var items []string
 	var over []row
-	for _, r := range b.rows {
+	for _, r := range b.top() {
 		if d >= overCollapsed && r.settled {
 			over = append(over, r)
 			continue
 		}
-		items = append(items, b.item(r, d))
+		item := b.item(r, d)
+		if r.step.Each {
+			item += b.elements(r, d)
+		}
+		items = append(items, item)
 	}
 	if len(over) > 0 {
 		items = append([]string{"- [x] " + plural(len(over), "step is over", "steps are over") + ": " + names(over) + "\n"}, items...)
@@ -98,7 +102,7 @@ func (b board) item(r row, d detail) string {
 		title = "Finally: " + title
 	}
 	word := r.word
-	if r.open() || r.class == classFailed || r.class == classRunning {
+	if r.open() || r.class == classFailed || r.class == classRunning || r.drawn() == classFailed {
 		word = "**" + word + "**"
 	}
 	line := fmt.Sprintf("- %s %s: %s", box, title, word)
@@ -176,6 +180,9 @@ func (b board) roles() string {
 	}
 	items = append(items, "- May command: "+command+"\n")
 	for _, r := range b.rows {
+		if r.step.Of != "" && r.st.Gate.Opened.IsZero() {
+			continue // the gate of its template covers it
+		}
 		if len(r.st.Gate.Votes) > 0 {
 			items = append(items, fmt.Sprintf("- Approved %s: %s\n", code(r.step.Name), Safe(logins(r.st.Gate.Votes))))
 		} else if r.step.Approval != nil {

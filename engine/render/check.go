@@ -107,7 +107,7 @@ func (b board) checkSummary(r row) string {
 	if r.st.Child != "" {
 		fmt.Fprintf(&out, "- Followed by: %s\n", link(r.st.Child, 0, r.st.ChildURL))
 	}
-	if r.st.Phase == incident.PhaseEnded && (r.step.Kind.NeedsRunner() || r.step.Kind == runbook.KindChoose) {
+	if r.st.Phase == incident.PhaseEnded && !r.step.Each && (r.step.Kind.NeedsRunner() || r.step.Kind == runbook.KindChoose) {
 		fmt.Fprintf(&out, "- Evidence: %s\n", code(evidencePath(b.state.Opened.ID, r.index, r.step.Name, r.st.Attempt)))
 	}
 	var votes []string

@@ -32,8 +32,8 @@ func (b board) followUps(events []incident.Event) string {
 
 // stays reports whether a step changed something that nothing undoes.
 func (b board) stays(step runbook.Step) bool {
-	undoes := func(s runbook.Step) bool { return s.Undoes == step.Name }
-	return step.Stage == runbook.StageMain && step.Risk != runbook.RiskRead && b.state.Step(step.Name).Happened() && !slices.ContainsFunc(b.plan.Steps, undoes)
+	undoes := func(s runbook.Step) bool { return s.Undoes == step.Name || step.Of != "" && s.Undoes == step.Of }
+	return !step.Each && step.Stage == runbook.StageMain && step.Risk != runbook.RiskRead && b.state.Step(step.Name).Happened() && !slices.ContainsFunc(b.plan.Steps, undoes)
 }
 
 func followUp(r row) string {

@@ -73,6 +73,7 @@ func (m moment) render(t *testing.T, p runbook.Plan) []byte {
 func TestMoments(t *testing.T) {
 	compare(t, samplePlan(), moments())
 	compare(t, stagedPlan(), stagedMoments())
+	compare(t, eachPlan(5), eachMoments())
 }
 
 func compare(t *testing.T, p runbook.Plan, moments []moment) {

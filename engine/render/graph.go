@@ -25,7 +25,7 @@ func Graph(p runbook.Plan, s incident.State) string {
 
 func (b board) graph() string {
 	c := chart{node: map[string]string{}}
-	over, later := c.place(b.rows)
+	over, later := c.place(b.top())
 	var out strings.Builder
 	out.WriteString("flowchart TD\n")
 	if over > 0 {
@@ -37,7 +37,7 @@ func (b board) graph() string {
 	if later > 0 {
 		fmt.Fprintf(&out, "  later[\"%s\"]\n", plural(later, "more step", "more steps"))
 	}
-	c.edges(&out, b.rows)
+	c.edges(&out, b.top())
 	c.classes(&out, over > 0, later > 0)
 	return out.String()
 }
@@ -52,9 +52,9 @@ type chart struct {
 func (c *chart) place(rows []row) (over, later int) {
 	fold := len(rows) > graphSteps
 	for _, r := range rows {
-		waits := r.class == classWaiting
+		waits := r.drawn() == classWaiting
 		switch {
-		case fold && (r.class == classDone || r.class == classSkipped):
+		case fold && (r.drawn() == classDone || r.drawn() == classSkipped):
 			c.node[r.step.Name] = "over"
 			over++
 		case fold && (len(c.drawn) >= graphSteps || waits && len(c.drawn) >= graphSteps/2):
@@ -101,7 +101,7 @@ func (c *chart) edges(out *strings.Builder, rows []row) {
 func (c *chart) classes(out *strings.Builder, over, later bool) {
 	members := map[class][]string{}
 	for _, r := range c.drawn {
-		members[r.class] = append(members[r.class], c.node[r.step.Name])
+		members[r.drawn()] = append(members[r.drawn()], c.node[r.step.Name])
 	}
 	if over {
 		members[classDone] = append(members[classDone], "over")
@@ -141,7 +141,10 @@ func shape(r row) string {
 	if r.step.Title != "" && r.step.Title != r.step.Name {
 		text += "<br/>" + label(r.step.Title)
 	}
-	if r.class == classGate || r.step.Approval != nil {
+	if r.step.Each && (r.st.Phase == incident.PhaseEach || r.st.Phase == incident.PhaseEnded) {
+		text += "<br/>" + label(r.word)
+	}
+	if r.drawn() == classGate || r.step.Approval != nil {
 		return `{{"` + text + `"}}`
 	}
 	return `["` + text + `"]`

@@ -19,8 +19,13 @@ func (b board) headline() string {
 	if len(lines) == 0 {
 		lines = append(lines, "**Open.** The engine looks for what comes next.")
 	}
-	over := len(b.pick(func(r row) bool { return r.settled }))
-	progress := fmt.Sprintf("%d of %s over.", over, plural(len(b.rows), "step is", "steps are"))
+	top, over := b.top(), 0
+	for _, r := range top {
+		if r.settled {
+			over++
+		}
+	}
+	progress := fmt.Sprintf("%d of %s over.", over, plural(len(top), "step is", "steps are"))
 	if title := b.plan.Title; title != "" {
 		progress = inline(title, 120) + ": " + progress
 	}
@@ -149,7 +154,7 @@ func (b board) waits(r row) string {
 }
 
 func (b board) running() string {
-	running := b.pick(func(r row) bool { return r.class == classRunning })
+	running := b.pick(func(r row) bool { return r.class == classRunning && r.st.Phase != incident.PhaseEach })
 	if len(running) == 0 || b.state.End != "" {
 		return ""
 	}

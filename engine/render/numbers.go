@@ -34,8 +34,10 @@ func Measure(p runbook.Plan, s incident.State, events []incident.Event) Numbers 
 	n.Acknowledge = between(s.OpenedAt, s.AckedAt)
 	n.Mitigate = between(s.OpenedAt, s.MitigatedAt)
 	n.Resolve = between(s.OpenedAt, s.EndedAt)
-	for _, step := range p.Steps {
-		if matters(s, step) {
+	templates := map[string]bool{}
+	for _, step := range s.Expand(p).Steps {
+		templates[step.Name] = step.Each
+		if matters(s, step) && !(step.Each && len(s.Step(step.Name).Keys) > 0) { // its elements count
 			n.Steps++
 			n.countStep(step, s.Step(step.Name))
 		}
@@ -44,7 +46,9 @@ func Measure(p runbook.Plan, s incident.State, events []incident.Event) Numbers 
 	for _, e := range events {
 		switch d := e.Data.(type) {
 		case incident.StepEnded:
-			n.Attempts++
+			if !templates[d.Step] {
+				n.Attempts++
+			}
 		case incident.GateOpened:
 			asked[try{d.Step, d.Round}] = true
 		case incident.GateApproved:

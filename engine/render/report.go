@@ -140,14 +140,14 @@ func approvalTable(events []incident.Event) string {
 }
 
 func (b board) evidenceTable(events []incident.Event) string {
-	index := map[string]int{}
+	index, collects := map[string]int{}, map[string]bool{}
 	for _, r := range b.rows {
-		index[r.step.Name] = r.index
+		index[r.step.Name], collects[r.step.Name] = r.index, r.step.Each
 	}
 	var rows []string
 	for _, e := range events {
 		d, ok := e.Data.(incident.StepEnded)
-		if !ok {
+		if !ok || collects[d.Step] { // what a template collects its elements have left behind
 			continue
 		}
 		dir := evidencePath(b.state.Opened.ID, index[d.Step], d.Step, d.Attempt)

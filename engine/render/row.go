@@ -24,9 +24,10 @@ const (
 type row struct {
 	step    runbook.Step
 	st      incident.StepState
-	index   int       // in the plan
+	index   int       // in the frozen plan; of an element, that of its template
 	retry   time.Time // when it is tried again by itself, zero if it is not
 	class   class
+	look    class  // in the graph, where that is another one
 	word    string // what it is, in Markdown, without the time
 	settled bool   // the plan goes on after it
 	halts   bool   // it has failed, and the plan does not go on by itself
@@ -34,10 +35,11 @@ type row struct {
 
 // board is everything that one rendering looks at.
 type board struct {
-	plan  runbook.Plan
+	plan  runbook.Plan // with the elements that are settled
 	state incident.State
 	view  incident.View
 	rows  []row
+	next  string // the step whose turn it is to be undone
 }
 
 // try names one attempt of a step.
@@ -47,7 +49,12 @@ type try struct {
 }
 
 func newBoard(p runbook.Plan, s incident.State, v incident.View) board {
+	p = s.Expand(p)
 	b := board{plan: p, state: s, view: v, rows: make([]row, 0, len(p.Steps))}
+	if s.Stage() == runbook.StageUndo {
+		next, _ := s.NextUndo(p)
+		b.next = next.Name
+	}
 	settled := s.Ended(p)
 	under := map[try]bool{}
 	for _, a := range v.Attempts {
@@ -55,13 +62,18 @@ func newBoard(p runbook.Plan, s incident.State, v incident.View) board {
 			under[try{a.Step, a.Number}] = true
 		}
 	}
-	for i, step := range p.Steps {
+	index, count := 0, tally{}
+	for _, step := range p.Steps {
+		at := index
+		if step.Of == "" {
+			index++
+		}
 		if !matters(s, step) {
 			continue
 		}
 		st := s.Step(step.Name)
-		r := row{step: step, st: st, index: i, retry: s.RetryAt(step)}
-		_, over := settled[step.Name]
+		r := row{step: step, st: st, index: at, retry: s.RetryAt(step)}
+		over := s.Settled(step)
 		r.settled = over && st.Over()
 		r.halts = step.Stage == s.Stage() && st.Over() && !over && r.retry.IsZero()
 		begun := under[try{step.Name, st.Attempt + 1}]
@@ -72,6 +84,13 @@ func newBoard(p runbook.Plan, s incident.State, v incident.View) board {
 		case r.waitsForChild():
 			r.word = b.childWord(r)
 		}
+		switch { // elements stand before their template
+		case step.Of != "":
+			count.add(r)
+		case step.Each:
+			r.collect(count)
+			count = tally{}
+		}
 		b.rows = append(b.rows, r)
 	}
 	return b
@@ -79,6 +98,9 @@ func newBoard(p runbook.Plan, s incident.State, v incident.View) board {
 
 // matters reports whether people have to know of a step: of an undo step only while something is undone that it undoes.
 func matters(s incident.State, step runbook.Step) bool {
+	if step.Each && step.Stage == runbook.StageUndo {
+		return s.Undo != nil && undoMatters(s, step)
+	}
 	return step.Stage != runbook.StageUndo || s.Step(step.Name).Seq > 0 || s.Undo != nil && s.Step(step.Undoes).Happened()
 }
 
@@ -105,6 +127,8 @@ func stands(r row, begun bool) (class, string) {
 		return classFailed, "broken"
 	case incident.PhaseRefused:
 		return classFailed, "refused"
+	case incident.PhaseEach:
+		return classRunning, "waits for its elements"
 	case incident.PhaseCleared:
 		return classWaiting, "approved, about to start"
 	}
@@ -148,7 +172,7 @@ func (b board) idle(step runbook.Step, settled map[string]runbook.Ended) string 
 		return "at the end"
 	}
 	if step.Stage == runbook.StageUndo {
-		if next, _ := b.state.NextUndo(b.plan); next.Name != step.Name {
+		if b.next != step.Name {
 			return "its turn comes"
 		}
 		return "next"

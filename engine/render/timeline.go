@@ -3,6 +3,7 @@ package render
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/pullbook/pullbook/engine/incident"
@@ -122,6 +123,8 @@ func tellGate(data incident.Data) (who, what string) {
 
 func tellStep(data incident.Data) (who, what string) {
 	switch d := data.(type) {
+	case incident.EachExpanded:
+		return whoEngine, d.Step + " is done for " + plural(len(d.Keys), "element", "elements") + because(strings.Join(d.Keys, ", "))
 	case incident.StepStarted:
 		switch d.Work {
 		case runbook.KindManual:

@@ -53,15 +53,12 @@ func logins(votes []approval.Vote) string {
 	return strings.Join(names, ", ")
 }
 
-// perDirectory is how many steps share one directory of gate pages or evidence.
-const perDirectory = 100
-
-// gatePath is where the gate page of the step with the given index in the plan stands in the ledger.
+// gatePath is where the gate page of a step stands in the ledger.
 func gatePath(id incident.ID, index int, step string) string {
-	return fmt.Sprintf("%s/gates/%d/%s.md", id.Dir(), index/perDirectory, step)
+	return id.Dir() + "/gates/" + runbook.Place(step, index) + ".md"
 }
 
 // evidencePath is the directory of what one attempt left behind.
 func evidencePath(id incident.ID, index int, step string, attempt int) string {
-	return fmt.Sprintf("%s/evidence/%d/%s/%d", id.Dir(), index/perDirectory, step, attempt)
+	return fmt.Sprintf("%s/evidence/%s/%d", id.Dir(), runbook.Place(step, index), attempt)
 }

@@ -101,6 +101,19 @@ func (p Plan) Written(name string) (step Step, index int, ok bool) {
 	return Step{}, 0, false
 }
 
+// perPlace is how many steps share a directory: listings on the hub stay short.
+const perPlace = 100
+
+// Place is where in the ledger a step has its own, below the directory of all gate pages or of all evidence, for example
+// 0/rollback. index is the step's place in the frozen plan, from 0; for an element, that of its template. Elements, of which
+// there may be thousands, are spread over sixteen directories by the SHA-256 of their names: 0/restart.each/7/restart.web-1.
+func Place(step string, index int) string {
+	if template, _, isElement := SplitName(step); isElement {
+		return fmt.Sprintf("%d/%s.each/%s/%s", index/perPlace, template, PageDigest([]byte(step))[:1], step)
+	}
+	return fmt.Sprintf("%d/%s", index/perPlace, step)
+}
+
 // Base is the plan without elements, as it was frozen.
 func (p Plan) Base() Plan {
 	if slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Of != "" }) {
