@@ -126,6 +126,23 @@ func TestRulesAtAMergeIntoAnIncident(t *testing.T) {
 	}
 }
 
+// Checks that a ruleset wants are as required as the seed's, in gh's eyes, too.
+func TestRequiredChecksOfARuleset(t *testing.T) {
+	k := newWalk(t)
+	for _, s := range []step{
+		{"carol", "POST", "~/rulesets", `{"name":"side","target":"branch","enforcement":"active","conditions":{"ref_name":{"include":["refs/heads/side"],"exclude":[]}},
+			"rules":[{"type":"required_status_checks","parameters":{"required_status_checks":[{"context":"ci","integration_id":7}],"strict_required_status_checks_policy":false}}]}`, 201, ""},
+	} {
+		k.do(s)
+	}
+	for branch, want := range map[string]string{"main": "pullbook", "side": "ci", "other": ""} {
+		list, err := k.hub.Store().RequiredChecks("acme/ops", branch)
+		if err != nil || (want == "") != (len(list) == 0) || (want != "" && list[0].Context != want) {
+			t.Errorf("%s: %v %v", branch, list, err)
+		}
+	}
+}
+
 // Required checks hold for what is pushed to the default branch, too, unless they have passed on it already.
 func TestRequiredChecksAtAPush(t *testing.T) {
 	k := newWalk(t)

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/google/go-github/v60/github"
 )
 
 // TestUnsentWebhooksAreSentByTheNextHub ends a hub while its receiver does not answer: the next hub sends what was under
@@ -47,6 +49,38 @@ func TestUnsentWebhooksAreSentByTheNextHub(t *testing.T) {
 	for _, want := range []string{"push", "check_suite", "pull_request"} {
 		if got := wait(); got.event != want {
 			t.Errorf("%s came in place of %s", got.event, want)
+		}
+	}
+}
+
+// A ping has no event that the next hub could send it for: the log of deliveries says that it was not sent.
+func TestUnsentPingIsInTheLog(t *testing.T) {
+	came := make(chan string, 10)
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // only then the server notices that the client has gone
+		came <- r.Header.Get("X-GitHub-Event")
+		<-r.Context().Done()
+	}))
+	t.Cleanup(srv.Close)
+	w := newWorld(t, "")
+	url := srv.URL
+	for range 2 { // one under way, one waiting
+		if _, _, err := w.jwt(appID).Apps.UpdateHookConfig(t.Context(), &github.HookConfig{URL: &url}); err != nil {
+			t.Fatal(err)
+		}
+		url += "/again"
+	}
+	if got := <-came; got != "ping" {
+		t.Fatalf("%s came first", got)
+	}
+	w = reopen(t, w)
+	list, _, err := w.jwt(appID).Apps.ListHookDeliveries(t.Context(), nil)
+	if err != nil || len(list) != 2 {
+		t.Fatalf("deliveries: %v %v", list, err)
+	}
+	for _, d := range list {
+		if d.GetEvent() != "ping" || d.GetStatusCode() != 0 || d.GetStatus() != "the hub ended before it was sent" {
+			t.Errorf("a delivery: %v", d)
 		}
 	}
 }

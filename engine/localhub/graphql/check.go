@@ -256,10 +256,11 @@ type requiredArgs struct {
 
 // IsRequired says whether a pull request needs the check before it can be merged.
 func (c *checkRun) IsRequired(ctx context.Context, args requiredArgs) (bool, error) {
-	return c.r.required(ctx, c.run.Name, args)
+	return c.r.required(ctx, state.RequiredCheck{Context: c.run.Name, Integration: c.run.App.ID}, args)
 }
 
-func (r *repository) required(ctx context.Context, name string, args requiredArgs) (bool, error) {
+// required says whether the rules of a pull request's base want a check or status; Integration is the App that gave it.
+func (r *repository) required(ctx context.Context, given state.RequiredCheck, args requiredArgs) (bool, error) {
 	var p *state.Pull
 	switch {
 	case args.PullRequestID != nil:
@@ -277,5 +278,8 @@ func (r *repository) required(ctx context.Context, name string, args requiredArg
 	default:
 		return false, &fault{"ARGUMENT_ERROR", "Either `pullRequestId` or `pullRequestNumber` must be given."}
 	}
-	return p.Base.Ref == p.Repo.DefaultBranch && slices.Contains(p.Repo.RequiredChecks, name), nil
+	wanted, err := r.s.store().RequiredChecks(p.Repo.FullName(), p.Base.Ref)
+	return slices.ContainsFunc(wanted, func(w state.RequiredCheck) bool {
+		return w.Context == given.Context && (w.Integration == 0 || w.Integration == given.Integration)
+	}), err
 }

@@ -42,7 +42,7 @@ func (x *statusContext) ID() gql.ID { return numberID("StatusContext", x.x.ID) }
 
 // IsRequired says whether a pull request needs the status before it can be merged.
 func (x *statusContext) IsRequired(ctx context.Context, args requiredArgs) (bool, error) {
-	return x.r.required(ctx, x.x.Context, args)
+	return x.r.required(ctx, state.RequiredCheck{Context: x.x.Context, Integration: x.x.App}, args)
 }
 
 // State is error, failure, pending or success.

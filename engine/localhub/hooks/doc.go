@@ -14,7 +14,7 @@
 //
 // An event stays on disk until it is settled, so a hub that was killed sends after its restart what it had not sent,
 // with the same GUIDs; a delivery that was under way may then arrive twice, as it may on GitHub. Pings and redeliveries
-// that were still waiting are gone.
+// that were still waiting are not sent: the log says so, unless the hub was killed.
 //
 // The package follows no redirects.
 package hooks

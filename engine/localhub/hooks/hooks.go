@@ -128,12 +128,16 @@ func New(c Config) (*Sender, error) {
 func (s *Sender) Close() {
 	s.stop()
 	s.events.close()
+	var left []job
 	s.mu.Lock()
 	for _, l := range s.lines {
-		l.close()
+		left = append(left, l.close()...)
 	}
 	s.mu.Unlock()
 	s.done.Wait()
+	for _, j := range left {
+		s.giveUp(j)
+	}
 	s.logs.end()
 	s.logged.Wait()
 	s.client.CloseIdleConnections()
@@ -256,12 +260,23 @@ func (s *Sender) handle(j job, d Disturbance) {
 	}
 	sent := s.deliver(j)
 	if s.ctx.Err() != nil && sent.Code == 0 {
-		return // cut off by Close: the next hub sends it
+		s.giveUp(j) // cut off by Close
+		return
 	}
 	s.log(sent, j)
 	if d.Twice {
 		j.event = nil
 		s.log(s.deliver(j), j)
+	}
+}
+
+// giveUp is for what Close keeps from being sent. The next hub makes the deliveries of events; a ping or redelivery has no
+// event that it could follow from, so the log says that it was not sent.
+func (s *Sender) giveUp(j job) {
+	if j.event == nil {
+		d := s.record(j)
+		d.Status = "the hub ended before it was sent"
+		s.log(d, j)
 	}
 }
 

@@ -66,10 +66,12 @@ func (q *queue[T]) end() {
 	q.some.Broadcast()
 }
 
-// close takes nothing more and gives up what is in the line.
-func (q *queue[T]) close() {
+// close takes nothing more and gives up what is in the line, which it returns.
+func (q *queue[T]) close() []T {
 	q.mu.Lock()
+	left := q.items
 	q.items = nil
 	q.mu.Unlock()
 	q.end()
+	return left
 }

@@ -230,3 +230,23 @@ func (s *Store) dropStale(a Actor, r *repo, p *Pull) {
 		}
 	}
 }
+
+// RequiredChecks lists the checks that the rules of a branch want before a merge into it.
+func (s *Store) RequiredChecks(fullName, branch string) ([]RequiredCheck, error) {
+	return view(s, fullName, func(r *repo) ([]RequiredCheck, error) {
+		var out []RequiredCheck
+		for _, x := range s.inForce(r, "refs/heads/"+branch) {
+			for _, rule := range x.Rules {
+				if rule.Type != RuleChecks {
+					continue
+				}
+				p, err := parameters[CheckRule](rule)
+				if err != nil {
+					return nil, err
+				}
+				out = append(out, p.Checks...)
+			}
+		}
+		return out, nil
+	})
+}
