@@ -78,6 +78,9 @@ func runHub(cmd *cobra.Command, f hubFlags) error {
 		return errors.Join(withHint(fmt.Errorf("listen: %w", err), "--listen takes another address"), hub.Close())
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "pullbook: local hub on http://%s (REST at /api/v3); not meant for the internet\n", listener.Addr())
+	if to, ok := listener.Addr().(*net.TCPAddr); ok && !to.IP.IsLoopback() {
+		fmt.Fprintln(cmd.ErrOrStderr(), "pullbook: warning: other machines reach this hub, whose tokens stand in a file and whose traffic is not encrypted")
+	}
 	server := &http.Server{Handler: hub.Handler(), ReadHeaderTimeout: 5 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()

@@ -5,22 +5,6 @@ import gql "github.com/graph-gophers/graphql-go"
 // The types below belong to what the hub does not have. Clients ask for them in their documents; what they get is null
 // or an empty list, never one of these.
 
-// issue is GitHub's Issue.
-type issue struct {
-	Author      *object
-	Body        string
-	Closed      bool
-	CreatedAt   dateTime
-	ID          gql.ID
-	Number      int32
-	Repository  *repository
-	State       string
-	StateReason *string
-	Title       string
-	UpdatedAt   dateTime
-	URL         uri
-}
-
 // autoMerge is GitHub's AutoMergeRequest.
 type autoMerge struct {
 	CommitBody, CommitHeadline *string

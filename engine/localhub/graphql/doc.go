@@ -16,6 +16,6 @@
 // method; the library refuses to start when one of them is missing.
 //
 // Ids are those that REST gives as node_id. Rules of pull requests, reviews and checks are the state's, never decided
-// here. The package shows no issues, no projects, no comments on lines and no pending reviews: their lists are empty, and a
-// review is submitted when it is made. There are no subscriptions.
+// here. The package shows no projects and no comments on lines: their lists are empty. Issues can be read and not written, and
+// a pending review is in no list. There are no subscriptions.
 package graphql

@@ -128,6 +128,15 @@ func TestGHReadsPullRequests(t *testing.T) {
 	}
 	contain(t, g.must("alice", "repo", "view", "github.localhost/acme/ops", "--json", "name,owner,defaultBranchRef,viewerPermission,mergeCommitAllowed,pullRequests,isPrivate"),
 		`"viewerPermission":"WRITE"`, `"totalCount":1`)
+	contain(t, g.must("alice", "repo", "list", "acme"), "acme/ops\t")
+	if out := g.must("mallory", "repo", "list", "acme"); strings.Contains(out, "acme/ops") {
+		t.Errorf("a stranger's list of repositories: %s", out)
+	}
+	title := "Follow up"
+	if _, err := w.store.CreateIssue(w.actor("alice"), "acme/ops", state.IssueInput{Title: &title}); err != nil {
+		t.Fatal(err)
+	}
+	contain(t, g.must("alice", append(in, "issue", "list", "--author", "alice")...), "2\tOPEN\tFollow up")
 	if out, err := g.run("mallory", append(in, "pr", "view", "1")...); err == nil || !strings.Contains(out, "Could not resolve to a Repository with the name 'acme/ops'.") {
 		t.Errorf("a stranger: %v %s", err, out)
 	}

@@ -65,7 +65,7 @@ func (s *session) inRepository(r *repository, k key) (*object, error) {
 	case "PullRequest", "Issue":
 		p, err := s.store().PullByID(r.full(), k.number)
 		if err != nil {
-			return nil, err
+			return r.issueObject(k.number)
 		}
 		return &object{s.pullNode(p)}, r.may(pullsRead, issuesRead)
 	case "IssueComment":

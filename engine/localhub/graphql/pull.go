@@ -238,7 +238,10 @@ func (p *pullRequest) MaintainerCanModify() bool { return false }
 
 // Milestone is what it is planned for, or null.
 func (p *pullRequest) Milestone() *milestone {
-	m := p.p.In
+	return milestoneOf(p.p.In)
+}
+
+func milestoneOf(m *state.Milestone) *milestone {
 	if m == nil {
 		return nil
 	}

@@ -224,3 +224,37 @@ func TestNodesAreThoseOfREST(t *testing.T) {
 		}
 	}
 }
+
+// Issues are listed apart from pull requests, with which they share their numbers.
+func TestIssues(t *testing.T) {
+	w := newWorld(t)
+	w.incident()
+	text := func(s string) *string { return &s }
+	for _, title := range []string{"First", "Second"} {
+		_, err := w.store.CreateIssue(w.actor("alice"), "acme/ops", state.IssueInput{Title: &title, Labels: &[]string{title}, Assignees: &[]string{"bob"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.store.EditIssue(w.actor("alice"), "acme/ops", 2, state.IssueInput{State: text("closed"), Reason: text("completed")}); err != nil {
+		t.Fatal(err)
+	}
+	d := w.must("alice", `{repository(owner:"acme",name:"ops"){
+		all:issues(first:5,orderBy:{field:CREATED_AT,direction:DESC}){totalCount nodes{number title state stateReason labels(first:5){nodes{name}} assignees(first:5){nodes{login}}}}
+		open:issues(first:5,states:OPEN,filterBy:{assignee:"bob",createdBy:"alice"}){nodes{number}} mine:issues(first:5,filterBy:{mentioned:"bob"}){totalCount}
+		issue(number:2){id title closed} one:issueOrPullRequest(number:1){__typename} three:issueOrPullRequest(number:3){__typename}}}`, nil)
+	r := get(t, d, "repository")
+	if get(t, r, "all", "totalCount") != 2. || get(t, r, "all", "nodes", 0, "number") != 3. || get(t, r, "all", "nodes", 1, "stateReason") != "COMPLETED" ||
+		get(t, r, "all", "nodes", 1, "labels", "nodes", 0, "name") != "First" || get(t, r, "all", "nodes", 0, "assignees", "nodes", 0, "login") != "bob" {
+		t.Errorf("all: %v", get(t, r, "all"))
+	}
+	if list := get(t, r, "open", "nodes").([]any); len(list) != 1 || get(t, r, "mine", "totalCount") != 0. || get(t, r, "issue", "closed") != true ||
+		get(t, r, "one", "__typename") != "PullRequest" || get(t, r, "three", "__typename") != "Issue" {
+		t.Errorf("%v", r)
+	}
+	d = w.must("alice", `query($id:ID!){node(id:$id){... on Issue{title}}}`, vars{"id": get(t, r, "issue", "id")})
+	if get(t, d, "node", "title") != "First" {
+		t.Errorf("by its id: %v", d)
+	}
+	w.refused("alice", `{repository(owner:"acme",name:"ops"){issue(number:1){id}}}`, nil, "NOT_FOUND")
+}

@@ -215,32 +215,7 @@ func (r *repository) Watchers(ctx context.Context, args slice) (*connection[user
 	return none[user](ctx, args, "watchers")
 }
 
-// Issues is empty: GraphQL shows pull requests alone.
-func (r *repository) Issues(ctx context.Context, args struct {
-	slice
-	States *[]string
-}) (*connection[issue], error) {
-	return none[issue](ctx, args.slice, "issues")
-}
-
 type numberArgs struct{ Number int32 }
-
-// Issue is never there.
-func (r *repository) Issue(args numberArgs) (*issue, error) {
-	return nil, absent("Could not resolve to an Issue with the number of %d.", args.Number)
-}
-
-// IssueOrPullRequest finds a pull request.
-func (r *repository) IssueOrPullRequest(args numberArgs) (*object, error) {
-	p, err := r.pull(args.Number)
-	if isAbsent(err) {
-		return nil, absent("Could not resolve to an issue or pull request with the number of %d.", args.Number)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &object{p}, nil
-}
 
 // PullRequest finds a pull request.
 func (r *repository) PullRequest(args numberArgs) (*pullRequest, error) {
