@@ -38,11 +38,12 @@ type Engine struct {
 	workers map[string]*worker // by branch
 	pulls   map[int]string     // number to branch
 	refused map[string]string  // why the incident of an attempt cannot be opened, by attempt key
+	locks   *locks
 }
 
 // New makes an engine. It does nothing until messages arrive.
 func New(c Config) *Engine {
-	return &Engine{Config: c, workers: map[string]*worker{}, pulls: map[int]string{}, refused: map[string]string{}}
+	return &Engine{Config: c, workers: map[string]*worker{}, pulls: map[int]string{}, refused: map[string]string{}, locks: newLocks()}
 }
 
 // Handle acts on one message. An error means that the message must be delivered again later.
@@ -84,7 +85,7 @@ func (e *Engine) lookAt(ctx context.Context, branch string, refresh bool) error 
 	err := e.look(ctx, w, refresh, nil)
 	if errors.Is(err, errNoIncident) {
 		e.drop(w)
-		return nil
+		return e.release(ctx, branch)
 	}
 	return err
 }

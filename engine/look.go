@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/pullbook/pullbook/engine/incident"
 	"github.com/pullbook/pullbook/engine/runbook"
@@ -33,7 +34,7 @@ func (e *Engine) look(ctx context.Context, w *worker, refresh bool, alerts []inc
 		actions := incident.Decide(plan, w.ledger.state, view, e.Clock.Now())
 		again, err := e.perform(ctx, w, plan, actions)
 		switch {
-		case errors.Is(err, ErrMoved), errors.Is(err, errWithdrawn):
+		case errors.Is(err, ErrMoved), errors.Is(err, errWithdrawn), errors.Is(err, errLocked):
 			e.Log.Info("look again", "branch", w.branch, "why", err)
 			e.forget(w)
 			refresh = true
@@ -61,7 +62,18 @@ func (e *Engine) gather(ctx context.Context, w *worker, alerts []incident.Alert)
 	if err := e.lookAtKin(ctx, w, plan); err != nil {
 		return plan, incident.View{}, err
 	}
-	return plan, w.view(attempts, alerts), nil
+	view := w.view(attempts, alerts)
+	if err := e.keep(ctx, w, view); err != nil {
+		return plan, view, err
+	}
+	if slices.ContainsFunc(plan.Steps, func(s runbook.Step) bool { return s.TakesLocks }) {
+		if err := e.readLocks(ctx); err != nil {
+			return plan, view, err
+		}
+		w.others = e.locks.others(w.branch)
+		view.Locks = w.others
+	}
+	return plan, view, nil
 }
 
 // view is everything that Decide may know of the world.
@@ -69,7 +81,7 @@ func (w *worker) view(attempts []incident.Attempt, alerts []incident.Alert) inci
 	n, h := w.ledger, w.hub
 	return incident.View{
 		Pull: h.Pull, Reviews: h.Reviews, Comments: h.Comments, Checks: h.Checks,
-		Attempts: attempts, Alerts: alerts, Children: w.kin.children, Recall: w.kin.recall,
+		Attempts: attempts, Alerts: alerts, Children: w.kin.children, Recall: w.kin.recall, Locks: w.others,
 		Branch: incident.Branch{Head: n.head, Commits: n.commits, Pushed: n.pushed, Foreign: n.foreign, Gone: n.gone},
 	}
 }

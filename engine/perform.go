@@ -51,6 +51,8 @@ func (e *Engine) do(ctx context.Context, w *worker, plan runbook.Plan, action in
 		return false, e.wakeRelative(ctx, a.Incident)
 	case incident.WakeAt:
 		return false, e.wake(ctx, w, KindHub, a.At)
+	case incident.AwaitLocks:
+		return e.locks.wait(w.branch, a.Names), nil
 	case incident.Merge:
 		return true, e.merge(ctx, w, a)
 	case incident.CleanUp:
@@ -133,6 +135,11 @@ func (e *Engine) flush(ctx context.Context, w *worker, f incident.Flush) error {
 	if n.pushed == n.state.Seq {
 		return nil
 	}
+	held := n.state.Locks()
+	if err := e.locks.reserve(w.branch, held); err != nil {
+		e.forget(w)
+		return err
+	}
 	err := e.Journal.Flush(ctx, w.branch, func(ctx context.Context) error { return e.confirm(ctx, w, f.Confirm) })
 	if err != nil {
 		e.forget(w)
@@ -143,6 +150,10 @@ func (e *Engine) flush(ctx context.Context, w *worker, f incident.Flush) error {
 	w.tell(n.state)
 	if e.Observe != nil {
 		e.Observe(n.state.Opened.ID, n.events[before:])
+	}
+	e.locks.set(w.branch, held)
+	if err := e.wakeLocked(ctx); err != nil {
+		return err
 	}
 	return e.wakeParent(ctx, n.state.Opened.Parent)
 }
@@ -211,5 +222,6 @@ func (e *Engine) cleanUp(ctx context.Context, w *worker) error {
 		return fmt.Errorf("forget the attempts of %s: %w", w.branch, err)
 	}
 	e.drop(w)
-	return nil
+	e.locks.forget(w.branch)
+	return e.wakeLocked(ctx)
 }

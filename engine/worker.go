@@ -28,6 +28,7 @@ type worker struct {
 	ledger *notes // nil: not read yet, or in doubt
 	frozen frozen // what never changes while the incident is open
 	hub    *incident.HubView
+	others map[string]incident.Holder // locks that other incidents held at the latest look
 	plan   resolved
 	bodyAt time.Time
 	body   string               // last published, or read

@@ -89,7 +89,7 @@ type Report struct {
 	Incidents []Incident `json:"incidents"`
 	Keys      []string   `json:"keys"`     // fingerprints of the keys that signed the incidents' commits, sorted
 	Trusted   bool       `json:"trusted"`  // the auditor brought a key
-	Findings  []Finding  `json:"findings"` // oldest first on the main line, then the open branches; empty: nothing is wrong
+	Findings  []Finding  `json:"findings"` // oldest first on the main line, then the open branches, then locks of two incidents; empty: nothing is wrong
 }
 
 // OK reports whether nothing is wrong.

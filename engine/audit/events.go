@@ -38,6 +38,7 @@ func (t *trail) event(b *batch, e incident.Event) *Finding {
 		t.begun[d.Step] = e.Seq
 	}
 	t.kin(e.Data)
+	t.holdsAfter(b, e, next)
 	t.state = next
 	t.expand(e)
 	return f
@@ -62,7 +63,7 @@ func (t *trail) judge(b *batch, e incident.Event) *Finding {
 	case incident.EachExpanded:
 		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.eachExpanded(m, d), t.placed(m)) })
 	case incident.StepStarted:
-		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.stepStarted(m, d), t.placed(m)) })
+		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.stepStarted(m, d), m.locked(d), t.placed(m)) })
 	case incident.StepEnded:
 		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.stepEnded(m, d), m.timely(e, d), t.approvedIt(m, d.Deed)) })
 	case incident.GateRejected:
@@ -189,7 +190,7 @@ func (t *trail) stepEnded(m moment, d incident.StepEnded) *Finding {
 	if m.step.Each {
 		return m.collected(d)
 	}
-	needsIntent := m.step.Risk != runbook.RiskRead || !m.step.Kind.NeedsRunner() || m.step.Approval != nil
+	needsIntent := m.step.Risk != runbook.RiskRead || !m.step.Kind.NeedsRunner() || m.step.Approval != nil || m.step.TakesLocks
 	switch {
 	case needsIntent && m.was.Phase != incident.PhaseStarted:
 		return m.wrong("", "attempt %d of step %s ended, and there is no intent of it", d.Attempt, d.Step)

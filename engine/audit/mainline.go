@@ -26,6 +26,7 @@ type auditor struct {
 	signed  map[string]bool        // fingerprints that signed
 	found   bool                   // the incident of the options
 	trails  []*trail               // of the incidents that were verified
+	holds   []hold                 // of all incidents that were looked at
 	report  Report
 }
 
@@ -62,6 +63,7 @@ func (a *auditor) verify() *Finding {
 		return f
 	}
 	a.kin()
+	a.report.Findings = append(a.report.Findings, overlaps(a.holds)...)
 	a.report.Keys = slices.Sorted(maps.Keys(a.signed))
 	if a.options.Incident != "" && !a.found {
 		return &Finding{Incident: a.options.Incident, Why: "the clone holds no such incident"}

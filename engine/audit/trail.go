@@ -33,6 +33,8 @@ type trail struct {
 	begun   map[string]int    // sequence number of the latest intent of each step
 	orders  map[string]order  // of other incidents, by attempt key
 	words   []incident.Deed   // of people, that stopped this incident
+	holding []hold            // locks that are held
+	held    []hold            // locks that were held
 }
 
 // batch is one commit of a trail: what it changes and says.
@@ -102,6 +104,7 @@ func (a *auditor) trail(tip gitstore.Hash, before int) (*trail, *Finding) {
 	}
 	t.record.Commits, t.record.Events = len(commits), t.head.Seq
 	t.record.Runbook, t.record.End = t.state.Opened.Runbook, t.state.End
+	a.holds = append(a.holds, t.held...)
 	return t, nil
 }
 

@@ -133,8 +133,9 @@ func (d *document) templateIn(v cue.Value, s runbook.Step) cue.Value {
 
 // item is one element of a template's list.
 type item struct {
-	key  string
-	step cue.Value // the template, or its undo, with the item filled in
+	key   string
+	step  cue.Value // the template, or its undo, with the item filled in
+	whole cue.Value // the template
 }
 
 // itemsOf evaluates a template for each element of its list, in order. Each is evaluated by itself, from the same value:
@@ -152,7 +153,7 @@ func (d *document) itemsOf(v cue.Value, s runbook.Step) ([]item, *misfit) {
 		if err != nil {
 			return nil, wrongItem(e, err)
 		}
-		it := item{key: e.name, step: filled}
+		it := item{key: e.name, step: filled, whole: filled}
 		if key := field(filled, fieldKey); key.Exists() {
 			if it.key, err = key.String(); err != nil {
 				return nil, &misfit{[]string{fieldKey}, fmt.Sprintf("the key of the element %s cannot be worked out: %s", e.name, firstLine(err)), ""}
@@ -255,7 +256,7 @@ func (d *document) elements(s runbook.Step, v cue.Value, ended map[string]runboo
 	r := runbook.Resolution{Status: runbook.StatusReady}
 	for _, it := range items {
 		if s.Undoes == "" || slices.Contains(ended[s.Undoes].Happened, it.key) {
-			r.Elements = append(r.Elements, runbook.Element{Key: it.key, Title: oneLine(field(it.step, "title"), ""), Now: d.decided(s, it.step)})
+			r.Elements = append(r.Elements, runbook.Element{Key: it.key, Title: oneLine(field(it.step, "title"), ""), Now: d.decided(s, it)})
 		}
 	}
 	if s.Undoes == "" {

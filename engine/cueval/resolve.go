@@ -100,11 +100,15 @@ func (d *document) now(s runbook.Step, v cue.Value, ended map[string]runbook.End
 	if s.Each {
 		return d.elements(s, v, ended)
 	}
-	return d.ready(s, step)
+	if s.Undoes != "" {
+		return d.ready(s, step, d.step(v, s.Undoes))
+	}
+	return d.ready(s, step, step)
 }
 
 // decided says what one element of a template is. Its template is not skipped as a whole.
-func (d *document) decided(s runbook.Step, step cue.Value) runbook.Resolution {
+func (d *document) decided(s runbook.Step, it item) runbook.Resolution {
+	step := it.step
 	if w := field(step, "when"); w.Exists() {
 		b, err := w.Bool()
 		if err != nil {
@@ -114,15 +118,20 @@ func (d *document) decided(s runbook.Step, step cue.Value) runbook.Resolution {
 			return runbook.Resolution{Status: runbook.StatusSkip, Problem: "its condition is false"}
 		}
 	}
-	return d.ready(s, step)
+	return d.ready(s, step, it.whole)
 }
 
-// ready says what a step runs, the values of which must be known.
-func (d *document) ready(s runbook.Step, step cue.Value) runbook.Resolution {
+// ready says what a step runs, the values of which must be known, and which locks it takes. whole is the step with its undo,
+// of either.
+func (d *document) ready(s runbook.Step, step, whole cue.Value) runbook.Resolution {
 	if err := step.Validate(cue.Final()); err != nil {
 		return broken(d.why(err, s.Name))
 	}
 	work, err := d.work(s, step)
+	var locks []string
+	if err == nil {
+		locks, err = d.locksOf(s, step, whole)
+	}
 	if m := (*misfit)(nil); errors.As(err, &m) {
 		p := d.placeIn(s.Name, m.at...)
 		p.Text, p.Hint = m.text, m.hint
@@ -136,7 +145,7 @@ func (d *document) ready(s runbook.Step, step cue.Value) runbook.Resolution {
 			return broken(p)
 		}
 	}
-	return runbook.Resolution{Status: runbook.StatusReady, Work: work}
+	return runbook.Resolution{Status: runbook.StatusReady, Work: work, Locks: locks}
 }
 
 // before says what a step is as far as that follows from how others ended, without looking at its values.

@@ -177,6 +177,9 @@ func line(step runbook.Step) string {
 			return "error: " + err.Error() + "\n"
 		}
 		b += fmt.Sprintf(" %q %s", step.Title, work)
+		if len(step.Now.Locks) > 0 {
+			b += fmt.Sprintf(" locks=%v", step.Now.Locks)
+		}
 	}
 	if step.Now.Problem != "" {
 		b += ": " + step.Now.Problem

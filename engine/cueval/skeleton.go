@@ -85,6 +85,7 @@ func (d *document) skeletonOf(name string, kind runbook.Kind, risk runbook.Risk)
 	s.needs(v)
 	s.join(v)
 	s.kind(v)
+	s.locks()
 	return s.step, s.ps
 }
 

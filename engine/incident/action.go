@@ -105,6 +105,10 @@ type WakeAt struct {
 	Why string
 }
 
+// AwaitLocks asks for another look when one of the locks that other incidents hold is free. It replaces what was asked for
+// before; a look without it waits for none.
+type AwaitLocks struct{ Names []string }
+
 // Merge merges the pull request if its head is still the given commit.
 type Merge struct {
 	Head           string
@@ -127,5 +131,6 @@ func (RequestReview) action() {}
 func (Reply) action()         {}
 func (React) action()         {}
 func (WakeAt) action()        {}
+func (AwaitLocks) action()    {}
 func (Merge) action()         {}
 func (CleanUp) action()       {}

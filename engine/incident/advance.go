@@ -148,7 +148,7 @@ func (d *decider) retry(step runbook.Step, st StepState) {
 	switch {
 	case d.now.Before(due):
 		d.wakeAt(due, "attempt "+fmt.Sprint(st.Attempt+1)+" of "+step.Name)
-	case d.full(step):
+	case d.waits(step):
 	case step.Approval != nil && underTemplate(step, st):
 		d.behindTemplate(step, st)
 	case step.Approval != nil:
@@ -199,9 +199,9 @@ func (d *decider) unready(step runbook.Step) {
 }
 
 // begin starts the next attempt: at once where the risk is read, behind a flushed intent otherwise. Where the plan's bound
-// on what runs at once is reached, it does nothing.
+// on what runs at once is reached, or a lock is held by another, it does nothing.
 func (d *decider) begin(step runbook.Step, st StepState) {
-	if step.Now.Status != runbook.StatusReady || d.full(step) {
+	if step.Now.Status != runbook.StatusReady || d.waits(step) {
 		return
 	}
 	attempt := st.Attempt + 1
@@ -209,7 +209,7 @@ func (d *decider) begin(step runbook.Step, st StepState) {
 		d.stale = d.record(StepBroken{Step: step.Name, Problem: problem}) || d.stale
 		return
 	}
-	if step.Kind.NeedsRunner() && step.Risk == runbook.RiskRead && step.Approval == nil {
+	if step.Kind.NeedsRunner() && step.Risk == runbook.RiskRead && step.Approval == nil && !step.TakesLocks {
 		if _, known := d.attempt(step.Name, attempt); !known && d.listedBeforehand(step) {
 			d.room--
 			d.early = append(d.early, d.start(step, attempt))
@@ -222,7 +222,7 @@ func (d *decider) begin(step runbook.Step, st StepState) {
 		return
 	}
 	intent := StepStarted{Step: step.Name, Attempt: attempt, Work: step.Kind, Key: d.key(step, attempt), Risk: step.Risk,
-		Deadline: deadline}
+		Locks: step.Now.Locks, Deadline: deadline}
 	intent.Digest, intent.Gate = d.bound(step, st)
 	if !d.record(intent) {
 		return
@@ -270,7 +270,7 @@ func (d *decider) start(step runbook.Step, attempt int) Start {
 // question is the gate as it would be asked now.
 func (d *decider) question(step runbook.Step, st StepState) runbook.Gate {
 	return runbook.Gate{Incident: string(d.state.Opened.ID), Plan: d.state.Opened.Plan, Step: step, Work: step.Now.Work, Round: st.Round,
-		Upstream: d.upstream(baseName(step)), Elements: step.Now.Elements}
+		Upstream: d.upstream(baseName(step)), Locks: step.Now.Locks, Elements: step.Now.Elements}
 }
 
 // upstream is what a step of the frozen plan rests on. All of it has ended, so one look works it out once.
@@ -319,7 +319,7 @@ func (d *decider) gate(step runbook.Step, st StepState) {
 	case step.Approval.Within > 0 && !d.now.Before(st.Gate.Opened.Add(step.Approval.Within)) && !d.heldBack(step, st, answer):
 		d.stale = d.record(GateExpired{Step: step.Name}) || d.stale
 		d.flushFor("a gate expired")
-	case answer.Verdict.Status == approval.StatusApproved && !d.halted && d.full(step):
+	case answer.Verdict.Status == approval.StatusApproved && !d.halted && d.waits(step):
 	case answer.Verdict.Status == approval.StatusApproved && !d.halted:
 		d.pass(step, asked, answer.Votes)
 	default:
@@ -330,11 +330,11 @@ func (d *decider) gate(step runbook.Step, st StepState) {
 	}
 }
 
-// heldBack reports whether a gate was approved in time, and only the plan's bound on what runs at once keeps its step from
-// starting. Such a gate does not expire: the people it asked have answered.
+// heldBack reports whether a gate was approved in time, and only the plan's bound on what runs at once, or a lock, keeps its
+// step from starting. Such a gate does not expire: the people it asked have answered.
 func (d *decider) heldBack(step runbook.Step, st StepState, answer approval.Decision) bool {
 	late := func(v approval.Vote) bool { return !v.At.Before(st.Gate.Opened.Add(step.Approval.Within)) }
-	return d.plan.Concurrency > 0 && answer.Verdict.Status == approval.StatusApproved && !slices.ContainsFunc(answer.Votes, late)
+	return (d.plan.Concurrency > 0 || step.TakesLocks) && answer.Verdict.Status == approval.StatusApproved && !slices.ContainsFunc(answer.Votes, late)
 }
 
 // asked is the gate of a step as it would be opened now, with its page.

@@ -81,6 +81,8 @@ type decider struct {
 	wakeWhy string
 	halted  bool
 	asking  bool
+	locked  []lockedStep // that would start if they could have a lock
+	awaited []string     // the locks among them that other incidents hold
 }
 
 type attemptName struct {
@@ -159,6 +161,9 @@ func (d *decider) live() {
 			d.flushFor("what happened is shown")
 		}
 	}
+	if d.frees(before) {
+		d.flushFor("a lock is free")
+	}
 	d.emit()
 }
 
@@ -185,6 +190,9 @@ func (d *decider) emit() {
 	d.actions = append(append(d.actions, d.starts...), d.people...)
 	if len(d.commit.Events) == 0 && !d.flush {
 		d.publish()
+	}
+	if len(d.awaited) > 0 {
+		d.actions = append(d.actions, AwaitLocks{Names: d.awaited})
 	}
 	if !d.wake.IsZero() {
 		d.actions = append(d.actions, WakeAt{At: d.wake, Why: d.wakeWhy})

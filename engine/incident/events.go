@@ -99,9 +99,10 @@ type StepStarted struct {
 	Key      string       `json:"key"`
 	Work     runbook.Kind `json:"work"`
 	Risk     runbook.Risk `json:"risk"`
-	Digest   string       `json:"digest"`         // of the step and everything upstream of it, hex
-	Gate     string       `json:"gate,omitempty"` // SHA-256 of the approved gate page
-	Deadline time.Time    `json:"deadline"`       // after which the runner has killed it; of a wait: when it is over
+	Digest   string       `json:"digest"`          // of the step and everything upstream of it, hex
+	Gate     string       `json:"gate,omitempty"`  // SHA-256 of the approved gate page
+	Locks    []string     `json:"locks,omitempty"` // that it takes: sorted, each once
+	Deadline time.Time    `json:"deadline"`        // after which the runner has killed it; of a wait: when it is over
 }
 
 // StepEnded is the outcome of one attempt.

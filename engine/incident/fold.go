@@ -71,6 +71,7 @@ func (s *State) take(e Event) error {
 			return fmt.Errorf("it ends as %q after it was to end as %q", d.End, s.Finally.End)
 		}
 		s.End, s.EndedAt = d.End, e.At
+		clear(s.locks)
 		if s.MitigatedAt.IsZero() && d.End == EndResolved {
 			s.MitigatedAt = e.At
 		}
@@ -203,7 +204,11 @@ func (s *State) stepStarted(e Event, d StepStarted) error {
 	if d.Gate != "" && (d.Gate != gate.Page || len(gate.Votes) < gate.Rule.Least()) {
 		return fmt.Errorf("step %s starts behind a gate that was not approved", d.Step)
 	}
+	if err := s.lockable(d); err != nil {
+		return err
+	}
 	st.Phase, st.Kind, st.Attempt, st.Started, st.Deadline, st.since, st.Child = PhaseStarted, d.Work, d.Attempt, e.At, d.Deadline, e.Seq, ""
+	st.Locks = d.Locks
 	s.set(d.Step, st)
 	return nil
 }
@@ -314,6 +319,7 @@ func (s *State) countWaiting(e Event) {
 
 // set moves one step, and keeps count of those that wait for people.
 func (s *State) set(name string, st StepState) {
+	s.relock(name, s.Steps[name], st)
 	if s.Steps[name].asksPeople() {
 		s.asking--
 	}

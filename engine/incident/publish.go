@@ -26,7 +26,7 @@ func (d *decider) publish() {
 	}
 	d.publishSteps()
 	d.publishRollup()
-	d.actions = append(d.actions, PublishBody{Urgent: d.asking || d.halted})
+	d.actions = append(d.actions, PublishBody{Urgent: d.asking || d.halted || len(d.locked) > 0})
 	d.react()
 }
 
@@ -50,10 +50,14 @@ func CheckID(id ID, step string, st StepState) string {
 func (d *decider) publishRollup() {
 	status, since, summary := RollupRunning, max(1, d.state.stageSince), d.stageNow()
 	var waits []string
-	questions := ""
+	questions, taken := "", 0
 	for _, step := range d.plan.Steps {
 		st := d.state.Step(step.Name)
+		if len(st.Locks) > 0 {
+			taken = max(taken, st.since)
+		}
 		switch {
+		case d.lockedOut(step.Name): // whatever else it waited for is there
 		case st.asksPeople() && st.Phase != PhaseStarted || st.Phase == PhaseStarted && st.Kind == runbook.KindChoose:
 			if waits = append(waits, step.Name); len(waits) <= mostNamed {
 				questions += questionText(step)
@@ -63,7 +67,18 @@ func (d *decider) publishRollup() {
 			status, since, summary = RollupFailed, max(since, st.Seq), "Halted: "+step.Name+" "+howEnded(st)+"."
 		}
 	}
-	if id := d.rollupID(status, since); !d.view.Checks[id] {
+	text := d.locksText()
+	if status == RollupRunning {
+		since = max(since, taken) // a step that waited for a lock has taken it
+	}
+	id := d.rollupID(status, since)
+	if status == RollupRunning && text != "" {
+		id, summary = id+"/"+runbook.PageDigest([]byte(text))[:16], "Waits for a lock."
+	}
+	if text != "" {
+		summary += "\n\n" + text
+	}
+	if !d.view.Checks[id] {
 		d.askForReviews()
 		d.actions = append(d.actions, PublishRollup{ExternalID: id, Status: status, Summary: summary})
 	}

@@ -14,7 +14,11 @@ import (
 
 // stage is the world as the tests move it: it does with actions what the engine would do, and nothing by itself.
 type stage struct {
+	id       ID
 	plan     runbook.Plan
+	locks    map[string][]string           // that steps take
+	reserve  func(map[string]Holder) bool  // takes the locks of an intent in the ledger; false: another incident has one
+	freed    func(map[string]Holder)       // told of the locks that are held after each flush
 	says     map[string]runbook.Resolution // what a step is once all it needs has ended; ready unless said otherwise
 	works    map[string]runbook.Work       // of waits and choices
 	lists    map[string][]string           // keys of the elements of templates
@@ -37,7 +41,7 @@ type stage struct {
 }
 
 func newStage() *stage {
-	return &stage{now: time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC), says: map[string]runbook.Resolution{}, works: map[string]runbook.Work{},
+	return &stage{id: "20261122-aaaaaaaaaa", locks: map[string][]string{}, now: time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC), says: map[string]runbook.Resolution{}, works: map[string]runbook.Work{},
 		lists: map[string][]string{},
 		view:  View{Checks: map[string]bool{}, Branch: Branch{Commits: map[string]int{}}}}
 }
@@ -45,7 +49,7 @@ func newStage() *stage {
 func (s *stage) open(t *testing.T) string {
 	t.Helper()
 	var empty State
-	opened := Opened{ID: "20261122-aaaaaaaaaa", Group: "g", Runbook: "runbooks/test.cue", Commit: "base", Plan: "p",
+	opened := Opened{ID: s.id, Group: "g", Runbook: "runbooks/test.cue", Commit: "base", Plan: "p",
 		Alert: Alert{Name: "Alert", Status: Firing, Fingerprint: "1"}, Parent: s.parent}
 	state, err := Fold(empty.Next([]Data{opened}, s.now))
 	if err != nil {
@@ -96,7 +100,7 @@ func (s *stage) resolution(step runbook.Step, ended map[string]runbook.Ended) ru
 	if !ok {
 		work = runbook.Work{Manual: &runbook.Manual{Task: step.Name}}
 	}
-	return runbook.Resolution{Status: runbook.StatusReady, Work: work}
+	return runbook.Resolution{Status: runbook.StatusReady, Work: work, Locks: s.locks[step.Name]}
 }
 
 // elementsOf is what a template with the given keys is now.
@@ -220,6 +224,13 @@ func (s *stage) flush(f Flush) (again bool, failed string) {
 			s.drop()
 			return false, g.Step + ": " + v.Sentence
 		}
+	}
+	if s.reserve != nil && !s.reserve(s.state.Locks()) {
+		s.drop()
+		return false, "another incident was first to take a lock"
+	}
+	if s.freed != nil {
+		s.freed(s.state.Locks())
 	}
 	if s.flushed != nil {
 		s.flushed(s.journal[s.pushed.Seq:])

@@ -48,6 +48,7 @@ type StepState struct {
 	ChildURL   string    // of its pull request, once the attempt has ended
 	Asked      []Deed    // who asked for a retry: they cannot approve it
 	Word       *Deed     // of the person who brought it to its end: they cannot approve what rests on it
+	Locks      []string  // that the latest attempt took; State.Locks says which are held
 	Closed     bool      // its outcome is unknown, and nobody is asked about it any more
 	Keys       []string  // of a template: of its elements, once they are settled
 	since      int       // the event that asked people
@@ -97,14 +98,15 @@ type State struct {
 	stopped     map[runbook.Stage]bool // by /cancel
 	stageSince  int                    // the event that began the stage it is in
 	spans       []span
-	asking      int // steps that wait for people
+	locks       map[string]string // that are held, by name: the step
+	asking      int               // steps that wait for people
 	waitedFrom  time.Time
 }
 
 // Fold makes the state of a journal. It returns an error that names the first event that cannot follow the ones before
 // it: such a journal was not written by this engine.
 func Fold(events []Event) (State, error) {
-	s := State{Known: map[string]bool{}, Steps: map[string]StepState{}, Heard: map[int64]bool{}, stopped: map[runbook.Stage]bool{}}
+	s := State{Known: map[string]bool{}, Steps: map[string]StepState{}, Heard: map[int64]bool{}, stopped: map[runbook.Stage]bool{}, locks: map[string]string{}}
 	for _, e := range events {
 		if err := s.apply(e); err != nil {
 			return State{}, fmt.Errorf("event %d (%s): %w", e.Seq, e.Data.Kind(), err)
@@ -128,6 +130,7 @@ func (s State) With(events ...Event) (State, error) {
 func (s State) clone() State {
 	s.Known, s.Steps, s.Heard = maps.Clone(s.Known), maps.Clone(s.Steps), maps.Clone(s.Heard)
 	s.spans, s.stopped, s.elements = slices.Clone(s.spans), maps.Clone(s.stopped), maps.Clone(s.elements)
+	s.locks = maps.Clone(s.locks)
 	return s
 }
 

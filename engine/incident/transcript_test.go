@@ -84,6 +84,8 @@ func (s *stage) command(t *testing.T, d *datadriven.TestData) string {
 		s.parent = &Parent{Incident: "20261121-pppppppppp", Step: "a", Attempt: 1, Runbooks: strings.Split(args["runbooks"], ",")}
 	case "recall":
 		s.view.Recall = &Recalled{Why: d.Input}
+	case "held": // by another incident, or free again
+		s.held(args)
 	case "state":
 		return s.describe()
 	default:
@@ -137,7 +139,9 @@ func (s *stage) makePlan(t *testing.T, input string) string {
 			if name, ok := strings.CutPrefix(w, "opens="); ok {
 				step.Runbook = name
 			}
-			if !s.work(t, step, w) {
+			if locks, ok := strings.CutPrefix(w, "locks="); ok {
+				s.locks[step.Name], step.TakesLocks = slices.Sorted(strings.SplitSeq(locks, ",")), true
+			} else if !s.work(t, step, w) {
 				option(t, &step, w)
 			}
 		}
@@ -327,6 +331,16 @@ func (s *stage) hub(t *testing.T, args map[string]string) string {
 	return "ok\n"
 }
 
+func (s *stage) held(args map[string]string) {
+	if s.view.Locks == nil {
+		s.view.Locks = map[string]Holder{}
+	}
+	delete(s.view.Locks, args["lock"])
+	if args["by"] != "" {
+		s.view.Locks[args["lock"]] = Holder{Incident: ID("20261122-" + args["by"]), Step: "other", Since: s.now, PullURL: "http://hub/pull/" + args["pull"]}
+	}
+}
+
 func (s *stage) describe() string {
 	var b strings.Builder
 	mitigated := "no"
@@ -341,6 +355,11 @@ func (s *stage) describe() string {
 			fmt.Fprintf(&b, " %s", st.Output)
 		}
 		b.WriteString("\n")
+	}
+	held, kept := s.state.Locks(), s.state.Keeps(s.view)
+	for _, lock := range slices.Sorted(maps.Keys(held)) {
+		_, keeps := kept[lock]
+		fmt.Fprintf(&b, "lock %s: held by %s, kept from others: %t\n", lock, held[lock].Step, keeps)
 	}
 	return b.String()
 }
@@ -382,6 +401,8 @@ func show(action Action) string {
 	case Reply:
 		first, _, _ := strings.Cut(a.Text, "\n")
 		return "reply " + a.Key + ": " + first
+	case AwaitLocks:
+		return "await locks " + strings.Join(a.Names, ",")
 	case WakeAt:
 		return "wake at " + a.At.Format("15:04:05") + ": " + a.Why
 	case OpenChild:

@@ -60,7 +60,7 @@ func (w *walk) randomPlan() string {
 		if len(needs) > 0 {
 			b.WriteString(" needs=" + strings.Join(needs, ","))
 		}
-		b.WriteString(w.randomOptions("approve=1 within=15m", "approve=2", "attempts=3", "idempotent", "jitter", "continues", "undo"))
+		b.WriteString(w.randomOptions("approve=1 within=15m", "approve=2", "attempts=3", "idempotent", "jitter", "continues", "undo", "locks=x", "locks=x,y"))
 	}
 	for i := range main {
 		if w.oneIn(2) {
@@ -124,7 +124,7 @@ func (w *walk) checkStart(t *testing.T, a Start) {
 	if w.starts[a.Key] > 1 && !step.Repeatable() {
 		t.Fatalf("%s starts twice", a.Key)
 	}
-	if step.Risk == runbook.RiskRead && step.Approval == nil {
+	if step.Risk == runbook.RiskRead && step.Approval == nil && !step.TakesLocks {
 		return
 	}
 	st := w.pushed.Step(a.Step)
@@ -277,6 +277,7 @@ func (w *walk) help() {
 	said := w.ids
 	for _, step := range w.whole().Steps {
 		switch st := w.state.Step(step.Name); {
+		case st.Phase == PhaseGate && w.state.Verdict(w.plan, step.Name, w.view.Reviews, w.view.Branch.Commits).Verdict.Status == approval.StatusApproved: // it waits for a lock
 		case st.Phase == PhaseGate:
 			for _, by := range []string{"alice", "bob", "carol", "erin", "frank"} { // the last two have asked for nothing yet
 				w.ids++

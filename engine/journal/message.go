@@ -217,6 +217,7 @@ var (
 	plainStep  = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[A-Za-z0-9][A-Za-z0-9_.-]{0,62})?$`) // an element's key is behind the dot
 	plainLogin = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*(\[bot\])?$`)
 	plainHex   = regexp.MustCompile(`^[0-9a-f]{40,64}$`)
+	plainLock  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}$`)
 	issueLike  = regexp.MustCompile(`(?i)^gh-[0-9]+$`) // GitHub would link it
 )
 
@@ -275,6 +276,14 @@ func proofs(data incident.Data) string {
 		return b.String()
 	case incident.ChildOpened:
 		return childMark("Child", d.Incident)
+	case incident.StepStarted:
+		var b strings.Builder
+		for _, lock := range d.Locks {
+			if plainLock.MatchString(lock) {
+				b.WriteString("Lock: " + lock + "\n")
+			}
+		}
+		return b.String()
 	case incident.StepEnded:
 		if plainHex.MatchString(d.Evidence) {
 			return "Evidence-Sha256: " + d.Evidence + "\n"

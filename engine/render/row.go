@@ -27,10 +27,11 @@ type row struct {
 	index   int       // in the frozen plan; of an element, that of its template
 	retry   time.Time // when it is tried again by itself, zero if it is not
 	class   class
-	look    class  // in the graph, where that is another one
-	word    string // what it is, in Markdown, without the time
-	settled bool   // the plan goes on after it
-	halts   bool   // it has failed, and the plan does not go on by itself
+	look    class                // in the graph, where that is another one
+	word    string               // what it is, in Markdown, without the time
+	settled bool                 // the plan goes on after it
+	halts   bool                 // it has failed, and the plan does not go on by itself
+	locked  []incident.LockedOut // locks without which it would start now
 }
 
 // board is everything that one rendering looks at.
@@ -83,6 +84,9 @@ func newBoard(p runbook.Plan, s incident.State, v incident.View) board {
 			r.word = b.idle(step, settled)
 		case r.waitsForChild():
 			r.word = b.childWord(r)
+		}
+		if r.locked = b.lockedOut(r); len(r.locked) > 0 {
+			r.class, r.word = classWaiting, lockWord(r)
 		}
 		switch { // elements stand before their template
 		case step.Of != "":
@@ -175,7 +179,7 @@ func (b board) idle(step runbook.Step, settled map[string]runbook.Ended) string 
 		if b.next != step.Name {
 			return "its turn comes"
 		}
-		return "next"
+		return nextWord
 	}
 	var after []string
 	for _, need := range step.Needs {
@@ -186,8 +190,11 @@ func (b board) idle(step runbook.Step, settled map[string]runbook.Ended) string 
 	if len(after) > 0 {
 		return "after " + bounded(after, ", ", 200)
 	}
-	return "next"
+	return nextWord
 }
+
+// nextWord is what a step is of which nothing is known that it waits for.
+const nextWord = "next"
 
 // timed reports whether the row waits for a time.
 func (r row) timed() bool {

@@ -25,6 +25,7 @@ type Gate struct {
 	Step     Step       `json:"step"`
 	Work     Work       `json:"work"`
 	Round    int        `json:"round"`
+	Locks    []string   `json:"locks,omitempty"`    // that it takes
 	Upstream []Upstream `json:"upstream,omitempty"` // every step upstream of it, in plan order
 	Elements []Element  `json:"elements,omitempty"` // of a template: what runs for each of them; Work is empty then
 }
@@ -51,6 +52,9 @@ func (g Gate) Page() []byte {
 		g.Incident, g.Round, g.Step.Kind, g.Step.Risk, reversible(g.Step), g.Step.Approval, g.Step.Timeout)
 	if n := g.Step.Retry.Attempts; n > 1 {
 		fmt.Fprintf(&b, "- Attempts: up to %d, first pause %s\n", n, g.Step.Retry.Backoff)
+	}
+	if len(g.Locks) > 0 {
+		fmt.Fprintf(&b, "- Locks: `%s`\n", strings.Join(g.Locks, "`, `"))
 	}
 	switch {
 	case g.Step.Undoes != "":

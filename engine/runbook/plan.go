@@ -129,12 +129,13 @@ type Step struct {
 	OnFailure  OnFailure     `json:"on_failure"`
 	Approval   *Approval     `json:"approval,omitempty"` // nil: no gate
 	HasOutput  bool          `json:"has_output,omitempty"`
-	Every      time.Duration `json:"every,omitempty"`   // how long after its success it is due again, until the incident is mitigated; 0: once
-	Files      []File        `json:"files,omitempty"`   // of the ledger, pinned at the frozen commit
-	Each       bool          `json:"each,omitempty"`    // a template: it stands for a step for each element of a list or struct
-	Of         string        `json:"-"`                 // the template that this step is an element of; only Expand makes elements
-	Key        string        `json:"-"`                 // of an element: what tells it from the others of its template
-	Runbook    string        `json:"runbook,omitempty"` // name of the runbook that a step of KindRunbook opens
+	Every      time.Duration `json:"every,omitempty"`       // how long after its success it is due again, until the incident is mitigated; 0: once
+	TakesLocks bool          `json:"takes_locks,omitempty"` // of the whole ledger; Resolution has their names, which may come from the alert
+	Files      []File        `json:"files,omitempty"`       // of the ledger, pinned at the frozen commit
+	Each       bool          `json:"each,omitempty"`        // a template: it stands for a step for each element of a list or struct
+	Of         string        `json:"-"`                     // the template that this step is an element of; only Expand makes elements
+	Key        string        `json:"-"`                     // of an element: what tells it from the others of its template
+	Runbook    string        `json:"runbook,omitempty"`     // name of the runbook that a step of KindRunbook opens
 	Now        Resolution    `json:"-"`
 }
 
@@ -195,9 +196,10 @@ const (
 
 // Resolution is what a step is at this moment.
 type Resolution struct {
-	Status  Status `json:"status"`
-	Problem string `json:"problem,omitempty"` // of a broken step: place, problem, hint; of a skipped one: why
-	Work    Work   `json:"work,omitzero"`     // of a ready step
+	Status  Status   `json:"status"`
+	Problem string   `json:"problem,omitempty"` // of a broken step: place, problem, hint; of a skipped one: why
+	Work    Work     `json:"work,omitzero"`     // of a ready step
+	Locks   []string `json:"locks,omitempty"`   // that a ready step takes together before it starts: sorted, each once, at most MaxLocks
 
 	Elements []Element `json:"elements,omitempty"` // of a ready template, which has no Work of its own; in order, each with another key
 }

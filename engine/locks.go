@@ -1,0 +1,233 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/pullbook/pullbook/engine/incident"
+)
+
+// errLocked says that another incident was first to take a lock.
+var errLocked = errors.New("another incident holds a lock")
+
+// locks is who holds what in the ledger. Its truth is in git, in the intents on the incidents' branches; this table is a
+// cache of it that decides between intents which are about to be pushed. An entry is made before the push of an intent
+// departs, and stays after a push of which nobody knows whether it arrived until the branch has been read again.
+type locks struct {
+	reading sync.Mutex // one reader of the branches that nobody has looked at yet
+
+	mu      sync.Mutex
+	whole   bool                                  // every open incident is in held
+	held    map[string]map[string]incident.Holder // by branch, by lock; a branch without locks has an empty entry
+	waiting map[string][]string                   // by branch: the locks that it waits for
+	owed    map[string]bool                       // branches that are to be woken
+}
+
+func newLocks() *locks {
+	return &locks{held: map[string]map[string]incident.Holder{}, waiting: map[string][]string{}, owed: map[string]bool{}}
+}
+
+// set replaces what a branch holds. Those who wait for what it does not hold any more are to be woken.
+func (l *locks) set(branch string, now map[string]incident.Holder) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	freed := maps.Clone(l.held[branch])
+	maps.DeleteFunc(freed, func(lock string, _ incident.Holder) bool { _, still := now[lock]; return still })
+	l.held[branch] = maps.Clone(now)
+	for other, names := range l.waiting {
+		if slices.ContainsFunc(names, func(lock string) bool { _, is := freed[lock]; return is }) {
+			l.owed[other] = true
+		}
+	}
+}
+
+// forget takes a branch that is no incident's any more out of the table.
+func (l *locks) forget(branch string) {
+	l.set(branch, nil)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.held, branch)
+	delete(l.waiting, branch)
+}
+
+// sleepers are the branches that are to be woken; woken says that one has been.
+func (l *locks) sleepers() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Sorted(maps.Keys(l.owed))
+}
+
+func (l *locks) woken(branch string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.owed, branch)
+}
+
+// keeps reports whether a branch holds anything.
+func (l *locks) keeps(branch string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.held[branch]) > 0
+}
+
+// others are the locks that other branches hold. While the branch looks it waits for none.
+func (l *locks) others(branch string) map[string]incident.Holder {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.waiting, branch)
+	out := map[string]incident.Holder{}
+	for other, held := range l.held {
+		if other != branch {
+			maps.Copy(out, held)
+		}
+	}
+	return out
+}
+
+// wait registers a branch as one that waits for locks. It reports whether one of them is free by now.
+func (l *locks) wait(branch string, names []string) (free bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waiting[branch] = names
+	return slices.ContainsFunc(names, func(lock string) bool { _, taken := l.takenBy(branch, lock); return !taken })
+}
+
+// reserve gives a branch all of the locks that it is about to hold, or none.
+func (l *locks) reserve(branch string, want map[string]incident.Holder) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(want) == 0 {
+		return nil
+	}
+	if !l.whole {
+		return fmt.Errorf("take the locks of %s: %w: not every open incident has been read", branch, errLocked)
+	}
+	for lock := range want {
+		if by, taken := l.takenBy(branch, lock); taken {
+			return fmt.Errorf("take the lock %s for %s: %w: %s has it", lock, branch, errLocked, by.Incident)
+		}
+	}
+	if l.held[branch] == nil {
+		l.held[branch] = map[string]incident.Holder{}
+	}
+	maps.Copy(l.held[branch], want)
+	return nil
+}
+
+// takenBy finds another branch that holds a lock. The caller holds the mutex.
+func (l *locks) takenBy(branch, lock string) (by incident.Holder, taken bool) {
+	for other, held := range l.held {
+		if h, ok := held[lock]; ok && other != branch {
+			return h, true
+		}
+	}
+	return incident.Holder{}, false
+}
+
+// add enters a branch of which nothing is known.
+func (l *locks) add(branch string, held map[string]incident.Holder) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, known := l.held[branch]; !known {
+		l.held[branch] = held
+	}
+}
+
+// unknown lists the incidents' branches among heads that are not in the table.
+func (l *locks) unknown(heads map[string]string) (branches []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for branch := range heads {
+		if _, known := l.held[branch]; !known && strings.HasPrefix(branch, incident.BranchPrefix) {
+			branches = append(branches, branch)
+		}
+	}
+	slices.Sort(branches)
+	return branches
+}
+
+func (l *locks) isWhole() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.whole
+}
+
+func (l *locks) makeWhole() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.whole = true
+}
+
+// readLocks makes sure that the table knows every open incident of the ledger. An incident that is opened later holds
+// nothing until this engine has pushed an intent of it. A branch that cannot be read might hold anything: then no step
+// with locks starts.
+func (e *Engine) readLocks(ctx context.Context) error {
+	e.locks.reading.Lock()
+	defer e.locks.reading.Unlock()
+	if e.locks.isWhole() {
+		return nil
+	}
+	heads, err := e.Ledger.Heads(ctx)
+	if err != nil {
+		return fmt.Errorf("read who holds locks: list the ledger's branches: %w", err)
+	}
+	for _, branch := range e.locks.unknown(heads) {
+		held := map[string]incident.Holder{}
+		found, err := e.Ledger.Branch(ctx, branch, heads[e.DefaultBranch])
+		if err != nil {
+			return fmt.Errorf("read who holds locks: %s: %w", branch, err)
+		}
+		w := worker{branch: branch}
+		switch err := w.take(found); {
+		case err == nil:
+			held = w.ledger.state.Locks()
+		case !errors.Is(err, errNoIncident):
+			return fmt.Errorf("read who holds locks: %w", err)
+		}
+		e.locks.add(branch, held)
+	}
+	e.locks.makeWhole()
+	return nil
+}
+
+// keep enters what an incident keeps from others, as its branch, the hub and the step queue have it, and wakes those who wait
+// for what it does not.
+func (e *Engine) keep(ctx context.Context, w *worker, view incident.View) error {
+	e.locks.set(w.branch, w.ledger.state.Keeps(view))
+	return e.wakeLocked(ctx)
+}
+
+// release forgets an incident whose branch is gone, once nothing of it runs any more: the end of what runs puts a look.
+func (e *Engine) release(ctx context.Context, branch string) error {
+	if e.locks.keeps(branch) {
+		attempts, err := e.Inbox.Attempts(ctx, branch)
+		if err != nil {
+			return fmt.Errorf("read the attempts of %s: %w", branch, err)
+		}
+		underWay := func(a incident.Attempt) bool {
+			return a.State == incident.AttemptQueued || a.State == incident.AttemptRunning
+		}
+		if slices.ContainsFunc(attempts, underWay) {
+			return nil
+		}
+	}
+	e.locks.forget(branch)
+	return e.wakeLocked(ctx)
+}
+
+// wakeLocked puts a look at every incident that waits for what has become free. Who is not woken now is woken by the next look
+// at any incident.
+func (e *Engine) wakeLocked(ctx context.Context) error {
+	for _, branch := range e.locks.sleepers() {
+		if err := e.Inbox.Put(ctx, Message{Kind: KindLook, Key: branch}); err != nil {
+			return fmt.Errorf("wake %s, which waits for a lock: %w", branch, err)
+		}
+		e.locks.woken(branch)
+	}
+	return nil
+}

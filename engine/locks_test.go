@@ -1,0 +1,178 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/journal"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+func by(id string) incident.Holder { return incident.Holder{Incident: incident.ID(id), Step: "s"} }
+
+func table(pairs ...string) map[string]incident.Holder {
+	out := map[string]incident.Holder{}
+	for i := 0; i < len(pairs); i += 2 {
+		out[pairs[i]] = by(pairs[i+1])
+	}
+	return out
+}
+
+func TestLockTable(t *testing.T) {
+	l := newLocks()
+	if err := l.reserve("a", table("x", "A")); !errors.Is(err, errLocked) {
+		t.Errorf("a lock was given before every open incident was known: %v", err)
+	}
+	if err := l.reserve("a", nil); err != nil {
+		t.Errorf("nothing was refused: %v", err)
+	}
+	l.makeWhole()
+	if err := l.reserve("a", table("x", "A", "y", "A")); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.reserve("b", table("z", "B", "y", "B")); !errors.Is(err, errLocked) {
+		t.Errorf("a lock was given twice: %v", err)
+	}
+	if d := cmp.Diff(table("x", "A", "y", "A"), l.others("b")); d != "" {
+		t.Errorf("b got a part of what it asked for, or a lost something: %s", d)
+	}
+	if err := l.reserve("a", table("x", "A", "y", "A", "z", "A")); err != nil {
+		t.Errorf("who holds a lock cannot keep it: %v", err)
+	}
+	if l.wait("b", []string{"y"}) || !l.wait("c", []string{"y", "free"}) {
+		t.Error("what is free was not told from what is taken")
+	}
+	l.wait("c", []string{"x"})
+	l.set("a", table("x", "A"))
+	if d := cmp.Diff([]string{"b"}, l.sleepers()); d != "" {
+		t.Errorf("woken: %s", d)
+	}
+	l.woken("b")
+	l.others("c") // it looks, and waits for nothing any more
+	if l.forget("a"); len(l.sleepers()) > 0 || l.keeps("a") || len(l.others("d")) > 0 {
+		t.Errorf("%v are woken, and a keeps %v", l.sleepers(), l.others("d"))
+	}
+}
+
+// branches is a ledger of incidents' branches that can be read, or not, and an inbox that remembers what was put.
+type branches struct {
+	Ledger
+	Inbox
+	of       map[string]Branch
+	broken   string
+	reads    []string
+	puts     []string
+	attempts []incident.Attempt
+}
+
+func (b *branches) Heads(context.Context) (map[string]string, error) {
+	out := map[string]string{"main": "m", "topic": "t"}
+	for name, branch := range b.of {
+		out[name] = branch.Head
+	}
+	return out, nil
+}
+
+func (b *branches) Branch(_ context.Context, name, _ string) (Branch, error) {
+	if b.reads = append(b.reads, name); name == b.broken {
+		return Branch{}, errors.New("the remote does not answer")
+	}
+	return b.of[name], nil
+}
+
+func (b *branches) Put(_ context.Context, m Message) error {
+	b.puts = append(b.puts, m.Kind+" "+m.Key)
+	return nil
+}
+
+func (b *branches) Attempts(context.Context, string) ([]incident.Attempt, error) {
+	return b.attempts, nil
+}
+
+// incidentBranch is the branch of an incident whose step holds locks.
+func incidentBranch(t *testing.T, id incident.ID, locks ...string) Branch {
+	t.Helper()
+	plan, err := json.Marshal(runbook.Plan{Name: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var empty incident.State
+	frozen := map[string][]byte{planFile: plan}
+	opened := incident.Opened{ID: id, Plan: journal.PlanDigest(frozen)}
+	start := incident.StepStarted{Step: "s", Attempt: 1, Work: runbook.KindExec, Locks: locks}
+	events := empty.Next([]incident.Data{opened, start}, time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC))
+	files, _, err := journal.Encode(id.Dir(), journal.Head{}, events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files[journal.IdentityPath(id.Dir())] = journal.Identity(opened)
+	files[journal.PlanPath(id.Dir())] = plan
+	return Branch{Head: "h", Commits: []BranchCommit{{ID: "h", Files: files}}}
+}
+
+// TestReadLocks: what is held is read from every open branch before a step with locks may start, and from none that this
+// engine knows already. A branch that cannot be read keeps every lock from everybody.
+func TestReadLocks(t *testing.T) {
+	now := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
+	b := &branches{of: map[string]Branch{"incident/empty": {}}}
+	var ids []incident.ID
+	for i := range 3 {
+		id := incident.NewID(incident.Slot(fmt.Sprint("group ", i), ""), now)
+		ids = append(ids, id)
+		b.of[id.Branch()] = incidentBranch(t, id, fmt.Sprintf("lock-%d", i))
+	}
+	e := New(Config{Ledger: b, Inbox: b, DefaultBranch: "main", Log: slog.New(slog.DiscardHandler)})
+	e.locks.set(ids[0].Branch(), nil)
+	b.broken = ids[2].Branch()
+	if err := e.readLocks(t.Context()); err == nil || e.locks.isWhole() {
+		t.Fatalf("a branch could not be read, and the table is taken for whole: %v", err)
+	}
+	if err := e.locks.reserve("incident/other", table("free", "B")); !errors.Is(err, errLocked) {
+		t.Errorf("a lock was given: %v", err)
+	}
+	b.broken = ""
+	for range 2 {
+		if err := e.readLocks(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if slices.Contains(b.reads, ids[0].Branch()) || slices.Contains(b.reads, "topic") || len(b.reads) > 6 {
+		t.Errorf("read %s", strings.Join(b.reads, ", "))
+	}
+	want := map[string]incident.Holder{}
+	for i, id := range ids[1:] {
+		want[fmt.Sprintf("lock-%d", i+1)] = incident.Holder{Incident: id, Step: "s", Since: now}
+	}
+	if d := cmp.Diff(want, e.locks.others("incident/other")); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestRelease: an incident whose branch is gone keeps its locks until nothing of it runs.
+func TestRelease(t *testing.T) {
+	b := &branches{attempts: []incident.Attempt{{Key: "k", State: incident.AttemptRunning}}}
+	e := New(Config{Ledger: b, Inbox: b, Log: slog.New(slog.DiscardHandler)})
+	e.locks.makeWhole()
+	e.locks.set("incident/gone", table("x", "A"))
+	e.locks.wait("incident/waits", []string{"x"})
+	if err := e.lookAt(t.Context(), "incident/gone", false); err != nil || !e.locks.keeps("incident/gone") || len(b.puts) > 0 {
+		t.Fatalf("what runs lost its lock: %v %v", err, b.puts)
+	}
+	b.attempts[0].State = incident.AttemptEnded
+	if err := e.lookAt(t.Context(), "incident/gone", false); err != nil || e.locks.keeps("incident/gone") {
+		t.Fatalf("what has ended keeps its lock: %v", err)
+	}
+	if d := cmp.Diff([]string{"look incident/waits"}, b.puts); d != "" {
+		t.Error(d)
+	}
+}

@@ -1,0 +1,4 @@
+package runbook
+
+// MaxLocks is how many locks one step can take.
+const MaxLocks = 16
