@@ -21,6 +21,10 @@ func (s *skeleton) locks() {
 	if s.step.TakesLocks = f.Exists() && !s.doc.writtenEmpty(at); !s.step.TakesLocks {
 		return
 	}
+	if s.step.Kind == runbook.KindRunbook {
+		s.problem("a step that opens another runbook takes no lock", "it would keep it from the steps of that runbook, which take their own", "locks")
+		return
+	}
 	for _, e := range s.doc.edges[s.step.Name] {
 		if e.field == "locks" {
 			p := problemAt(e.pos, pathAt(s.doc.file, e.pos), "which locks a step takes cannot depend on an output")

@@ -14,6 +14,9 @@
 //   - An attempt is one start of one step; its key makes the effect happen once. A round is what a person asked for:
 //     the first round is round 1, and each /retry begins another, with a gate of its own.
 //
+//   - A lock is a name that one step of the whole ledger holds at a time: from its intent, which takes all locks of the step at
+//     once, until the attempt has come to an end that is known. Others wait for it; AwaitLocks asks for a look when it is free.
+//
 //   - A stage is main, undo or finally. UndoBegun and FinallyBegun move an incident from one to the next, never back.
 //
 // Flow:

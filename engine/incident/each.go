@@ -351,7 +351,7 @@ func (d *decider) behindTemplate(step runbook.Step, st StepState) {
 	}
 	c := d.coverOf(template)
 	switch {
-	case c.covers && d.full(step):
+	case c.covers && d.waits(step):
 	case c.covers:
 		confirmed := func(g approval.Gate) bool { return g.Step == c.gate.Step }
 		if d.begin(step, st); !slices.ContainsFunc(d.confirm, confirmed) {
