@@ -21,7 +21,10 @@ func (d *decider) advance() {
 	case d.state.CalledOff():
 		d.cancel()
 	case d.run(stage):
+		d.repeat(true)
 		d.over(EndResolved)
+	default:
+		d.repeat(false)
 	}
 }
 
@@ -75,8 +78,11 @@ func (d *decider) free() int {
 // been lost there, and is to be queued again.
 func (d *decider) busyWith(step runbook.Step, st StepState) (a Attempt, busy bool) {
 	number := st.Attempt + 1
-	if st.Phase == PhaseStarted {
+	switch {
+	case st.Phase == PhaseStarted:
 		number = st.Attempt
+	case st.Repeats.Running:
+		number = st.Repeats.Attempt
 	}
 	a, known := d.attempt(step.Name, number)
 	if known && (a.State == AttemptQueued || a.State == AttemptRunning) {

@@ -148,6 +148,7 @@ func (d *decider) live() {
 	facts := len(d.commit.Events)
 	d.recordAlerts()
 	d.recordOutcomes()
+	d.recordRepeats()
 	d.recordChildren()
 	d.recordRecall()
 	d.recordCommands()

@@ -39,6 +39,10 @@ func StepOf(data Data) string {
 		return d.Step
 	case ChildOpened:
 		return d.Step
+	case RepeatStarted:
+		return d.Step
+	case RepeatEnded:
+		return d.Step
 	case StepEnded:
 		return d.Step
 	case StepSkipped:

@@ -104,6 +104,10 @@ func (s *State) takeStep(e Event) error {
 		return s.stepStarted(e, d)
 	case StepEnded:
 		return s.stepEnded(e, d)
+	case RepeatStarted:
+		return s.repeatStarted(e, d)
+	case RepeatEnded:
+		return s.repeatEnded(d)
 	case ChildOpened:
 		return s.childOpened(d)
 	case StepSkipped:

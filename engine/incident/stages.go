@@ -251,6 +251,9 @@ func (d *decider) finally() {
 
 // over ends the incident, after its finally steps if the plan has any.
 func (d *decider) over(end End) {
+	if !d.repeated() {
+		return
+	}
 	if slices.ContainsFunc(d.plan.Steps, func(s runbook.Step) bool { return s.Stage == runbook.StageFinally }) {
 		d.record(FinallyBegun{End: end})
 		return

@@ -44,15 +44,16 @@ type StepState struct {
 	Why        string    // of a skip, a refusal, a failure: one sentence
 	Gate       Gate
 	Deadline   time.Time // of the attempt that started
-	Child      ID        // the incident that the latest attempt opened, if it opened one
-	ChildURL   string    // of its pull request, once the attempt has ended
-	Asked      []Deed    // who asked for a retry: they cannot approve it
-	Word       *Deed     // of the person who brought it to its end: they cannot approve what rests on it
-	Locks      []string  // that the latest attempt took; State.Locks says which are held
-	Closed     bool      // its outcome is unknown, and nobody is asked about it any more
-	Keys       []string  // of a template: of its elements, once they are settled
-	since      int       // the event that asked people
-	listed     int       // of a template: the event that settled its elements
+	Repeats    Repeats
+	Child      ID       // the incident that the latest attempt opened, if it opened one
+	ChildURL   string   // of its pull request, once the attempt has ended
+	Asked      []Deed   // who asked for a retry: they cannot approve it
+	Word       *Deed    // of the person who brought it to its end: they cannot approve what rests on it
+	Locks      []string // that the latest attempt took; State.Locks says which are held
+	Closed     bool     // its outcome is unknown, and nobody is asked about it any more
+	Keys       []string // of a template: of its elements, once they are settled
+	since      int      // the event that asked people
+	listed     int      // of a template: the event that settled its elements
 }
 
 // Gate is the latest gate of a step.

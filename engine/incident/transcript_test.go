@@ -212,6 +212,8 @@ func option(t *testing.T, step *runbook.Step, word string) {
 	switch key {
 	case "needs":
 		step.Needs = strings.Split(value, ",")
+	case "every":
+		step.Every, _ = time.ParseDuration(value)
 	case "timeout":
 		step.Timeout, _ = time.ParseDuration(value)
 	case "approve":
@@ -353,6 +355,9 @@ func (s *stage) describe() string {
 		fmt.Fprintf(&b, "%s: %q round %d attempt %d %s", step.Name, st.Phase, st.Round, st.Attempt, st.Conclusion)
 		if step.Each && len(st.Output) > 0 {
 			fmt.Fprintf(&b, " %s", st.Output)
+		}
+		if r := st.Repeats; r.Attempt > 0 {
+			fmt.Fprintf(&b, ", %d repetitions, %d failed", r.Done, r.Failed)
 		}
 		b.WriteString("\n")
 	}

@@ -60,7 +60,7 @@ func (w *walk) randomPlan() string {
 		if len(needs) > 0 {
 			b.WriteString(" needs=" + strings.Join(needs, ","))
 		}
-		b.WriteString(w.randomOptions("approve=1 within=15m", "approve=2", "attempts=3", "idempotent", "jitter", "continues", "undo", "locks=x", "locks=x,y"))
+		b.WriteString(w.randomOptions("approve=1 within=15m", "approve=2", "attempts=3", "idempotent", "jitter", "continues", "undo", "locks=x", "locks=x,y", "every=20m"))
 	}
 	for i := range main {
 		if w.oneIn(2) {
@@ -123,6 +123,12 @@ func (w *walk) checkStart(t *testing.T, a Start) {
 	w.checkStage(t, step, a)
 	if w.starts[a.Key] > 1 && !step.Repeatable() {
 		t.Fatalf("%s starts twice", a.Key)
+	}
+	if r := w.pushed.Step(a.Step).Repeats; r.Attempt > 0 && r.Attempt >= a.Attempt {
+		if !r.Running || r.Attempt != a.Attempt {
+			t.Fatalf("%s is repeated without its intent on the remote branch", a.Key)
+		}
+		return
 	}
 	if step.Risk == runbook.RiskRead && step.Approval == nil && !step.TakesLocks {
 		return
@@ -300,7 +306,7 @@ func (w *walk) help() {
 func (w *walk) finish(t *testing.T) {
 	t.Helper()
 	w.plan.Command = append(w.plan.Command, "dora") // may command, and approves nothing: who asks for a retry cannot approve it
-	for range 60 {
+	for range 200 {                                 // a wait of a day has many repetitions beside it
 		w.calm(t)
 		if w.view.Pull.Merged {
 			w.checkEnd(t)
