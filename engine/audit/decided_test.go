@@ -31,15 +31,21 @@ func newDecided(t *testing.T, seed uint64) *decided {
 		if undoes := plan.Steps[i].Undoes; undoes != "" {
 			plan.Steps[i].Needs = []string{undoes}
 		}
+		switch name := plan.Steps[i].Name; {
+		case name == "drain" && seed%3 == 0:
+			plan.Steps[i].Every = time.Minute
+		case (name == "swap" || name == "drain_undo") && seed%5 == 0:
+			plan.Steps[i].Kind, plan.Steps[i].Runbook, plan.Steps[i].Risk = runbook.KindRunbook, "other", runbook.RiskChange
+		}
 		if name := plan.Steps[i].Name; seed%2 == 1 && (name == "swap" || name == "swap_undo" || name == "tell") {
 			plan.Steps[i].Each = true
 		}
 	}
 	id := incident.ID("20261122-aaaaaaaaaa")
 	d := &decided{random: rand.New(rand.NewPCG(seed, 3)), now: at(0), trail: &trail{a: &auditor{}, dir: id.Dir(), plan: plan,
-		record: Incident{ID: id}, commits: map[string]int{}, pages: map[string]string{}, begun: map[string]int{}}}
+		record: Incident{ID: id}, commits: map[string]int{}, pages: map[string]string{}, begun: map[string]int{}, orders: map[string]order{}}}
 	d.view.Branch.Commits = map[string]int{}
-	d.view.Checks = map[string]bool{}
+	d.view.Checks, d.view.Children = map[string]bool{}, map[string]incident.Child{}
 	d.commitOf(t, incident.Commit{Events: []incident.Data{incident.Opened{ID: id}}})
 	d.view.Pull = &incident.Pull{Number: 1, Open: true}
 	return d
@@ -108,6 +114,11 @@ func (d *decided) look(t *testing.T) {
 				d.view.Branch.Pushed = d.state.Seq
 			case incident.Start:
 				d.view.Attempts = append(d.view.Attempts, incident.Attempt{Key: a.Key, Step: a.Step, Number: a.Attempt, State: incident.AttemptRunning})
+			case incident.OpenChild:
+				d.view.Children[a.Parent.Step] = incident.Child{Attempt: a.Parent.Attempt, Incident: incident.NewID(incident.ChildSlot(a.Parent.Key()), d.now)}
+				again = true
+			case incident.TellChild:
+				d.endChildren(incident.EndCancelled)
 			case incident.Stop:
 				d.finish(a.Key, runbook.Cancelled)
 			case incident.Reply:
@@ -130,11 +141,20 @@ func (d *decided) finish(key string, how runbook.Conclusion) {
 	}
 }
 
+// endChildren ends all children in one way.
+func (d *decided) endChildren(end incident.End) {
+	for step, c := range d.view.Children {
+		c.End, c.EndedAt, c.Recalled = end, d.now, end == incident.EndCancelled
+		d.view.Children[step] = c
+	}
+}
+
 func (d *decided) stir() {
 	steps := d.all().Steps
 	step := steps[d.random.IntN(len(steps))].Name
 	switch d.random.IntN(8) {
 	case 0, 1, 2:
+		d.endChildren([]incident.End{incident.EndResolved, incident.EndUndone}[d.random.IntN(2)])
 		for _, a := range d.view.Attempts {
 			hows := []runbook.Conclusion{runbook.Succeeded, runbook.Succeeded, runbook.Failed, runbook.Unknown}
 			d.finish(a.Key, hows[d.random.IntN(len(hows))])

@@ -34,7 +34,10 @@ func (t *trail) event(b *batch, e incident.Event) *Finding {
 	if f != nil && f.Path == "" {
 		f.Path = journal.Path(t.dir, e.Seq, e.Data.Kind())
 	}
-	if d, ok := e.Data.(incident.StepStarted); ok {
+	switch d := e.Data.(type) {
+	case incident.StepStarted:
+		t.begun[d.Step] = e.Seq
+	case incident.RepeatStarted:
 		t.begun[d.Step] = e.Seq
 	}
 	t.kin(e.Data)
@@ -70,6 +73,10 @@ func (t *trail) judge(b *batch, e incident.Event) *Finding {
 		return t.at(b, d.Step, t.placed)
 	case incident.GateExpired:
 		return t.at(b, d.Step, t.placed)
+	case incident.RepeatStarted:
+		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.repeatStarted(m, e.At, d), t.placed(m)) })
+	case incident.RepeatEnded:
+		return t.at(b, d.Step, func(m moment) *Finding { return t.repeatEnded(m, d) })
 	case incident.ChildOpened:
 		return t.at(b, d.Step, known)
 	case incident.StepSkipped:

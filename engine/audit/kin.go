@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/journal"
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
@@ -63,7 +64,8 @@ func (a *auditor) kin() {
 			continue
 		}
 		if why := t.agrees(byID[p.Incident]); why != "" {
-			a.report.Findings = append(a.report.Findings, Finding{Incident: t.record.ID, Why: why})
+			f := wrong(t.first, journal.Path(t.dir, 1, incident.Opened{}.Kind()), "%s", why)
+			a.report.Findings = append(a.report.Findings, *t.about(f))
 		}
 	}
 }

@@ -20,6 +20,7 @@ import (
 type trail struct {
 	a      *auditor
 	base   gitstore.Commit // of the main line
+	first  gitstore.Hash   // commit of the branch
 	dir    string
 	plan   runbook.Plan
 	whole  runbook.Plan // with the elements that are settled so far; all returns it
@@ -78,7 +79,7 @@ func (a *auditor) trail(tip gitstore.Hash, before int) (*trail, *Finding) {
 		return nil, wrong(tip, "", "the branch of an incident holds no commit of its own")
 	}
 	base := a.place[commits[0].Parents[0]]
-	t := &trail{a: a, base: a.line[base], commits: map[string]int{}, pages: map[string]string{}, begun: map[string]int{}, orders: map[string]order{}}
+	t := &trail{a: a, base: a.line[base], first: commits[0].Hash, commits: map[string]int{}, pages: map[string]string{}, begun: map[string]int{}, orders: map[string]order{}}
 	r, err := journal.ParseRange(commits[0].Message)
 	if err != nil {
 		return nil, wrong(commits[0].Hash, "", "%v", err)

@@ -239,7 +239,7 @@ func (s *skeleton) trait(v cue.Value, k kind, t trait, f cue.Value) {
 		s.channels(f, at...)
 	}
 	if t.repeat {
-		s.step.Every, _ = runbook.ParseDuration(text)
+		s.repeats(text, at...)
 	}
 }
 

@@ -223,6 +223,10 @@ func decodeStep(kind string, raw []byte) (incident.Data, error) {
 		}
 		e, err := Normal(incident.Event{Data: data}) // the file holds the output indented; its value is the compact form
 		return e.Data, err
+	case incident.RepeatStarted{}.Kind():
+		return as[incident.RepeatStarted](raw)
+	case incident.RepeatEnded{}.Kind():
+		return as[incident.RepeatEnded](raw)
 	case incident.ChildOpened{}.Kind():
 		return as[incident.ChildOpened](raw)
 	case incident.StepSkipped{}.Kind():

@@ -78,7 +78,7 @@ func weight(data incident.Data) int {
 		return 5
 	case incident.GateOpened, incident.GateApproved, incident.EachExpanded:
 		return 4
-	case incident.Mitigated, incident.FinallyBegun, incident.ChildOpened:
+	case incident.Mitigated, incident.FinallyBegun, incident.ChildOpened, incident.RepeatStarted, incident.RepeatEnded:
 		return 2
 	case incident.StepSkipped, incident.Acknowledged:
 		return 1
@@ -180,6 +180,10 @@ func stepSentence(data incident.Data) string {
 		return fmt.Sprintf("about to run (attempt %d)", d.Attempt)
 	case incident.StepEnded:
 		return fmt.Sprintf("%s (attempt %d, %s)", conclusion(d.Conclusion), d.Attempt, seconds(d.Ended.Sub(d.Started)))
+	case incident.RepeatStarted:
+		return fmt.Sprintf("about to run again (attempt %d)", d.Attempt)
+	case incident.RepeatEnded:
+		return fmt.Sprintf("repeated: %s (attempt %d, %s)", conclusion(d.Conclusion), d.Attempt, seconds(d.Ended.Sub(d.Started)))
 	case incident.ChildOpened:
 		return fmt.Sprintf("its own incident is open (attempt %d)", d.Attempt)
 	case incident.StepSkipped:
@@ -274,6 +278,10 @@ func proofs(data incident.Data) string {
 			b.WriteString(approvedBy(v))
 		}
 		return b.String()
+	case incident.RepeatEnded:
+		if plainHex.MatchString(d.Evidence) {
+			return "Evidence-Sha256: " + d.Evidence + "\n"
+		}
 	case incident.ChildOpened:
 		return childMark("Child", d.Incident)
 	case incident.StepStarted:

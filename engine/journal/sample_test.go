@@ -87,17 +87,25 @@ func stagedKinds() []incident.Event {
 	})
 }
 
-// kinKinds returns a journal of the kinds and fields that came with runbooks that open others.
+// kinKinds returns a journal of the kinds and fields that came with runbooks that open others, and with repetitions.
 func kinKinds() []incident.Event {
 	d, page := deed(31), runbook.PageDigest([]byte("page"))
 	opened := everyKind()[0].Data.(incident.Opened)
 	opened.Parent = &incident.Parent{Incident: "20261121-pppppppppp", Step: "failover", Attempt: 2, Pull: "https://github.com/acme/ops/pull/11",
 		Runbooks: []string{"runbooks/checkout.cue"}}
 	key := runbook.AttemptKey(string(sampleID), "deeper", 1)
+	asked := func(step string, work runbook.Kind) incident.StepStarted {
+		return incident.StepStarted{Step: step, Attempt: 1, Key: runbook.AttemptKey(string(sampleID), step, 1), Work: work, Risk: runbook.RiskChange, Digest: page, Deadline: clock(300)}
+	}
 	return numbered([]incident.Data{
 		opened,
-		incident.StepStarted{Step: "deeper", Attempt: 1, Key: key, Work: runbook.KindRunbook, Risk: runbook.RiskChange, Digest: page, Deadline: clock(300)},
+		asked("deeper", runbook.KindRunbook),
 		incident.ChildOpened{Step: "deeper", Attempt: 1, Incident: incident.NewID(incident.ChildSlot(key), clock(3))},
+		asked("told", runbook.KindExec),
+		incident.StepEnded{Step: "told", Attempt: 1, Conclusion: runbook.Succeeded, Started: clock(1), Ended: clock(4)},
+		incident.RepeatStarted{Step: "told", Attempt: 2, Key: runbook.AttemptKey(string(sampleID), "told", 2), Digest: page, Deadline: clock(2100)},
+		incident.RepeatEnded{Step: "told", Attempt: 2, Conclusion: runbook.Failed, Started: clock(1801), Ended: clock(1802), Evidence: page,
+			Cut: []runbook.Cut{{Name: "answer", Bytes: 1 << 20, SHA256: page}}, Facts: map[string]string{"status": "503"}, Error: "the channel board: 503"},
 		incident.Recalled{Why: "alice cancelled 20261121-pppppppppp: wrong service", Deed: &d},
 		incident.StepEnded{Step: "deeper", Attempt: 1, Conclusion: runbook.Cancelled, Started: clock(1), Ended: clock(5), Error: "told not to go on"},
 		incident.Ended{End: incident.EndCancelled},

@@ -120,6 +120,7 @@ func (b board) item(r row, d detail) string {
 	if r.st.Attempt > 1 {
 		line += fmt.Sprintf(", attempt %d", r.st.Attempt)
 	}
+	line += b.repeats(r)
 	if r.st.Child != "" && r.st.Over() {
 		line += ", " + link(r.st.Child, 0, r.st.ChildURL)
 	}

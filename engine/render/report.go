@@ -98,9 +98,11 @@ func numbersTable(n Numbers) string {
 
 func timelineTable(events []incident.Event) string {
 	lines := Timeline(events)
-	rows := make([]string, len(lines))
+	rows := make([]string, 0, len(lines))
 	for i, l := range lines {
-		rows[i] = fmt.Sprintf("| %d | %s | %s | %s |\n", events[i].Seq, stamp(l.At), inline(l.Who, 200), inline(l.What, 500))
+		if !quiet(events[i].Data) {
+			rows = append(rows, fmt.Sprintf("| %d | %s | %s | %s |\n", events[i].Seq, stamp(l.At), inline(l.Who, 200), inline(l.What, 500)))
+		}
 	}
 	return table("| event | time | who | what |\n| ---: | --- | --- | --- |\n", rows)
 }
@@ -147,6 +149,9 @@ func (b board) evidenceTable(events []incident.Event) string {
 	var rows []string
 	for _, e := range events {
 		d, ok := e.Data.(incident.StepEnded)
+		if again, repeated := e.Data.(incident.RepeatEnded); repeated {
+			d, ok = incident.StepEnded{Step: again.Step, Attempt: again.Attempt, Evidence: again.Evidence, Cut: again.Cut}, true
+		}
 		if !ok || collects[d.Step] { // what a template collects its elements have left behind
 			continue
 		}

@@ -139,6 +139,10 @@ func tellStep(data incident.Data) (who, what string) {
 		return whoEngine, fmt.Sprintf("started %s (attempt %d, risk %s)", d.Step, d.Attempt, d.Risk)
 	case incident.StepEnded:
 		return tellEnd(d)
+	case incident.RepeatStarted:
+		return whoEngine, fmt.Sprintf("began to repeat %s (attempt %d)", d.Step, d.Attempt)
+	case incident.RepeatEnded:
+		return whoEngine, fmt.Sprintf("repeated %s: %s (attempt %d, %s)", d.Step, ended(d.Conclusion), d.Attempt, lasted(d.Ended.Sub(d.Started))) + because(d.Error)
 	case incident.ChildOpened:
 		return whoEngine, fmt.Sprintf("%s is followed by incident %s (attempt %d)", d.Step, d.Incident, d.Attempt)
 	case incident.StepSkipped:
