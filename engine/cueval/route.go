@@ -164,7 +164,32 @@ func withoutSteps(decls []ast.Decl) (out []ast.Decl) {
 		}
 		out = append(out, d)
 	}
-	return out
+	return withoutImports(out)
+}
+
+// withoutImports leaves out the packages that the declarations do not use: CUE refuses an import that nothing uses, and those
+// that steps alone use are no mistake.
+func withoutImports(decls []ast.Decl) []ast.Decl {
+	used := map[ast.Node]bool{}
+	for _, d := range decls {
+		ast.Walk(d, func(n ast.Node) bool {
+			if id, ok := n.(*ast.Ident); ok && id.Node != nil {
+				used[id.Node] = true
+			}
+			return true
+		}, nil)
+	}
+	out := slices.Clone(decls)
+	for i, d := range out {
+		if x, ok := d.(*ast.ImportDecl); ok {
+			specs := slices.DeleteFunc(slices.Clone(x.Specs), func(s *ast.ImportSpec) bool { return !used[s] })
+			out[i] = &ast.ImportDecl{Import: x.Import, Specs: specs}
+		}
+	}
+	return slices.DeleteFunc(out, func(d ast.Decl) bool {
+		x, ok := d.(*ast.ImportDecl)
+		return ok && len(x.Specs) == 0
+	})
 }
 
 // matches reports whether every constraint holds for the field of the alert with its name, and how many there are. A
