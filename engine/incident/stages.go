@@ -217,7 +217,7 @@ func (d *decider) mainQuiet() bool {
 			if d.record(StepUnknown{Step: step.Name, Attempt: st.Attempt}) {
 				d.flushFor("people are asked whether " + step.Name + " happened")
 			}
-		case busy && cancelled:
+		case d.leftBehind(step, st):
 			continue
 		case busy && a.Key == "":
 			d.running(step, st)
@@ -228,6 +228,13 @@ func (d *decider) mainQuiet() bool {
 		quiet = false
 	}
 	return quiet
+}
+
+// leftBehind reports whether a person cancelled while the queue had lost an attempt that nobody would undo: undoing does not
+// wait for it.
+func (d *decider) leftBehind(step runbook.Step, st StepState) bool {
+	a, busy := d.busyWith(step, st)
+	return busy && a.Key == "" && d.state.Cancelled != nil && !d.undone(step)
 }
 
 // undone reports whether the plan has an undo of a step.
@@ -290,7 +297,8 @@ func (d *decider) misplaced(step runbook.Step) string {
 
 func (d *decider) notItsTurn(step runbook.Step) string {
 	for main := range d.plan.In(runbook.StageMain) {
-		if phase := d.state.Step(main.Name).Phase; phase == PhaseStarted || phase == PhaseUnknown {
+		st := d.state.Step(main.Name)
+		if st.Phase == PhaseUnknown || st.Phase == PhaseStarted && !d.leftBehind(main, st) {
 			return "undoing begins when `" + main.Name + "` has ended"
 		}
 	}
