@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -82,12 +84,15 @@ func (e *Engine) lookAt(ctx context.Context, branch string, refresh bool) error 
 	w := e.worker(branch)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	err := e.look(ctx, w, refresh, nil)
-	if errors.Is(err, errNoIncident) {
+	switch err := e.look(ctx, w, refresh, nil); {
+	case errors.Is(err, errMerged):
+		return e.cleanUp(ctx, w)
+	case errors.Is(err, errNoIncident):
 		e.drop(w)
 		return e.release(ctx, branch)
+	default:
+		return err
 	}
-	return err
 }
 
 func (e *Engine) lookAtPull(ctx context.Context, key string) error {
@@ -128,7 +133,7 @@ func (e *Engine) wakeAll(ctx context.Context, asked func(branch string) bool) er
 	if err != nil {
 		return fmt.Errorf("sweep: list the ledger's branches: %w", err)
 	}
-	for branch := range heads {
+	for _, branch := range slices.Sorted(maps.Keys(heads)) {
 		if !strings.HasPrefix(branch, incident.BranchPrefix) || !asked(branch) {
 			continue
 		}

@@ -79,7 +79,7 @@ func (e *Engine) locate(ctx context.Context, a incident.Alert) (place, error) {
 		}
 		branch := incident.BranchPrefix + p.slot
 		if heads[branch] == "" {
-			return p, nil
+			return p, e.checkFree(ctx, branch)
 		}
 		w := e.worker(branch)
 		s, err := e.standing(ctx, w)
@@ -92,6 +92,21 @@ func (e *Engine) locate(ctx context.Context, a incident.Alert) (place, error) {
 		}
 		p.previous = s.Opened.ID
 	}
+}
+
+// checkFree fails for a branch that is not there although its incident is: one that somebody deleted. To begin it again
+// would do what it did a second time. Its pull request shows that it was there.
+func (e *Engine) checkFree(ctx context.Context, branch string) error {
+	seen, err := e.Hub.Look(ctx, incident.HubQuery{Branch: branch})
+	switch {
+	case err != nil:
+		return fmt.Errorf("look for an earlier pull request of %s: %w", branch, err)
+	case seen.Pull == nil:
+		return nil
+	case seen.Pull.Merged:
+		return fmt.Errorf("pull request %d of %s was merged just now: %w", seen.Pull.Number, branch, ErrMoved)
+	}
+	return fmt.Errorf("somebody deleted %s, and its incident has not ended; restore the branch on pull request %d", branch, seen.Pull.Number)
 }
 
 // standing reads what the journal on a branch says.
@@ -177,7 +192,24 @@ func (e *Engine) create(ctx context.Context, w *worker, opened incident.Opened, 
 	if err := w.freeze(static, opened, files); err != nil {
 		return err
 	}
-	return e.flush(ctx, w, incident.Flush{Why: "the opening"})
+	if err := e.flush(ctx, w, incident.Flush{Why: "the opening"}); err != nil {
+		return err
+	}
+	return e.checkOpened(ctx, w)
+}
+
+// checkOpened makes sure that what was opened is the first of its name: the default branch may have got another one since
+// it was read. Then nothing of this one runs.
+func (e *Engine) checkOpened(ctx context.Context, w *worker) error {
+	heads, err := e.Ledger.Heads(ctx)
+	if err == nil && heads[e.DefaultBranch] != w.ledger.state.Opened.Commit {
+		err = e.checkNew(ctx, w.branch, heads[e.DefaultBranch])
+	}
+	if err != nil {
+		e.forget(w)
+		return fmt.Errorf("look whether %s is new: %w", w.branch, err)
+	}
+	return nil
 }
 
 func begin(opened incident.Opened, clock Clock) (incident.State, []incident.Event, error) {

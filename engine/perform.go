@@ -214,12 +214,25 @@ func (e *Engine) merge(ctx context.Context, w *worker, m incident.Merge) error {
 	return nil
 }
 
+// cleanUp forgets an incident that the default branch has. The branch goes last: as long as it is there, the rest is done.
 func (e *Engine) cleanUp(ctx context.Context, w *worker) error {
-	if err := e.Hub.Publish(ctx, incident.Publication{Pull: w.hub.Pull.Number, DeleteBranch: w.branch}); err != nil {
-		return fmt.Errorf("delete %s after the merge: %w", w.branch, err)
+	attempts, err := e.Inbox.Attempts(ctx, w.branch)
+	if err != nil {
+		return fmt.Errorf("read the attempts of %s: %w", w.branch, err)
+	}
+	for _, a := range attempts {
+		if a.State != incident.AttemptQueued && a.State != incident.AttemptRunning {
+			continue
+		}
+		if err := e.Inbox.StopStep(ctx, a.Key); err != nil { // another engine has brought the incident to its end
+			return fmt.Errorf("stop %s: %w", a.Key, err)
+		}
 	}
 	if err := e.Inbox.Forget(ctx, w.branch); err != nil {
 		return fmt.Errorf("forget the attempts of %s: %w", w.branch, err)
+	}
+	if err := e.Hub.Publish(ctx, incident.Publication{DeleteBranch: w.branch}); err != nil {
+		return fmt.Errorf("delete %s after the merge: %w", w.branch, err)
 	}
 	e.drop(w)
 	e.locks.forget(w.branch)

@@ -20,6 +20,10 @@ import (
 // errNoIncident says that a branch holds no incident of the engine's, or does not exist.
 var errNoIncident = errors.New("no incident on this branch")
 
+// errMerged says that the default branch has everything that a branch has: the incident was merged, and the branch is what
+// is left of it.
+var errMerged = fmt.Errorf("nothing but what is merged already: %w", errNoIncident)
+
 // worker is one open incident in memory. Its lock serialises everything that happens to it.
 type worker struct {
 	branch string
@@ -89,15 +93,35 @@ func (e *Engine) read(ctx context.Context, w *worker) error {
 	if heads[w.branch] == "" {
 		return fmt.Errorf("%s: %w", w.branch, errNoIncident)
 	}
-	branch, err := e.Ledger.Branch(ctx, w.branch, heads[e.DefaultBranch])
+	tip := heads[e.DefaultBranch]
+	if err := e.checkNew(ctx, w.branch, tip); err != nil {
+		return err
+	}
+	branch, err := e.Ledger.Branch(ctx, w.branch, tip)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", w.branch, err)
 	}
 	return w.take(branch)
 }
 
+// checkNew fails with errMerged if an incident of the branch's name is on the default branch already. An engine that stood
+// still while another one opened, ended and merged the incident would find its branch free once more.
+func (e *Engine) checkNew(ctx context.Context, branch, tip string) error {
+	merged, err := e.Ledger.Incidents(ctx, tip)
+	if err != nil {
+		return fmt.Errorf("read %s: list the merged incidents: %w", branch, err)
+	}
+	if slices.ContainsFunc(merged, func(id incident.ID) bool { return id.Branch() == branch }) {
+		return fmt.Errorf("%s: %w", branch, errMerged)
+	}
+	return nil
+}
+
 // take makes notes of what the remote has.
 func (w *worker) take(b Branch) error {
+	if len(b.Commits) == 0 && b.Foreign == nil {
+		return fmt.Errorf("%s: %w", w.branch, errMerged)
+	}
 	n := notes{commits: map[string]int{}, remote: b.Head, foreign: b.Foreign}
 	files := map[string][]byte{}
 	dir := ""
