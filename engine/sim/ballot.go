@@ -1,0 +1,97 @@
+package sim
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/pullbook/pullbook/engine/approval"
+	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/journal"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// judge counts the votes for an intent once more, with rules of its own: what the engine saw of the reviews when it asked
+// last, just before the push, must hold enough distinct people who may approve, whose latest vote approves these bytes.
+func (c *chronicle) judge(p *process, r *record, d incident.StepStarted) {
+	step, ok := r.plan.Step(d.Step)
+	if !ok {
+		c.w.fail("I4", "%s: an intent of %s, which the plan does not have", r.id, d.Step)
+		return
+	}
+	if step.Approval == nil {
+		return
+	}
+	said := p.looked[r.branch]
+	if said == nil {
+		c.w.fail("I5", "%s: the intent of %s was pushed without asking for the reviews again", r.id, d.Step)
+		return
+	}
+	page := d.Gate
+	votes := map[int64]approval.Person{}
+	reviews := slices.Clone(said.reviews)
+	slices.SortFunc(reviews, func(a, b approval.Review) int { return int(a.ID - b.ID) })
+	for _, v := range reviews {
+		if v.By.Bot || !v.By.Write || !approval.Named(v.By, step.Approval.People()) {
+			continue
+		}
+		switch v.State {
+		case approval.Dismissed:
+			delete(votes, v.By.ID)
+		case approval.ChangesRequested:
+			if c.about(v, d.Step) {
+				delete(votes, v.By.ID)
+			}
+		case approval.Approved:
+			if c.pageAt(r, v.Commit, d.Step) == page && (!v.Edited || len(approval.Commands(v.Body)) == 0) && c.about(v, d.Step) {
+				votes[v.By.ID] = v.By
+			}
+		}
+	}
+	for _, deed := range r.state.Step(d.Step).Asked {
+		delete(votes, deed.By.ID)
+	}
+	for _, way := range step.Approval.Ways() {
+		if filled(way, slices.Collect(maps.Values(votes))) {
+			return
+		}
+	}
+	c.w.fail("I5", "%s: the intent of %s has %d valid approvals, which is not %s", r.id, d.Step, len(votes), step.Approval)
+}
+
+// filled reports whether different people can fill every leaf of a way to meet a rule.
+func filled(way []runbook.Leaf, people []approval.Person) bool {
+	for len(way) > 0 && way[0].Count == 0 {
+		way = way[1:]
+	}
+	if len(way) == 0 {
+		return true
+	}
+	less := slices.Clone(way)
+	less[0].Count--
+	for i, p := range people {
+		if approval.Named(p, way[0].From) && filled(less, slices.Delete(slices.Clone(people), i, i+1)) {
+			return true
+		}
+	}
+	return false
+}
+
+// pageAt is the digest of the page of a gate in the tree of a commit of the engine's, empty where there is none.
+func (c *chronicle) pageAt(r *record, commit, step string) string {
+	if r.commits[commit] == 0 {
+		return ""
+	}
+	path := journal.GatePath(r.id.Dir(), step, r.index(step))
+	for id := commit; r.commits[id] > 0; id = c.w.remote.commits[id].parent {
+		if page, ok := c.w.remote.commits[id].files[path]; ok {
+			return runbook.PageDigest(page)
+		}
+	}
+	return ""
+}
+
+// about reports whether a review is about a step: it names it, or it names none.
+func (c *chronicle) about(v approval.Review, step string) bool {
+	said := approval.Commands(v.Body)
+	return len(said) == 0 || slices.ContainsFunc(said, func(s approval.Said) bool { return s.Step == step })
+}

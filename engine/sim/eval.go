@@ -1,0 +1,208 @@
+package sim
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// evalPort answers what a book says, as package cueval answers what a runbook says.
+type evalPort struct{ p *process }
+
+func (w *World) read(src runbook.Source) (*book, error) {
+	text := string(src.Files[src.Runbook])
+	if b := w.parsed[text]; b != nil {
+		return b, nil
+	}
+	b := &book{}
+	if err := json.Unmarshal([]byte(text), b); err != nil {
+		return nil, fmt.Errorf("read %s: %w", src.Runbook, err)
+	}
+	w.parsed[text] = b
+	return b, nil
+}
+
+func (e evalPort) Route(_ context.Context, files map[string][]byte, alert json.RawMessage) (route runbook.Route, err error) {
+	err = e.p.call("eval.route", func() error {
+		var a struct{ Labels map[string]string }
+		if err := json.Unmarshal(alert, &a); err != nil {
+			return err
+		}
+		path := "runbooks/" + a.Labels["book"] + ".cue"
+		if files[path] == nil {
+			path = ""
+		}
+		route = runbook.Route{Runbook: path, Why: "its label book says so"}
+		return nil
+	})
+	return route, err
+}
+
+func (e evalPort) Load(_ context.Context, src runbook.Source) (plan runbook.Plan, problems []runbook.Problem, err error) {
+	err = e.p.call("eval.load", func() error {
+		b, err := e.p.w.read(src)
+		if err == nil {
+			plan, err = b.plan()
+		}
+		return err
+	})
+	return plan, nil, err
+}
+
+func (e evalPort) Resolve(_ context.Context, q runbook.Query) (plan runbook.Plan, err error) {
+	err = e.p.call("eval.resolve", func() error {
+		b, err := e.p.w.read(q.Source)
+		if err == nil {
+			plan, err = b.resolve(q.Ended)
+		}
+		return err
+	})
+	return plan, err
+}
+
+func (e evalPort) Until(context.Context, runbook.Query, string, json.RawMessage) (holds bool, err error) {
+	err = e.p.call("eval.until", func() error {
+		holds = true
+		return nil
+	})
+	return holds, err
+}
+
+func (e evalPort) Output(_ context.Context, _ runbook.Query, step string, output json.RawMessage) (out json.RawMessage, err error) {
+	err = e.p.call("eval.output", func() error {
+		var o struct{ N int }
+		if err := json.Unmarshal(output, &o); err != nil {
+			return fmt.Errorf("the output of %s is not of its type", step)
+		}
+		out = output
+		return nil
+	})
+	return out, err
+}
+
+// plan is the static skeleton.
+func (b *book) plan() (runbook.Plan, error) {
+	steps := make([]runbook.Step, 0, len(b.Steps))
+	for i := range b.Steps {
+		s := &b.Steps[i]
+		step := runbook.Step{Name: s.Name, Kind: s.Kind, Title: s.Name, Risk: s.Risk, Idempotent: s.Idempotent, Needs: s.needs(), JoinAny: s.JoinAny,
+			Stage: s.Stage, Undoes: s.Undoes, Timeout: s.Timeout, Retry: s.Retry, OnFailure: s.OnFailure, Approval: s.Approval, HasOutput: s.HasOutput}
+		slices.Sort(step.Needs)
+		if s.Uses != "" {
+			step.Refers = append(step.Refers, s.Uses)
+		}
+		if s.When != nil && s.When.Step != s.Uses {
+			step.Refers = append(step.Refers, s.When.Step)
+		}
+		slices.Sort(step.Refers)
+		steps = append(steps, step)
+	}
+	ordered, err := runbook.Order(steps)
+	return runbook.Plan{Name: b.Name, Title: b.Name, Steps: ordered, Concurrency: b.Concurrency, Command: b.Command}, err
+}
+
+// resolve says what each step is now.
+func (b *book) resolve(ended map[string]runbook.Ended) (runbook.Plan, error) {
+	p, err := b.plan()
+	for i := range p.Steps {
+		p.Steps[i].Now = b.now(p.Steps[i], ended)
+	}
+	return p, err
+}
+
+// now follows the order of package cueval: first how others ended, then the condition, then the values.
+func (b *book) now(step runbook.Step, ended map[string]runbook.Ended) runbook.Resolution {
+	s := b.step(step.Name)
+	skipped := 0
+	for _, need := range step.Needs {
+		end, ok := ended[need]
+		if !ok {
+			return runbook.Resolution{Status: runbook.StatusWaiting}
+		}
+		if end.Skipped {
+			skipped++
+		}
+	}
+	switch {
+	case s.Undoes != "" && (ended[s.Undoes].Skipped || ended[s.Undoes].Conclusion != runbook.Succeeded):
+		return runbook.Resolution{Status: runbook.StatusSkip, Problem: "there is nothing to undo"}
+	case s.Undoes == "" && skipped > 0 && skipped == len(step.Needs) && !s.JoinAny:
+		return runbook.Resolution{Status: runbook.StatusSkip, Problem: "only follows skipped steps"}
+	}
+	if s.When != nil {
+		switch holds, ok := s.When.holds(ended); {
+		case !ok:
+			return brokenFor(s.When.Step)
+		case !holds:
+			return runbook.Resolution{Status: runbook.StatusSkip, Problem: "its condition is false"}
+		}
+	}
+	argument := ""
+	if s.Uses != "" {
+		out, ok := outputOf(ended[s.Uses])
+		if !ok {
+			return brokenFor(s.Uses)
+		}
+		argument = out.text()
+	}
+	return runbook.Resolution{Status: runbook.StatusReady, Work: s.work(argument)}
+}
+
+func brokenFor(step string) runbook.Resolution {
+	return runbook.Resolution{Status: runbook.StatusBroken, Problem: "refers to the output of " + step + ", which did not succeed"}
+}
+
+// put is an output: of a choice, or of anything else.
+type put struct {
+	N      int
+	Choice string
+}
+
+func (o put) text() string {
+	if o.Choice != "" {
+		return o.Choice
+	}
+	return fmt.Sprint(o.N)
+}
+
+func outputOf(e runbook.Ended) (o put, ok bool) {
+	if e.Skipped || e.Conclusion != runbook.Succeeded || len(e.Output) == 0 || strings.TrimSpace(string(e.Output)) == "null" {
+		return o, false
+	}
+	err := json.Unmarshal(e.Output, &o)
+	return o, err == nil
+}
+
+func (c condition) holds(ended map[string]runbook.Ended) (holds, ok bool) {
+	o, ok := outputOf(ended[c.Step])
+	if o.Choice != "" {
+		return o.Choice == "x", ok
+	}
+	return o.N > c.Over, ok
+}
+
+// work is what a step would do. What runners get is JSON with sorted names and no spaces.
+func (s *bookStep) work(argument string) runbook.Work {
+	url := "https://svc.test/" + s.Name
+	switch s.Kind {
+	case runbook.KindManual:
+		return runbook.Work{Manual: &runbook.Manual{Task: "do " + s.Name}}
+	case runbook.KindWait:
+		return runbook.Work{Wait: s.Wait}
+	case runbook.KindChoose:
+		return runbook.Work{Choose: &runbook.Choose{Question: "which", Options: []runbook.Option{{Name: "x"}, {Name: "y"}}}}
+	case kindHTTP:
+		return runbook.Work{Run: []byte(`{"url":"` + url + `"}`)}
+	case runbook.KindProbe:
+		return runbook.Work{Run: []byte(`{"http":{"url":"` + url + `"}}`)}
+	}
+	command := `"do","` + s.Name + `"`
+	if argument != "" {
+		command += `,"` + argument + `"`
+	}
+	return runbook.Work{Run: []byte(`{"command":[` + command + `]}`)}
+}

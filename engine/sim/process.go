@@ -1,0 +1,212 @@
+package sim
+
+import (
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/pullbook/pullbook/engine"
+	"github.com/pullbook/pullbook/engine/incident"
+)
+
+// machine is where processes run: an inbox on a disk, and a clock.
+type machine struct {
+	name  string
+	store *store
+	skew  time.Duration // how far its clock is ahead of the world's
+	ahead time.Duration // the most that it ever was
+}
+
+// process is one run of the engine.
+type process struct {
+	w       *World
+	name    string
+	machine *machine
+	epoch   int // of the store when it took it: another process that takes the store shuts it out
+	engine  *engine.Engine
+	dead    bool
+	paused  bool
+	reaped  bool
+	tasks   []*task
+	lanes   map[string]bool       // alert groups in the hands of a task
+	keys    map[string]bool       // message keys in the hands of a task
+	pending map[string]*pending   // git commits that are only here
+	looked  map[string]*testimony // by branch: the latest look at the hub
+	poked   time.Time             // when it looks at its inbox next, by the world's clock; zero: it does not
+}
+
+// sweepEvery is how often every incident is looked at.
+const sweepEvery = time.Minute
+
+// boot starts a process on a machine. Whoever had its inbox before is shut out.
+func (w *World) boot(m *machine) *process {
+	m.store.epoch++
+	p := &process{w: w, machine: m, epoch: m.store.epoch, lanes: map[string]bool{}, keys: map[string]bool{},
+		pending: map[string]*pending{}, looked: map[string]*testimony{}}
+	p.name = m.name + string(rune('0'+m.store.epoch%10))
+	w.procs = append(w.procs, p)
+	w.tell(p.name, "boots")
+	p.engine = engine.New(engine.Config{Hub: hubPort{p}, Ledger: ledgerPort{p}, Journal: journalPort{p}, Eval: evalPort{p}, Inbox: inboxPort{p},
+		Runner: runnerPort{p}, Clock: clockPort{p}, DefaultBranch: mainBranch, Triage: w.triage(), Versions: map[string]string{"pullbook": "sim"},
+		Schema: []byte("// simulated\n"), Observe: p.observe, Log: slog.New(teller{w: w, who: p.name})})
+	m.store.takeBack(p)
+	p.sweep()
+	p.poke(0)
+	return p
+}
+
+// sweep puts a look at every incident, now and at every interval.
+func (p *process) sweep() {
+	if p.dead {
+		return
+	}
+	if !p.paused {
+		p.machine.store.add(p, engine.Message{Kind: engine.KindSweep, Key: "ledger"})
+	}
+	p.w.in(sweepEvery, "", p.sweep)
+}
+
+// clock is the time by the machine's clock.
+func (p *process) clock() time.Time { return p.w.now.Add(p.machine.skew) }
+
+// latest is the latest time that the machine's clock can have shown to a decision that arrives now.
+func (p *process) latest() time.Time { return p.w.now.Add(p.machine.ahead) }
+
+// kill ends a process as a power switch does. What is under way unwinds before the next event.
+func (p *process) kill() {
+	if !p.dead {
+		p.dead = true
+		p.w.tell(p.name, "KILLED")
+	}
+}
+
+// reap unwinds the tasks of dead processes, and sees to it that somebody takes over.
+func (w *World) reap() {
+	for _, p := range w.procs {
+		if !p.dead || p.reaped {
+			continue
+		}
+		p.reaped = true
+		for _, t := range p.tasks {
+			t.unwind()
+		}
+		p.tasks = nil
+		if m := p.machine; m.store.epoch == p.epoch {
+			w.in(between(w.dice.time, 200*time.Millisecond, 8*time.Second), "", func() {
+				if m.store.epoch == p.epoch {
+					w.boot(m)
+				}
+			})
+		}
+	}
+	w.procs = slices.DeleteFunc(w.procs, func(p *process) bool { return p.reaped })
+}
+
+// pause makes a process stand still, lets another one take over, and lets it go on some time later, shut out of its inbox
+// but not of the hub and the ledger.
+func (w *World) pause(p *process) {
+	if p.paused || p.epoch != p.machine.store.epoch {
+		return
+	}
+	p.paused = true
+	w.in(between(w.dice.time, time.Second, 10*time.Second), "", func() {
+		if !p.dead && p.epoch == p.machine.store.epoch {
+			w.boot(p.machine)
+		}
+	})
+	w.in(between(w.dice.time, 12*time.Second, 2*time.Minute), "", func() { p.goOn() })
+}
+
+// goOn lets a paused process run again. It finds out by itself that it is shut out, and dies of it a little later.
+func (p *process) goOn() {
+	if p.dead || !p.paused {
+		return
+	}
+	p.paused = false
+	p.w.tell(p.name, "goes on")
+	for _, t := range slices.Clone(p.tasks) {
+		if t.parked {
+			t.wakeNow()
+		}
+	}
+	if p.epoch != p.machine.store.epoch {
+		p.w.in(between(p.w.dice.time, time.Second, time.Minute), "", p.kill)
+	}
+}
+
+// active is the process that holds the inbox of the first machine, or nil.
+func (w *World) active() *process {
+	for _, p := range w.procs {
+		if p.machine == w.machines[0] && !p.dead && p.epoch == p.machine.store.epoch {
+			return p
+		}
+	}
+	return nil
+}
+
+// restart kills a process. After a power cut the disk lacks what it did not have to keep yet.
+func (w *World) restart(p *process, power bool) {
+	if p == nil {
+		return
+	}
+	if power {
+		w.tell(p.name, "POWER CUT")
+		p.machine.store.powerCut()
+	}
+	p.kill()
+}
+
+// loseInbox destroys the disk under a process.
+func (w *World) loseInbox(p *process) {
+	if p == nil {
+		return
+	}
+	w.tell(p.name, "INBOX LOST")
+	p.kill()
+	s := newStore(w)
+	s.epoch = p.machine.store.epoch
+	w.chronicle.lost(p.machine.store)
+	p.machine.store = s
+}
+
+// rival starts an engine on another machine that believes it has the ledger too.
+func (w *World) rival() {
+	if len(w.machines) > 1 {
+		return
+	}
+	m := &machine{name: "B", store: newStore(w)}
+	w.machines = append(w.machines, m)
+	p := w.boot(m)
+	w.in(between(w.dice.trouble, 10*time.Second, 10*time.Minute), "", func() { m.retire(p) })
+}
+
+// retire ends a machine for good.
+func (m *machine) retire(p *process) {
+	w := p.w
+	for _, other := range w.procs {
+		if other.machine == m {
+			other.kill()
+		}
+	}
+	m.store.epoch = -1
+	w.chronicle.lost(m.store)
+}
+
+// setClock makes the clock of a machine jump.
+func (w *World) setClock(m *machine, skew time.Duration) {
+	w.tell(m.name, "CLOCK is off by %s", skew)
+	m.skew, m.ahead = skew, max(m.ahead, skew)
+	w.ahead = max(w.ahead, skew)
+	for _, p := range w.procs {
+		if p.machine == m && !p.dead {
+			p.poke(0)
+		}
+	}
+}
+
+// observe holds what the engine has in memory against what the remote has.
+func (p *process) observe(id incident.ID, events []incident.Event) {
+	if !p.dead {
+		p.w.chronicle.compare(p, id, events)
+	}
+}

@@ -1,0 +1,181 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pullbook/pullbook/engine"
+	"github.com/pullbook/pullbook/engine/approval"
+	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// settle ends the trouble: clocks are right, nothing is refused, one engine is there.
+func (w *World) settle() {
+	w.calm = true
+	w.tell("", "CALM: nothing goes wrong any more")
+	for _, m := range w.machines {
+		m.skew = 0
+	}
+	for _, m := range w.machines[1:] {
+		m.store.epoch = -1
+		w.chronicle.lost(m.store)
+	}
+	for _, p := range w.procs {
+		if p.machine != w.machines[0] || p.epoch != p.machine.store.epoch {
+			p.kill()
+		} else {
+			p.goOn()
+			p.poke(0)
+		}
+	}
+}
+
+// rest checks I8: every incident is terminal, or waits for a person or for a timer that is not due.
+func (w *World) rest() {
+	for _, r := range w.chronicle.records {
+		if why := w.restless(r); why != "" {
+			w.fail("I8", "%s has not come to rest: %s", r.id, why)
+		}
+	}
+}
+
+// restless says why an incident is not at rest, or nothing.
+func (w *World) restless(r *record) string {
+	p := w.forge.of(r.branch)
+	switch {
+	case r.void && w.remote.heads[r.branch] == "":
+		return ""
+	case r.void:
+		return "it was opened after an incident of its name had been merged, and its branch is still there"
+	case r.disturbed:
+		return "" // frozen until a person looks into it
+	}
+	if w.chronicle.branches[r.branch] != r && !r.merged {
+		return "another incident has taken its branch"
+	}
+	if r.state.End != "" {
+		switch {
+		case p == nil || !p.merged:
+			return "it has ended and is not merged"
+		case w.remote.heads[r.branch] != "":
+			return "it is merged and its branch is still there"
+		}
+		return ""
+	}
+	if p == nil || !p.open {
+		return "its pull request is not open"
+	}
+	if why := w.unasked(r, p); why != "" {
+		return why
+	}
+	waits, text := r.waits(w.now)
+	if !waits {
+		return "nobody is asked and no timer runs: " + text
+	}
+	return w.undone(r)
+}
+
+// undone says what the inbox still has to do for an incident, or nothing.
+func (w *World) undone(r *record) string {
+	s := w.machines[0].store
+	for _, row := range s.steps {
+		if row.job.Branch == r.branch && (row.state == stepQueued || row.state == stepRunning) {
+			return row.job.Key + " is " + row.state
+		}
+	}
+	for _, m := range s.messages {
+		if (m.Key == r.branch || m.Key == r.state.Opened.Group) && w.now.Sub(m.retry) > time.Second {
+			return fmt.Sprintf("its message %s is not handled", m.Kind)
+		}
+	}
+	return ""
+}
+
+// waits reports whether a person is asked, or a timer runs.
+func (r *record) waits(now time.Time) (bool, string) {
+	s := r.state
+	var phases []string
+	for _, step := range r.plan.Steps {
+		st := s.Step(step.Name)
+		phases = append(phases, fmt.Sprintf("%s %s %s", step.Name, st.Phase, st.Conclusion))
+		switch {
+		case st.Phase == incident.PhaseGate, st.Phase == incident.PhaseUnknown && !st.Closed,
+			st.Phase == incident.PhaseStarted && st.Kind.AsksPeople():
+			return true, ""
+		case step.Stage == s.Stage() && r.failed(step):
+			return true, ""
+		}
+	}
+	return s.Due(r.plan).After(now), strings.Join(phases, ", ")
+}
+
+// failed reports whether a step has ended badly for good, and the incident halts for it.
+func (r *record) failed(step runbook.Step) bool {
+	st := r.state.Step(step.Name)
+	return st.Over() && !st.Good() && step.OnFailure != runbook.FailureContinues && r.state.RetryAt(step).IsZero()
+}
+
+// unasked says who is waited for and was not asked, or nothing.
+func (w *World) unasked(r *record, p *pull) string {
+	for _, step := range r.plan.Steps {
+		if r.state.Step(step.Name).Phase != incident.PhaseGate || step.Approval == nil {
+			continue
+		}
+		asked := func(who string) bool { return !p.asked[who].Before(r.gates[step.Name]) }
+		if people := step.Approval.People(); !slices.ContainsFunc(people, asked) {
+			return fmt.Sprintf("the gate of %s waits for %v, of whom nobody was asked", step.Name, people)
+		}
+	}
+	return ""
+}
+
+// help lets people do what they are asked on every open incident. It is false if nobody is asked anything.
+func (w *World) help() bool {
+	asked := false
+	for _, p := range w.forge.pulls {
+		if r := w.chronicle.branches[p.branch]; r != nil && p.open && !r.disturbed && w.answer(p) {
+			asked = true
+		}
+	}
+	return asked
+}
+
+// answer does what people are asked on one pull request.
+func (w *World) answer(p *pull) (asked bool) {
+	r := w.chronicle.branches[p.branch]
+	if r == nil {
+		return false
+	}
+	approvers := []string{"alice", "bob", "carol"}
+	if w.calm {
+		approvers = append(approvers, "erin", "frank", "grace") // they have asked for nothing yet, so nothing bars them
+	}
+	for _, step := range r.plan.Steps {
+		st, said := r.state.Step(step.Name), ""
+		switch {
+		case st.Phase == incident.PhaseGate:
+			for _, login := range approvers {
+				w.forge.review(p, w.forge.person(login), approval.Approved, p.head, "/approve "+step.Name)
+			}
+			w.tell("people", "approve %s on pull request %d at %s", step.Name, p.number, short(p.head))
+			w.hook(p, engine.KindHub)
+			asked = true
+		case st.Phase == incident.PhaseStarted && st.Kind == runbook.KindManual:
+			said = "/done " + step.Name
+		case st.Phase == incident.PhaseStarted && st.Kind == runbook.KindChoose:
+			said = "/choose " + step.Name + " " + pick(w.dice.people, "x", "y")
+		case st.Phase == incident.PhaseBroken && step.Stage == r.state.Stage() && r.failed(step):
+			said = "/cancel it cannot be worked out"
+		case st.Phase == incident.PhaseUnknown && !st.Closed, step.Stage == r.state.Stage() && r.failed(step):
+			said = "/retry " + step.Name
+		}
+		if said != "" {
+			w.say(p, w.forge.person("dora"), said)
+			asked = true
+		}
+	}
+	return asked
+}

@@ -1,0 +1,116 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Options say what a simulation is like.
+type Options struct {
+	Story  bool // keep the story
+	Clean  bool // nothing goes wrong
+	single *single
+}
+
+func (o Options) trouble(w *World) trouble {
+	if o.single != nil {
+		return o.single
+	}
+	s := newSwarm(w)
+	if o.Clean {
+		s = &swarm{w: w}
+	}
+	return s
+}
+
+// Report is what came of a simulation.
+type Report struct {
+	Seed  uint64
+	Tally Tally
+	Story string
+	Err   error // the first violation of an invariant; nil if all held
+}
+
+// helpRounds bounds how often people do what they are asked until everything has to be over.
+const helpRounds = 60
+
+// Run simulates one seed.
+func Run(seed uint64, o Options) (report Report) {
+	w := newWorld(seed, o)
+	defer func() {
+		if p := recover(); p != nil {
+			w.fail("panic", "%v", p)
+		}
+		report = Report{Seed: seed, Tally: w.tally, Err: w.broken}
+		if w.story != nil {
+			report.Story = w.story.text.String()
+		}
+	}()
+	until := between(w.dice.time, 3*time.Minute, 20*time.Minute)
+	m := &machine{name: "A", store: newStore(w)}
+	w.machines = append(w.machines, m)
+	w.boot(m)
+	for _, s := range w.sources {
+		s.plan(until)
+	}
+	crowd{w: w, rough: oneIn(w.dice.people, 3)}.plan(until)
+	w.trouble.plan(w, until)
+	w.run(w.now.Add(until))
+	w.settle()
+	w.run(w.now.Add(w.ahead))                  // a clock that was ahead has dated what is due
+	w.run(w.now.Add(sweepEvery + time.Minute)) // what webhooks lost, the next sweep finds
+	w.rest()
+	for range helpRounds {
+		if w.broken != nil || w.finished() {
+			break
+		}
+		if !w.help() {
+			w.waitForTimer()
+		}
+		w.run(w.now.Add(20 * time.Second))
+	}
+	if !w.finished() {
+		w.rest()
+		w.fail("I8", "people do what they are asked, and it does not end: %v", w.unfinished())
+	}
+	w.chronicle.verify()
+	return report
+}
+
+// finished reports whether every incident has ended that can.
+func (w *World) finished() bool { return w.unfinished() == nil }
+
+func (w *World) unfinished() error {
+	for _, r := range w.chronicle.records {
+		if !r.disturbed && !r.void && (!r.merged || w.remote.heads[r.branch] != "") {
+			_, text := r.waits(w.now)
+			return fmt.Errorf("%s: %s", r.id, text)
+		}
+	}
+	for _, a := range w.chronicle.acks {
+		if !w.chronicle.disturbed(a.group) {
+			return errors.New("an alert of " + a.group + " waits")
+		}
+	}
+	return nil
+}
+
+// disturbed reports whether somebody wrote to a branch of an alert group, or deleted it: the engine then waits for people.
+func (c *chronicle) disturbed(group string) bool {
+	return slices.ContainsFunc(c.records, func(r *record) bool { return r.disturbed && r.state.Opened.Group == group })
+}
+
+// waitForTimer lets time pass until the next timer of any incident.
+func (w *World) waitForTimer() {
+	var due time.Time
+	for _, r := range w.chronicle.records {
+		if at := r.state.Due(r.plan); !r.disturbed && !r.merged && !r.void && at.After(w.now) && (due.IsZero() || at.Before(due)) {
+			due = at
+		}
+	}
+	if !due.IsZero() {
+		w.run(due)
+	}
+}

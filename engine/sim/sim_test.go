@@ -1,0 +1,89 @@
+package sim
+
+import (
+	"flag"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+var (
+	seeds = flag.Uint64("seeds", 300, "how many seeds TestSeeds simulates")
+	from  = flag.Uint64("from", 0, "the first seed of TestSeeds")
+	seed  = flag.Uint64("seed", 0, "the seed that TestReplay tells")
+)
+
+// TestSeeds simulates many seeds, one after the other on each processor.
+func TestSeeds(t *testing.T) {
+	var next atomic.Uint64
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	var total Tally
+	failed := 0
+	begun := time.Now()
+	for range runtime.GOMAXPROCS(0) {
+		group.Go(func() {
+			for {
+				n := next.Add(1) - 1
+				if n >= *seeds || t.Failed() && failed >= 5 {
+					return
+				}
+				r := Run(*from+n, Options{})
+				mu.Lock()
+				total.Incidents += r.Tally.Incidents
+				total.Merged += r.Tally.Merged
+				total.Transitions += r.Tally.Transitions
+				total.Calls += r.Tally.Calls
+				total.Events += r.Tally.Events
+				if r.Err != nil {
+					failed++
+					t.Errorf("seed %d: %v\n  go test ./engine/sim -run Replay -seed %d -v", r.Seed, r.Err, r.Seed)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	group.Wait()
+	took := time.Since(begun).Seconds()
+	t.Logf("%d incidents, %d merged, %d transitions, %d calls, %d events; %.0f seeds/s, %.0f transitions/s", total.Incidents, total.Merged,
+		total.Transitions, total.Calls, total.Events, float64(*seeds)/took, float64(total.Transitions)/took)
+}
+
+// TestReplay tells the story of one seed.
+func TestReplay(t *testing.T) {
+	r := Run(*seed, Options{Story: true})
+	if testing.Verbose() {
+		fmt.Println(r.Story)
+	}
+	if r.Err != nil {
+		t.Errorf("seed %d: %v", r.Seed, r.Err)
+	}
+}
+
+// TestSameStory holds that a seed tells the same story, byte for byte, on one processor and on two.
+func TestSameStory(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	for seed := range uint64(20) {
+		runtime.GOMAXPROCS(1)
+		one := Run(seed, Options{Story: true})
+		runtime.GOMAXPROCS(2)
+		two := Run(seed, Options{Story: true})
+		if one.Story != two.Story {
+			t.Fatalf("seed %d tells another story the second time: %s", seed, firstDifference(one.Story, two.Story))
+		}
+	}
+}
+
+func firstDifference(a, b string) string {
+	x, y := strings.Split(a, "\n"), strings.Split(b, "\n")
+	for i := range min(len(x), len(y)) {
+		if x[i] != y[i] {
+			return fmt.Sprintf("line %d:\n%s\n%s", i+1, x[i], y[i])
+		}
+	}
+	return fmt.Sprintf("%d and %d lines", len(x), len(y))
+}
