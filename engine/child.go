@@ -110,6 +110,9 @@ func (e *Engine) openChild(ctx context.Context, o Order) error {
 		e.drop(w)
 		return e.wakeParent(ctx, &o.Parent)
 	}
+	if err := e.checkFree(ctx, w.branch); err != nil {
+		return fmt.Errorf("open the incident of %s: %w", key, err)
+	}
 	d, problem, err := e.childDraft(ctx, o)
 	if err != nil {
 		return fmt.Errorf("open the incident of %s: %w", key, err)

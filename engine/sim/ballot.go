@@ -6,14 +6,13 @@ import (
 
 	"github.com/pullbook/pullbook/engine/approval"
 	"github.com/pullbook/pullbook/engine/incident"
-	"github.com/pullbook/pullbook/engine/journal"
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
 // judge counts the votes for an intent once more, with rules of its own: what the engine saw of the reviews when it asked
 // last, just before the push, must hold enough distinct people who may approve, whose latest vote approves these bytes.
 func (c *chronicle) judge(p *process, r *record, d incident.StepStarted) {
-	step, ok := r.plan.Step(d.Step)
+	step, ok := r.step(d.Step)
 	if !ok {
 		c.w.fail("I4", "%s: an intent of %s, which the plan does not have", r.id, d.Step)
 		return
@@ -81,7 +80,7 @@ func (c *chronicle) pageAt(r *record, commit, step string) string {
 	if r.commits[commit] == 0 {
 		return ""
 	}
-	path := journal.GatePath(r.id.Dir(), step, r.index(step))
+	path := r.gatePath(step)
 	for id := commit; r.commits[id] > 0; id = c.w.remote.commits[id].parent {
 		if page, ok := c.w.remote.commits[id].files[path]; ok {
 			return runbook.PageDigest(page)

@@ -158,12 +158,15 @@ func (c *chronicle) note(p *process, r *record, before incident.State, e inciden
 	switch d := e.Data.(type) {
 	case incident.Opened:
 		c.groups[r.branch] = d.Group
+		if d.Parent != nil {
+			c.groups[r.branch] = r.branch // no alert reaches it: nobody handles it but by its own branch
+		}
 		c.keep(d.Group, d.Alert)
 	case incident.AlertUpdated:
 		c.keep(r.state.Opened.Group, d.Alert)
 	case incident.GateOpened:
 		r.gates[d.Step] = c.w.now
-		if page := made.files[journal.GatePath(r.id.Dir(), d.Step, r.index(d.Step))]; runbook.PageDigest(page) != d.Page {
+		if page := made.files[r.gatePath(d.Step)]; runbook.PageDigest(page) != d.Page {
 			c.w.fail("I5", "%s: the gate of %s opens with another page than the one beside it", r.id, d.Step)
 		}
 	case incident.StepStarted:
@@ -186,7 +189,7 @@ func (c *chronicle) note(p *process, r *record, before incident.State, e inciden
 // early checks that an automatic retry waits for its pause.
 func (c *chronicle) early(p *process, r *record, before incident.State, d incident.StepStarted) {
 	st := before.Step(d.Step)
-	step, _ := r.plan.Step(d.Step)
+	step, _ := r.step(d.Step)
 	if st.Phase != incident.PhaseEnded || st.Tried == 0 || p.latest().After(st.Ended.Add(step.Retry.Pause(st.Tried, runbook.AttemptKey(string(r.id), d.Step, st.Attempt))-time.Nanosecond)) {
 		return
 	}
@@ -200,8 +203,16 @@ func (c *chronicle) keep(group string, a incident.Alert) {
 	c.recorded[group][a.Digest()] = true
 }
 
-func (r *record) index(step string) int {
-	return slices.IndexFunc(r.plan.Steps, func(s runbook.Step) bool { return s.Name == step })
+// step is a step of the plan, or an element of one.
+func (r *record) step(name string) (runbook.Step, bool) {
+	s, _, ok := r.plan.Written(name)
+	return s, ok
+}
+
+// gatePath is where the page of a gate lies.
+func (r *record) gatePath(step string) string {
+	_, index, _ := r.plan.Written(step)
+	return journal.GatePath(r.id.Dir(), step, index)
 }
 
 // of finds an incident.

@@ -70,7 +70,7 @@ func onceOnly(w *World) {
 		if r == nil {
 			continue // intended says so
 		}
-		step, _ := r.plan.Step(e.job.Step)
+		step, _ := r.step(e.job.Step)
 		r.effects[step.Name]++
 		r.byKey[e.job.Key]++
 		if step.Repeatable() {
@@ -95,7 +95,7 @@ func intended(w *World) {
 		if r.void {
 			w.fail("I3", "%s happened, and an incident of that name was merged before", e.job.Key)
 		}
-		step, ok := r.plan.Step(e.job.Step)
+		step, ok := r.step(e.job.Step)
 		if !ok || (step.Risk != runbook.RiskRead || step.Approval != nil) && !r.intents[e.job.Key] {
 			w.fail("I4", "%s happened without an intent on the remote", e.job.Key)
 		}
