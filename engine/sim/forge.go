@@ -40,6 +40,7 @@ type pull struct {
 	reviews      []*review
 	comments     []*comment
 	asked        map[string]time.Time // for a review: when last
+	requested    map[string]bool      // and who has not given one since
 }
 
 type review struct {
@@ -140,7 +141,8 @@ func (f *forge) openPull(branch, title, body string) (*pull, error) {
 	if head == "" || f.w.remote.merged[f.w.remote.heads[mainBranch]][head] {
 		return nil, fmt.Errorf("open a pull request of %s: nothing to merge: %w", branch, errInvalid)
 	}
-	p := &pull{number: len(f.pulls) + 1, branch: branch, title: title, body: body, open: true, head: head, made: f.w.now, asked: map[string]time.Time{}}
+	p := &pull{number: len(f.pulls) + 1, branch: branch, title: title, body: body, open: true, head: head, made: f.w.now, asked: map[string]time.Time{},
+		requested: map[string]bool{}}
 	f.pulls = append(f.pulls, p)
 	return p, nil
 }
@@ -167,6 +169,10 @@ func (f *forge) review(p *pull, by *person, state approval.ReviewState, commit, 
 	f.ids++
 	r := &review{id: f.ids, by: by, state: state, commit: commit, body: body, at: f.w.now}
 	p.reviews = append(p.reviews, r)
+	delete(p.requested, by.Login)
+	for _, team := range by.teams {
+		delete(p.requested, team)
+	}
 	return r
 }
 

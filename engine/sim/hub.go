@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -49,7 +50,7 @@ func (f *forge) look(q incident.HubQuery) (incident.HubView, error) {
 				Body: r.body, Edited: r.edited, At: r.at})
 		}
 		for _, c := range p.comments {
-			out := incident.Comment{ID: c.id, Own: c.by == nil, Body: c.body, Edited: c.edited, At: c.at}
+			out := incident.Comment{ID: c.id, Own: c.by == nil, Body: c.body, Edited: c.edited, At: c.at, Seen: c.heard}
 			if c.by != nil {
 				out.By = c.by.as(q.Teams)
 			}
@@ -73,7 +74,7 @@ func (f *forge) seen(p *pull) *incident.Pull {
 		head = p.stale
 	}
 	return &incident.Pull{Number: p.number, URL: fmt.Sprintf("https://hub.test/acme/ops/pull/%d", p.number), Open: p.open, Merged: p.merged,
-		Head: head, Body: p.body}
+		Head: head, Body: p.body, Asked: slices.Sorted(maps.Keys(p.requested))}
 }
 
 func (h hubPort) OpenPull(_ context.Context, n incident.NewPull) (out incident.Pull, err error) {
@@ -150,7 +151,7 @@ func (p *process) publish(n incident.Publication) error {
 	case len(n.Reviewers) > 0:
 		w.tell(p.name, "ask %v on pull request %d", n.Reviewers, n.Pull)
 		for _, who := range n.Reviewers {
-			pr.asked[who] = w.now
+			pr.asked[who], pr.requested[who] = w.now, true
 		}
 	case n.Comment != nil:
 		w.tell(p.name, "comment on pull request %d: %q", n.Pull, *n.Comment)

@@ -124,7 +124,7 @@ func (w *World) unasked(r *record, p *pull) string {
 		if r.state.Step(step.Name).Phase != incident.PhaseGate || step.Approval == nil {
 			continue
 		}
-		asked := func(who string) bool { return !p.asked[who].Before(r.gates[step.Name]) }
+		asked := func(who string) bool { return p.requested[who] || !p.asked[who].Before(r.gates[step.Name]) }
 		if people := step.Approval.People(); !slices.ContainsFunc(people, asked) {
 			return fmt.Sprintf("the gate of %s waits for %v, of whom nobody was asked", step.Name, people)
 		}
