@@ -31,6 +31,7 @@ type Config struct {
 	Schema        []byte                              // frozen with every plan
 	Observe       func(incident.ID, []incident.Event) // told of events that have reached the remote branch; may be nil
 	Log           *slog.Logger
+	Lock          func() sync.Locker // makes a lock that is held while ports are asked; nil: a sync.Mutex
 }
 
 // Engine serves one ledger.
@@ -45,7 +46,9 @@ type Engine struct {
 
 // New makes an engine. It does nothing until messages arrive.
 func New(c Config) *Engine {
-	return &Engine{Config: c, workers: map[string]*worker{}, pulls: map[int]string{}, refused: map[string]string{}, locks: newLocks()}
+	e := &Engine{Config: c, workers: map[string]*worker{}, pulls: map[int]string{}, refused: map[string]string{}, locks: newLocks()}
+	e.locks.reading = e.newLock()
+	return e
 }
 
 // Handle acts on one message. An error means that the message must be delivered again later.
@@ -144,13 +147,21 @@ func (e *Engine) wakeAll(ctx context.Context, asked func(branch string) bool) er
 	return nil
 }
 
+// newLock makes a lock that is held while ports are asked. In a simulated world whoever waits must let time pass.
+func (e *Engine) newLock() sync.Locker {
+	if e.Lock == nil {
+		return &sync.Mutex{}
+	}
+	return e.Lock()
+}
+
 // worker returns the worker of a branch, a new one if nobody remembers it.
 func (e *Engine) worker(branch string) *worker {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	w, ok := e.workers[branch]
 	if !ok {
-		w = &worker{branch: branch}
+		w = &worker{branch: branch, mu: e.newLock()}
 		e.workers[branch] = w
 	}
 	return w

@@ -19,7 +19,7 @@ var errLocked = errors.New("another incident holds a lock")
 // cache of it that decides between intents which are about to be pushed. An entry is made before the push of an intent
 // departs, and stays after a push of which nobody knows whether it arrived until the branch has been read again.
 type locks struct {
-	reading sync.Mutex // one reader of the branches that nobody has looked at yet
+	reading sync.Locker // one reader of the branches that nobody has looked at yet
 
 	mu      sync.Mutex
 	whole   bool                                  // every open incident is in held

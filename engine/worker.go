@@ -28,7 +28,7 @@ var errMerged = fmt.Errorf("nothing but what is merged already: %w", errNoIncide
 type worker struct {
 	branch string
 
-	mu     sync.Mutex
+	mu     sync.Locker
 	ledger *notes // nil: not read yet, or in doubt
 	frozen frozen // what never changes while the incident is open
 	hub    *incident.HubView
