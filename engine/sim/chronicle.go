@@ -17,7 +17,6 @@ import (
 // chronicle is what the remote has seen, in order, read with the journal's decoder. It belongs to nobody in the world.
 type chronicle struct {
 	w        *World
-	groups   map[string]string          // by branch
 	records  []*record                  // in the order of their opening
 	branches map[string]*record         // the latest on each branch
 	recorded map[string]map[string]bool // by group: digests of the notifications that some journal holds
@@ -52,7 +51,7 @@ type ack struct {
 }
 
 func newChronicle(w *World) *chronicle {
-	return &chronicle{w: w, groups: map[string]string{}, branches: map[string]*record{}, recorded: map[string]map[string]bool{}}
+	return &chronicle{w: w, branches: map[string]*record{}, recorded: map[string]map[string]bool{}}
 }
 
 // acknowledged notes an alert that was answered 202.
@@ -157,10 +156,6 @@ func (c *chronicle) extend(p *process, r *record, made *commit) {
 func (c *chronicle) note(p *process, r *record, before incident.State, e incident.Event, made *commit) {
 	switch d := e.Data.(type) {
 	case incident.Opened:
-		c.groups[r.branch] = d.Group
-		if d.Parent != nil {
-			c.groups[r.branch] = r.branch // no alert reaches it: nobody handles it but by its own branch
-		}
 		c.keep(d.Group, d.Alert)
 	case incident.AlertUpdated:
 		c.keep(r.state.Opened.Group, d.Alert)

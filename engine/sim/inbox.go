@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/pullbook/pullbook/engine"
@@ -124,7 +123,7 @@ func (p *process) poke(d time.Duration) {
 // pokeAt is poke at a time by the machine's clock.
 func (p *process) pokeAt(at time.Time) { p.poke(at.Sub(p.clock())) }
 
-// dispatch begins what is due, one task a message key and one an alert group.
+// dispatch begins what is due, one task a message key.
 func (p *process) dispatch() {
 	s := p.machine.store
 	if p.dead || p.paused || p.epoch != s.epoch {
@@ -138,24 +137,22 @@ func (p *process) dispatch() {
 		}
 	}
 	for _, m := range slices.Clone(s.messages) {
-		lane := p.w.laneOf(m.Message)
 		switch {
 		case m.retry.After(now):
 			later(m.retry)
-		case p.dead || p.keys[m.Key] || p.lanes[lane] || !slices.Contains(s.messages, m):
+		case p.dead || p.keys[m.Key] || !slices.Contains(s.messages, m):
 		default:
-			p.take(&task{name: m.Kind + " " + m.Key, lane: lane}, m.Key)
+			p.take(m.Kind+" "+m.Key, m.Key)
 		}
 	}
 	for _, r := range slices.Clone(s.steps) {
-		lane := p.w.groupOf(r.job.Branch)
 		switch {
 		case r.state != stepQueued:
 		case r.ready.After(now):
 			later(r.ready)
-		case p.dead || p.lanes[lane]:
+		case p.dead:
 		default:
-			p.work(r, lane)
+			p.work(r)
 		}
 	}
 	if !soonest.IsZero() {
@@ -163,48 +160,11 @@ func (p *process) dispatch() {
 	}
 }
 
-// laneOf is the alert group that a message is about: two handlers of one process never work on the same one, as the
-// engine's own locks would have it. A sweep is about none.
-func (w *World) laneOf(m engine.Message) string {
-	switch {
-	case m.Kind == engine.KindAlert:
-		return m.Key
-	case strings.HasPrefix(m.Key, incident.BranchPrefix):
-		return w.groupOf(m.Key)
-	}
-	var number int
-	if _, err := fmt.Sscanf(m.Key, "pull/%d", &number); err == nil {
-		if p, err := w.forge.pull(number); err == nil {
-			return w.groupOf(p.branch)
-		}
-	}
-	return ""
-}
-
-// groupOf is the alert group of an incident's branch.
-func (w *World) groupOf(branch string) string {
-	if group := w.chronicle.groups[branch]; group != "" {
-		return group
-	}
-	return branch
-}
-
-// release gives up what a task held.
-func (p *process) release(t *task) {
-	if t.lane != "" {
-		delete(p.lanes, t.lane)
-		t.lane = ""
-		p.poke(0)
-	}
-}
-
 // take handles the messages of a key that are due, one after the other.
-func (p *process) take(t *task, key string) {
+func (p *process) take(name, key string) {
 	p.keys[key] = true
-	if t.lane != "" {
-		p.lanes[t.lane] = true
-	}
 	wait := time.Duration(0)
+	t := &task{name: name}
 	t.after = func() {
 		p.w.in(wait, "", func() {
 			delete(p.keys, key)
@@ -260,9 +220,8 @@ func later(a, b time.Time) time.Time {
 }
 
 // work runs an attempt.
-func (p *process) work(r *stepRow, lane string) {
-	p.lanes[lane] = true
-	t := &task{name: r.job.Key, lane: lane, key: r.job.Key, after: func() {}}
+func (p *process) work(r *stepRow) {
+	t := &task{name: r.job.Key, key: r.job.Key, after: func() {}}
 	p.spawn(t, func(ctx context.Context, t *task) {
 		begun := false
 		err := p.on("inbox.begin", func(s *store) error {

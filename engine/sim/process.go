@@ -3,6 +3,7 @@ package sim
 import (
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/pullbook/pullbook/engine"
@@ -28,7 +29,6 @@ type process struct {
 	paused  bool
 	reaped  bool
 	tasks   []*task
-	lanes   map[string]bool       // alert groups in the hands of a task
 	keys    map[string]bool       // message keys in the hands of a task
 	pending map[string]*pending   // git commits that are only here
 	looked  map[string]*testimony // by branch: the latest look at the hub
@@ -41,14 +41,15 @@ const sweepEvery = time.Minute
 // boot starts a process on a machine. Whoever had its inbox before is shut out.
 func (w *World) boot(m *machine) *process {
 	m.store.epoch++
-	p := &process{w: w, machine: m, epoch: m.store.epoch, lanes: map[string]bool{}, keys: map[string]bool{},
+	p := &process{w: w, machine: m, epoch: m.store.epoch, keys: map[string]bool{},
 		pending: map[string]*pending{}, looked: map[string]*testimony{}}
 	p.name = m.name + string(rune('0'+m.store.epoch%10))
 	w.procs = append(w.procs, p)
 	w.tell(p.name, "boots")
 	p.engine = engine.New(engine.Config{Hub: hubPort{p}, Ledger: ledgerPort{p}, Journal: journalPort{p}, Eval: evalPort{p}, Inbox: inboxPort{p},
 		Runner: runnerPort{p}, Clock: clockPort{p}, DefaultBranch: mainBranch, Triage: w.triage(), Versions: map[string]string{"pullbook": "sim"},
-		Schema: []byte("// simulated\n"), Observe: p.observe, Log: slog.New(teller{w: w, who: p.name})})
+		Schema: []byte("// simulated\n"), Observe: p.observe,
+		Lock: func() sync.Locker { return &turnstile{w: w} }, Log: slog.New(teller{w: w, who: p.name})})
 	m.store.takeBack(p)
 	p.sweep()
 	p.poke(0)
@@ -88,9 +89,10 @@ func (w *World) reap() {
 		}
 		p.reaped = true
 		for _, t := range p.tasks {
+			w.current = t
 			t.unwind()
 		}
-		p.tasks = nil
+		p.tasks, w.current = nil, nil
 		if m := p.machine; m.store.epoch == p.epoch {
 			w.in(between(w.dice.time, 200*time.Millisecond, 8*time.Second), "", func() {
 				if m.store.epoch == p.epoch {

@@ -44,11 +44,10 @@ func (w *World) drawFate() fate {
 	return f
 }
 
-// Run releases the incident to other handlers first: an attempt takes its time without holding anybody up.
+// Run performs one attempt.
 func (r runnerPort) Run(ctx context.Context, a engine.Attempt) runbook.Outcome {
 	p, w := r.p, r.p.w
 	t := w.current
-	p.release(t)
 	f := w.drawFate()
 	o := runbook.Outcome{Key: a.Key, Step: a.Step, Attempt: a.Attempt, Conclusion: runbook.Cancelled, Started: p.clock(), Error: "it was stopped"}
 	err := p.call("runner.begin", func() error { return nil })

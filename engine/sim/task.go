@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"runtime/debug"
 	"slices"
 	"time"
 )
@@ -24,7 +25,6 @@ type task struct {
 	sleeps int    // a wake-up for an earlier sleep is void
 	free   bool   // it goes on while its process is paused: what it started is a process of its own
 	parked bool   // it waits for its paused process
-	lane   string // the alert group that it holds, empty for none
 	key    string // of the attempt that it runs
 	branch string // that it pushes
 }
@@ -36,6 +36,12 @@ func (p *process) spawn(t *task, body func(ctx context.Context, t *task)) {
 	t.proc = p
 	t.resume, t.unwind = iter.Pull(func(yield func(struct{}) bool) {
 		t.yield = yield
+		defer func() {
+			if v := recover(); v != nil {
+				p.w.tell(p.name, "PANIC %v\n%s", v, debug.Stack())
+				p.w.fail("panic", "%s: %v", t.name, v)
+			}
+		}()
 		body(ctx, t)
 	})
 	p.tasks = append(p.tasks, t)
@@ -52,7 +58,6 @@ func (w *World) proceed(t *task) {
 		return
 	}
 	t.proc.tasks = slices.DeleteFunc(t.proc.tasks, func(o *task) bool { return o == t })
-	t.proc.release(t)
 	t.after()
 }
 
@@ -93,4 +98,32 @@ func (t *task) park() bool {
 		}
 	}
 	return true
+}
+
+// turnstile is a lock of the engine's. Who waits lets time pass; first come, first served.
+type turnstile struct {
+	w       *World
+	held    bool
+	waiting []*task
+}
+
+// Lock waits for the lock. A task whose process was killed does not wait: nothing that it does counts any more.
+func (l *turnstile) Lock() {
+	for t := l.w.current; l.held; {
+		l.waiting = append(l.waiting, t)
+		t.sleeps++
+		if !t.yield(struct{}{}) {
+			return
+		}
+	}
+	l.held = true
+}
+
+// Unlock wakes those who wait: the first of them takes it.
+func (l *turnstile) Unlock() {
+	l.held = false
+	for _, t := range l.waiting {
+		t.wakeNow()
+	}
+	l.waiting = nil
 }
