@@ -136,16 +136,17 @@ func (e *Engine) openChild(ctx context.Context, o Order) error {
 
 // childDraft loads the runbook of an order. A problem is one that every look at the same commit would find.
 func (e *Engine) childDraft(ctx context.Context, o Order) (d draft, problem string, err error) {
-	tree, err := e.Ledger.Files(ctx, o.Commit, runbookDir, orgFile)
+	files, err := e.cue(ctx, o.Commit)
 	if err != nil {
-		return d, "", fmt.Errorf("read the runbooks at %s: %w", o.Commit, err)
+		return d, "", err
 	}
-	d = draft{runbook: runbookPath(o.Runbook), why: fmt.Sprintf("it was opened by step %s of incident %s", o.Parent.Step, o.Parent.Incident)}
-	files := cueFiles(tree)
-	if files[d.runbook] == nil {
-		return d, fmt.Sprintf("there is no runbook %s at commit %s", d.runbook, o.Commit), nil
+	name, there := runbook.Find(files, o.Runbook)
+	d = draft{runbook: name, why: fmt.Sprintf("it was opened by step %s of incident %s", o.Parent.Step, o.Parent.Incident)}
+	if !there {
+		return d, fmt.Sprintf("there is no runbook %s at commit %s", runbookPath(d.runbook), o.Commit), nil
 	}
-	d.source = runbook.Source{Runbook: d.runbook, Files: pick(files, d.runbook, orgFile), Others: files, Inputs: given(o.Inputs)}
+	d.source = runbook.SourceOf(files, d.runbook)
+	d.source.Inputs = given(o.Inputs)
 	plan, problems, err := e.loadPinned(ctx, d.source, o.Commit)
 	switch {
 	case err != nil:
@@ -153,7 +154,7 @@ func (e *Engine) childDraft(ctx context.Context, o Order) (d draft, problem stri
 	case len(problems) > 0:
 		return d, fmt.Sprintf("the runbook %s cannot be used: %s", o.Runbook, problems[0]), nil
 	}
-	d.plan, d.source.Inputs = plan, plan.Inputs
+	d.plan, d.source = plan, d.source.Of(plan)
 	return d, "", nil
 }
 
@@ -256,13 +257,13 @@ func (e *Engine) findMerged(ctx context.Context, id incident.ID, tip string) (*k
 
 // pinChildren gives each step that opens a runbook the files of that runbook, and of all that it opens in turn, so that
 // they are on its gate page: who approves the step approves what will run.
-func (e *Engine) pinChildren(ctx context.Context, src runbook.Source, plan *runbook.Plan) ([]runbook.Problem, error) {
+func (e *Engine) pinChildren(ctx context.Context, src runbook.Source, plan *runbook.Plan, tip string) ([]runbook.Problem, error) {
 	for i := range plan.Steps {
 		step := &plan.Steps[i]
 		if step.Runbook == "" {
 			continue
 		}
-		files, problems, err := e.childFiles(ctx, src, step.Runbook)
+		files, problems, err := e.childFiles(ctx, src, step.Runbook, tip)
 		if err != nil || len(problems) > 0 {
 			return problems, err
 		}
@@ -272,20 +273,21 @@ func (e *Engine) pinChildren(ctx context.Context, src runbook.Source, plan *runb
 }
 
 // childFiles lists the files that a runbook of the ledger, and those that it opens, are made of and use, sorted.
-func (e *Engine) childFiles(ctx context.Context, src runbook.Source, name string) ([]runbook.File, []runbook.Problem, error) {
+func (e *Engine) childFiles(ctx context.Context, src runbook.Source, name, tip string) ([]runbook.File, []runbook.Problem, error) {
 	found := map[string]runbook.File{}
-	if src.Others[orgFile] != nil {
-		found[orgFile] = runbook.File{Path: orgFile}
-	}
+	seen := map[string]bool{}
 	for left := []string{name}; len(left) > 0; left = left[1:] {
-		file := runbookPath(left[0])
-		if _, again := found[file]; again {
+		file, _ := runbook.Find(src.Others, left[0]) // that it is there was looked at
+		if seen[file] {
 			continue
 		}
-		found[file] = runbook.File{Path: file}
-		plan, problems, err := e.Eval.Load(ctx, runbook.Source{Runbook: file, Files: pick(src.Others, file, orgFile), Others: src.Others})
+		seen[file] = true
+		plan, problems, err := e.load(ctx, runbook.SourceOf(src.Others, file), tip)
 		if err != nil || len(problems) > 0 {
 			return nil, problems, err
+		}
+		for _, source := range plan.Sources {
+			found[source] = runbook.File{Path: source}
 		}
 		for _, s := range plan.Steps {
 			for _, f := range s.Files {

@@ -18,7 +18,7 @@ func given(inputs json.RawMessage) json.RawMessage {
 	return inputs
 }
 
-// runbookPath is the path of a runbook that a person named by it or by its name.
+// runbookPath is where one looks for a runbook that was named by its path or its name and is not there.
 func runbookPath(chosen string) string {
 	if strings.HasSuffix(chosen, ".cue") {
 		return chosen
@@ -33,16 +33,18 @@ func (e *Engine) WrongInputs(ctx context.Context, a Arrival) ([]runbook.Problem,
 	if err != nil {
 		return nil, fmt.Errorf("check the inputs of %s: %w", a.Runbook, err)
 	}
-	tree, err := e.Ledger.Files(ctx, heads[e.DefaultBranch], runbookDir, orgFile)
+	tip := heads[e.DefaultBranch]
+	files, err := e.cue(ctx, tip)
 	if err != nil {
 		return nil, fmt.Errorf("check the inputs of %s: %w", a.Runbook, err)
 	}
-	files, name := cueFiles(tree), runbookPath(a.Runbook)
-	if files[name] == nil {
+	name, there := runbook.Find(files, a.Runbook)
+	if !there {
 		return nil, nil
 	}
-	src := runbook.Source{Runbook: name, Files: pick(files, name, orgFile), Inputs: given(a.Inputs)}
-	_, problems, err := e.Eval.Load(ctx, src)
+	src := runbook.SourceOf(files, name)
+	src.Inputs = given(a.Inputs)
+	_, problems, err := e.load(ctx, src, tip)
 	if err != nil {
 		return nil, fmt.Errorf("check the inputs of %s: %w", a.Runbook, err)
 	}

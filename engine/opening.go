@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/pullbook/pullbook/engine/incident"
@@ -13,11 +14,12 @@ import (
 )
 
 const (
-	planFile   = "plan.json"    // in the plan directory: the static skeleton, for people and for audit
-	schemaFile = "schema.cue"   // in the plan directory: the schema that the runbook was checked against
-	embedded   = "embedded:"    // before the path of a runbook that is not the ledger's
-	orgFile    = "pullbook.cue" // of the ledger: people and policy
-	runbookDir = "runbooks"
+	planFile   = "plan.json"          // in the plan directory: the static skeleton, for people and for audit
+	schemaFile = "schema.cue"         // in the plan directory: the schema that the runbook was checked against
+	embedded   = "embedded:"          // before the path of a runbook that is not the ledger's
+	orgFile    = runbook.Organisation // of the ledger: people and policy
+	moduleFile = "cue.mod/module.cue" // of the ledger: what its packages are called
+	runbookDir = runbook.Dir
 )
 
 // maxOpenings bounds how often an opening that collides is tried within one message.
@@ -228,21 +230,28 @@ func (e *Engine) draft(ctx context.Context, a Arrival, tip string) (draft, error
 	if err != nil {
 		return draft{}, fmt.Errorf("encode the alert of group %s: %w", a.Alert.Group, err)
 	}
-	tree, err := e.Ledger.Files(ctx, tip, runbookDir, orgFile)
-	if err != nil {
-		return draft{}, fmt.Errorf("read the runbooks at %s: %w", tip, err)
-	}
-	files := cueFiles(tree)
-	route, err := e.route(ctx, files, alert, a.Runbook)
+	files, err := e.cue(ctx, tip)
 	if err != nil {
 		return draft{}, err
 	}
+	route, err := e.route(ctx, files, alert, a.Runbook)
+	for range maxFetches {
+		more, missing := e.fetch(ctx, files, route.Problems, tip)
+		if err != nil || missing != nil {
+			return draft{}, errors.Join(err, missing)
+		}
+		if !more {
+			break
+		}
+		route, err = e.route(ctx, files, alert, a.Runbook)
+	}
 	d := draft{runbook: route.Runbook, why: route.Why, problems: sentences(route.Problems)}
-	if d.runbook != "" && files[d.runbook] != nil {
-		d.source = runbook.Source{Runbook: d.runbook, Files: pick(files, d.runbook, orgFile), Others: files, Inputs: given(a.Inputs)}
+	if _, there := runbook.Find(files, d.runbook); there && d.runbook != "" {
+		d.source = runbook.SourceOf(files, d.runbook)
+		d.source.Inputs = given(a.Inputs)
 		plan, problems, err := e.loadPinned(ctx, d.source, tip)
 		if err == nil && len(problems) == 0 {
-			d.plan, d.source.Inputs = plan, plan.Inputs
+			d.plan, d.source = plan, d.source.Of(plan)
 			return d, nil
 		}
 		if err != nil {
@@ -251,15 +260,15 @@ func (e *Engine) draft(ctx context.Context, a Arrival, tip string) (draft, error
 		d.problems = append(d.problems, sentences(problems)...)
 		d.why = "the runbook " + d.runbook + " cannot be used; triage instead"
 	}
-	return e.triage(ctx, d, files)
+	return e.triage(ctx, d, files, tip)
 }
 
 // route asks which runbook an alert belongs to. A routing that fails altogether is a problem to record, not a loss.
 func (e *Engine) route(ctx context.Context, files map[string][]byte, alert json.RawMessage, chosen string) (runbook.Route, error) {
 	if chosen != "" {
-		name := runbookPath(chosen)
-		if files[name] == nil {
-			return runbook.Route{Why: "chosen by a person", Problems: []runbook.Problem{{File: name, Text: "there is no such runbook on the default branch"}}}, nil
+		name, there := runbook.Find(files, chosen)
+		if !there {
+			return runbook.Route{Why: "chosen by a person", Problems: []runbook.Problem{{File: runbookPath(name), Text: "there is no such runbook on the default branch"}}}, nil
 		}
 		return runbook.Route{Runbook: name, Why: "chosen by a person"}, nil
 	}
@@ -274,16 +283,16 @@ func (e *Engine) route(ctx context.Context, files map[string][]byte, alert json.
 }
 
 // triage is the runbook of last resort: the engine's own, with the ledger's policy left out if even that stands in the way.
-func (e *Engine) triage(ctx context.Context, d draft, files map[string][]byte) (draft, error) {
+func (e *Engine) triage(ctx context.Context, d draft, files map[string][]byte, tip string) (draft, error) {
 	d.runbook = embedded + e.Triage.Runbook
 	for _, org := range []bool{true, false} {
 		src := runbook.Source{Runbook: e.Triage.Runbook, Files: pick(e.Triage.Files, e.Triage.Runbook)}
 		if org && files[orgFile] != nil {
-			src.Files[orgFile] = files[orgFile]
+			src.Files[orgFile], src.Others = files[orgFile], withoutRunbooks(files)
 		}
-		plan, problems, err := e.Eval.Load(ctx, src)
+		plan, problems, err := e.load(ctx, src, tip)
 		if err == nil && len(problems) == 0 {
-			d.source, d.plan = src, plan
+			d.source, d.plan = src.Of(plan), plan
 			return d, nil
 		}
 		if err != nil && ctx.Err() != nil {
@@ -299,11 +308,11 @@ func (e *Engine) triage(ctx context.Context, d draft, files map[string][]byte) (
 
 // loadPinned loads a runbook and pins the files that its steps use to their blobs at the frozen commit.
 func (e *Engine) loadPinned(ctx context.Context, src runbook.Source, tip string) (runbook.Plan, []runbook.Problem, error) {
-	plan, problems, err := e.Eval.Load(ctx, src)
+	plan, problems, err := e.load(ctx, src, tip)
 	if err != nil || len(problems) > 0 {
 		return plan, problems, err
 	}
-	if problems, err = e.pinChildren(ctx, src, &plan); err != nil || len(problems) > 0 {
+	if problems, err = e.pinChildren(ctx, src, &plan, tip); err != nil || len(problems) > 0 {
 		return plan, problems, err
 	}
 	for i := range plan.Steps {
@@ -338,6 +347,13 @@ func (e *Engine) frozenFiles(id incident.ID, d draft) (map[string][]byte, incide
 	files[planFile] = append(static, '\n')
 	return files, incident.Opened{ID: id, Runbook: d.runbook, Why: d.why, Plan: journal.PlanDigest(files),
 		Versions: e.Versions, Problems: d.problems, Inputs: d.source.Inputs}, nil
+}
+
+// withoutRunbooks are the files that pullbook.cue can import.
+func withoutRunbooks(files map[string][]byte) map[string][]byte {
+	out := maps.Clone(files)
+	maps.DeleteFunc(out, func(name string, _ []byte) bool { return runbook.IsRunbook(name) })
+	return out
 }
 
 func cueFiles(tree map[string]File) map[string][]byte {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 
@@ -22,7 +23,8 @@ func vetCommand() *cobra.Command {
 		Short: "Check runbooks: every mistake with its place, the problem and a hint",
 		Long: `Vet checks runbooks against the schema, the policy of the ledger's pullbook.cue,
 and their own graph. A path is a runbook or a directory of runbooks; without one it
-is the directory runbooks. pullbook.cue is looked for in the directory above.
+is the directory runbooks. pullbook.cue and what runbooks import are looked for in
+the directory above.
 
 Exit status: 0 all good, 1 there are mistakes, 2 wrong usage.`,
 		Example: `  pullbook vet
@@ -44,11 +46,15 @@ func runVet(cmd *cobra.Command, args []string, asJSON bool) error {
 	}
 	problems := []runbook.Problem{}
 	for _, path := range files {
-		src, err := readSource(path)
+		found, err := vet(path)
 		if err != nil {
 			return err
 		}
-		problems = append(problems, cueval.Vet(src)...)
+		for _, p := range found { // a mistake of pullbook.cue or of a package is one of every runbook
+			if !slices.Contains(problems, p) {
+				problems = append(problems, p)
+			}
+		}
 	}
 	if asJSON {
 		enc := json.NewEncoder(cmd.OutOrStdout())
@@ -69,7 +75,8 @@ func runVet(cmd *cobra.Command, args []string, asJSON bool) error {
 	return nil
 }
 
-// runbookFiles lists the runbooks that the arguments name, sorted within each argument.
+// runbookFiles lists the runbooks that the arguments name, sorted within each argument: files, and directories in one that
+// is called runbooks.
 func runbookFiles(args []string) ([]string, error) {
 	var out []string
 	for _, arg := range args {
@@ -80,7 +87,7 @@ func runbookFiles(args []string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !info.IsDir() {
+		if !info.IsDir() || isRunbookDir(arg) {
 			out = append(out, arg)
 			continue
 		}
@@ -88,58 +95,150 @@ func runbookFiles(args []string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
+		found = slices.DeleteFunc(found, func(path string) bool { return filepath.Base(path) == runbook.Organisation })
+		inside, err := filepath.Glob(filepath.Join(arg, "*", "*.cue"))
+		if err != nil {
+			return nil, err
+		}
+		for _, path := range inside {
+			if dir := filepath.Dir(path); isRunbookDir(dir) {
+				found = append(found, dir)
+			}
+		}
 		if len(found) == 0 {
 			return nil, withHint(fmt.Errorf("%s holds no runbook", arg), "a runbook is a file that ends in .cue")
 		}
-		found = slices.DeleteFunc(found, func(path string) bool { return filepath.Base(path) == "pullbook.cue" })
 		slices.Sort(found)
-		out = append(out, found...)
+		out = append(out, slices.Compact(found)...)
 	}
 	return out, nil
 }
 
-// readSource reads a runbook and the ledger's pullbook.cue, which lies in the directory of the runbook or above it.
-func readSource(path string) (runbook.Source, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return runbook.Source{}, err
-	}
-	name := filepath.ToSlash(filepath.Clean(path))
-	src := runbook.Source{Runbook: name, Files: map[string][]byte{name: data}}
-	dir := filepath.Dir(path)
-	for _, org := range []string{filepath.Join(dir, "pullbook.cue"), filepath.Join(dir, "..", "pullbook.cue")} {
-		data, err := os.ReadFile(org)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return src, err
-		}
-		src.Files["pullbook.cue"] = data
-		break
-	}
-	src.Others, err = othersOf(src, dir)
-	return src, err
+// isRunbookDir reports whether a path can be that of a runbook that is a directory.
+func isRunbookDir(path string) bool {
+	return filepath.Base(filepath.Dir(filepath.Clean(path))) == runbook.Dir && filepath.Ext(path) != ".cue"
 }
 
-// othersOf reads the runbooks beside one, which it may open. They are known by the paths that they have in a ledger.
-func othersOf(src runbook.Source, dir string) (map[string][]byte, error) {
-	found, err := filepath.Glob(filepath.Join(dir, "*.cue"))
+// vet checks a runbook, and reads the packages that it imports as they turn out to be missing.
+func vet(path string) ([]runbook.Problem, error) {
+	l, src, err := readSource(path)
 	if err != nil {
 		return nil, err
 	}
-	others := map[string][]byte{}
-	for _, path := range found {
-		data, err := os.ReadFile(path)
-		if err != nil {
+	for {
+		problems := cueval.Vet(src)
+		more := false
+		for _, p := range problems {
+			if p.Missing == "" {
+				continue
+			}
+			found, err := l.cue(p.Missing)
+			if err != nil {
+				return nil, err
+			}
+			for name, data := range found {
+				more = more || src.Others[name] == nil
+				src.Others[name] = data
+			}
+		}
+		if !more {
+			return problems, nil
+		}
+	}
+}
+
+// ledgerDir is the directory on disk that holds a ledger's files. Nothing outside of it is read, whatever links lead there.
+type ledgerDir struct{ root string }
+
+// cue reads the CUE files of a directory of the ledger, by their paths in it.
+func (l ledgerDir) cue(dir string) (map[string][]byte, error) {
+	root, err := os.OpenRoot(l.root)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	out := map[string][]byte{}
+	entries, err := fs.ReadDir(root.FS(), dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return out, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		name := path.Join(dir, e.Name())
+		if !e.Type().IsRegular() || path.Ext(name) != ".cue" {
+			continue
+		}
+		if out[name], err = root.ReadFile(name); err != nil {
 			return nil, err
 		}
-		others["runbooks/"+filepath.Base(path)] = data
 	}
-	if org, ok := src.Files["pullbook.cue"]; ok {
-		others["pullbook.cue"] = org
+	return out, nil
+}
+
+// readSource reads a runbook, the ledger's pullbook.cue, which lies in the directory of the runbook or above it, and the
+// runbooks beside it, which it may open. Those are known by the paths that they have in a ledger.
+func readSource(path string) (l ledgerDir, src runbook.Source, err error) {
+	name := filepath.ToSlash(filepath.Clean(path))
+	src = runbook.Source{Runbook: name, Files: map[string][]byte{}, Others: map[string][]byte{}}
+	dir := filepath.Dir(path)
+	parts := []string{path}
+	if isRunbookDir(path) {
+		if parts, err = filepath.Glob(filepath.Join(path, "*.cue")); err != nil {
+			return l, src, err
+		}
 	}
-	return others, nil
+	for _, part := range parts {
+		if src.Files[filepath.ToSlash(filepath.Clean(part))], err = os.ReadFile(part); err != nil {
+			return l, src, err
+		}
+	}
+	for _, l.root = range []string{dir, filepath.Join(dir, "..")} {
+		data, err := os.ReadFile(filepath.Join(l.root, runbook.Organisation))
+		if err == nil {
+			src.Files[runbook.Organisation] = data
+			break
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return l, src, err
+		}
+	}
+	if err := l.others(src.Others, dir); err != nil {
+		return l, src, err
+	}
+	if org, ok := src.Files[runbook.Organisation]; ok {
+		src.Others[runbook.Organisation] = org
+	}
+	return l, src, nil
+}
+
+// others adds the runbooks of a directory, and what the packages of the ledger are called.
+func (l ledgerDir) others(files map[string][]byte, dir string) error {
+	for _, pattern := range []string{"*.cue", filepath.Join("*", "*.cue")} {
+		found, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return err
+		}
+		for _, name := range found {
+			rel, err := filepath.Rel(dir, name)
+			if err != nil {
+				return err
+			}
+			if files[path.Join(runbook.Dir, filepath.ToSlash(rel))], err = os.ReadFile(name); err != nil {
+				return err
+			}
+		}
+	}
+	delete(files, path.Join(runbook.Dir, runbook.Organisation))
+	module, err := l.cue("cue.mod")
+	if err != nil {
+		return err
+	}
+	if text, ok := module["cue.mod/module.cue"]; ok {
+		files["cue.mod/module.cue"] = text
+	}
+	return nil
 }
 
 func plural(n int, one, many string) string {

@@ -245,7 +245,8 @@ func TestOpening(t *testing.T) {
 		{"no identity", edit("open", func(d *draft) { delete(d.files, journal.IdentityPath(first)) }), "open", "does not say what the journal says"},
 		{"identity changed later", write("end", journal.IdentityPath(first), "{}\n"), "end", "what an earlier commit wrote"},
 		{"runbook that is not on the default branch", replan(map[string]string{runbookPath: "steps: evil: {}\n"}), "open", "not what the default branch held"},
-		{"policy that is not on the default branch", replan(map[string]string{policyPath: "policy: free: true\n"}), "open", "not what the default branch held"},
+		{"policy that is not on the default branch", replan(map[string]string{"pullbook.cue": "policy: free: true\n"}), "open", "not what the default branch held"},
+		{"package that is not on the default branch", replan(map[string]string{"snippets/evil.cue": "package evil\n"}), "open", "not what the default branch held"},
 		{"plan without its runbook", replan(map[string]string{runbookPath: ""}), "open", "not in the frozen plan"},
 		{"step with a file that is not on the default branch", pinned("scripts/evil", digest[:40]), "open", "scripts/evil"},
 		{"step with other bytes of a file", pinned(runbookPath, digest[:40]), "open", "is not the file that"},
@@ -262,7 +263,7 @@ func replan(changes map[string]string) func(*ledger) {
 		var identity []byte
 		l.says["open"] = func(due []incident.Event) []any {
 			opened := due[0].Data.(incident.Opened)
-			frozen := map[string][]byte{runbookPath: []byte(runbookText), policyPath: []byte(policyText), "plan.json": l.skeleton()}
+			frozen := map[string][]byte{runbookPath: []byte(runbookText), "pullbook.cue": []byte(policyText), "plan.json": l.skeleton()}
 			for path, content := range changes {
 				if frozen[path] = []byte(content); content == "" {
 					delete(frozen, path)

@@ -42,7 +42,7 @@ func plan() runbook.Plan {
 
 // begin writes the root of a ledger.
 func (l *ledger) begin() {
-	l.people("root", map[string][]byte{keysPath: allowing(signerOf(1)), runbookPath: []byte(runbookText), policyPath: []byte(policyText)})
+	l.people("root", map[string][]byte{keysPath: allowing(signerOf(1)), runbookPath: []byte(runbookText), "pullbook.cue": []byte(policyText)})
 }
 
 // start begins an incident at the tip of the default branch.
@@ -64,7 +64,7 @@ func (l *ledger) incident(name, group string) {
 
 func (l *ledger) opened(name, group string) {
 	dir := l.inc.id.Dir()
-	frozen := map[string][]byte{"plan.json": l.skeleton(), runbookPath: []byte(runbookText), policyPath: []byte(policyText)}
+	frozen := map[string][]byte{"plan.json": l.skeleton(), runbookPath: []byte(runbookText), "pullbook.cue": []byte(policyText)}
 	alert := incident.Alert{Name: "HighErrorRate", Source: "alertmanager", Status: incident.Firing, Group: group,
 		Labels: map[string]string{"service": "checkout"}, Annotations: map[string]string{}, StartsAt: at(1)}
 	opened := incident.Opened{ID: l.inc.id, Group: group, Previous: l.inc.after, Alert: alert, Runbook: runbookPath, Why: "it answers service=checkout",

@@ -263,20 +263,17 @@ func (t *trail) claim(b *batch, path string) []byte {
 	return data
 }
 
-// sources checks that the frozen runbook and policy are those of the default branch at the commit that was frozen.
+// sources checks that what was frozen is what the default branch held at that commit: the runbook, the policy, and the
+// packages that they import.
 func (t *trail) sources(b *batch, opened incident.Opened, plan map[string][]byte) *Finding {
-	paths := []string{}
-	if !strings.HasPrefix(opened.Runbook, embedded) {
-		paths = append(paths, opened.Runbook)
-	}
-	if _, ok := plan[policyPath]; ok {
-		paths = append(paths, policyPath)
-	}
-	for _, path := range paths {
-		frozen, ok := plan[path]
-		if !ok {
-			return wrong(b.commit.Hash, journal.PlanDir(t.dir)+path, "the runbook is not in the frozen plan")
+	own, isOwn := strings.CutPrefix(opened.Runbook, embedded)
+	found := isOwn
+	for _, path := range slices.Sorted(maps.Keys(plan)) {
+		frozen := plan[path]
+		if path == planName || path == schemaName || isOwn && path == own {
+			continue
 		}
+		found = found || path == opened.Runbook || strings.HasPrefix(path, opened.Runbook+"/")
 		files, err := t.a.clone.Files(t.base.Tree, path)
 		if err != nil && !errors.Is(err, gitstore.ErrNotFound) {
 			return unreadable(t.base.Hash, err)
@@ -285,12 +282,16 @@ func (t *trail) sources(b *batch, opened incident.Opened, plan map[string][]byte
 			return wrong(b.commit.Hash, journal.PlanDir(t.dir)+path, "it is not what the default branch held at %s", t.base.Hash)
 		}
 	}
+	if !found {
+		return wrong(b.commit.Hash, journal.PlanDir(t.dir)+opened.Runbook, "the runbook is not in the frozen plan")
+	}
 	return nil
 }
 
 const (
-	embedded   = "embedded:"    // before a runbook of the engine's own
-	policyPath = "pullbook.cue" // the organisation's policy
+	embedded   = "embedded:"  // before a runbook of the engine's own
+	planName   = "plan.json"  // in the frozen plan: what the engine made of its sources
+	schemaName = "schema.cue" // in the frozen plan: what the engine held them against
 )
 
 // readPlan reads the plan strictly: a field that is not known could weigh.

@@ -79,7 +79,7 @@ func (d *document) foreignOption(step string, command []string) (string, bool) {
 			continue
 		}
 		if d.options == nil {
-			d.options = optionsIn(d.file)
+			d.options = optionsIn(d.lib.texts(d.text)...)
 		}
 		if !d.options.has(argument) {
 			var written []string
@@ -105,7 +105,7 @@ func (d *document) foreignText(step string, command []string) (string, bool) {
 			known = d.writtenWords(step)
 		}
 		if d.options == nil {
-			d.options = optionsIn(d.file)
+			d.options = optionsIn(d.lib.texts(d.text)...)
 		}
 		if known[i] != argument && !d.options.texts[argument] {
 			return argument, true
@@ -151,9 +151,9 @@ func (o *options) has(argument string) bool {
 	return false
 }
 
-func optionsIn(f *ast.File) *options {
+func optionsIn(files ...ast.Node) *options {
 	o := &options{whole: map[string]bool{}, texts: map[string]bool{}}
-	ast.Walk(f, func(n ast.Node) bool {
+	see := func(n ast.Node) bool {
 		switch x := n.(type) {
 		case *ast.BasicLit:
 			text, err := literal.Unquote(x.Value)
@@ -169,7 +169,10 @@ func optionsIn(f *ast.File) *options {
 			}
 		}
 		return true
-	}, nil)
+	}
+	for _, f := range files {
+		ast.Walk(f, see, nil)
+	}
 	return o
 }
 

@@ -2,7 +2,9 @@
 //
 // Words:
 //
-//   - A Source is the text of one runbook, and of pullbook.cue where the ledger has one.
+//   - A Source is the text of one runbook, a file or a directory of them, and of pullbook.cue where the ledger has one.
+//   - The library is the ledger's CUE at hand: the packages that runbooks import. What is missing in it is a problem that
+//     says so, and whoever asked can ask again with more.
 //   - The skeleton is what is known of each step before anything runs: kind, risk, needs, approval, timeout, retry.
 //   - The home of a step is where it is written: steps.NAME, steps.NAME.undo or finally.NAME.
 //   - An edge is a reference of one step to another. Edges come from the syntax tree, so they have the author's
@@ -28,7 +30,8 @@
 // The Evaluator remembers the plans of the sources it has seen, so that a look does not check a runbook once more.
 //
 // Every request is evaluated in a fresh CUE context, from the same bytes to the same answer. Files come from the request
-// alone: no disk, no registry, no environment; only CUE's own packages can be imported.
+// alone: no disk, no registry, no environment; only CUE's own packages can be imported, and those of the
+// ledger that the request holds.
 //
 // The package starts no step, reads no clock to decide anything, and knows neither git nor GitHub.
 package cueval

@@ -28,7 +28,9 @@ const maxAlert = 4 << 20
 // document is one runbook in one fresh CUE context, evaluated without alert and outputs.
 type document struct {
 	ctx         *cue.Context
-	file        *ast.File
+	lib         *library
+	text        *pkg      // the runbook as its author wrote it
+	file        *ast.File // all of it in one tree
 	graph       *graph
 	refs        *walker           // of file, as the author wrote it
 	edges       map[string][]edge // by the step they start in
@@ -68,19 +70,16 @@ func open(src runbook.Source) (*document, []runbook.Problem) {
 
 // parse reads a runbook and the organisation without evaluating the runbook.
 func parse(src runbook.Source) (*document, []runbook.Problem) {
-	text, ok := src.Files[src.Runbook]
-	if !ok {
-		return nil, []runbook.Problem{{File: src.Runbook, Text: "there is no such file"}}
-	}
-	f, ps := read(src.Runbook, text)
-	if f == nil {
+	lib := newLibrary(src)
+	p, ps := lib.runbook(src.Runbook)
+	if p == nil {
 		return nil, ps
 	}
 	ctx := cuecontext.New()
-	types := ctx.CompileBytes(schema.Runbook(), cue.Filename("schema/runbook.cue"))
-	org, more := readOrganisation(ctx, types, src.Files)
-	d := &document{ctx: ctx, file: f, org: org, kinds: readKinds(types), def: types.LookupPath(cue.MakePath(cue.Def("#Runbook")))}
-	d.refs = newWalker(f)
+	types := ctx.CompileBytes(schema.Runbook(), cue.Filename(schemaName))
+	org, more := readOrganisation(ctx, types, lib)
+	d := &document{ctx: ctx, lib: lib, text: p, file: p.view, org: org, kinds: readKinds(types), def: types.LookupPath(cue.MakePath(cue.Def("#Runbook")))}
+	d.refs = p.refs
 	d.graph = d.refs.read()
 	return d, append(ps, more...)
 }
@@ -95,12 +94,11 @@ func (d *document) rewrite() {
 // built evaluates the runbook with the values of its inputs and what else is declared.
 // The order decides: unified this way round, fields of an output that its type does not declare are refused.
 func (d *document) built(further ...ast.Decl) cue.Value {
-	decls := slices.Concat(d.file.Decls, d.given, further)
-	return d.ctx.BuildFile(&ast.File{Filename: d.file.Filename, Decls: decls}).Unify(d.def)
+	return d.lib.build(d.ctx, d.text.parts, slices.Concat(d.given, further)...).Unify(d.def)
 }
 
 func (d *document) shapeProblems() []runbook.Problem {
-	s := shape(d.file, d.refs, d.kinds)
+	s := shape(d.text, d.lib, d.kinds)
 	if newNameTree(d.def).holds(s.Decls) {
 		return nil
 	}
@@ -108,7 +106,9 @@ func (d *document) shapeProblems() []runbook.Problem {
 	return d.reporter().report(err)
 }
 
-func (d *document) reporter() reporter { return reporter{file: d.file, def: d.def} }
+func (d *document) reporter() reporter {
+	return reporter{file: d.file, def: d.def, lib: d.lib, text: d.text}
+}
 
 func field(v cue.Value, name string) cue.Value { return v.LookupPath(cue.MakePath(cue.Str(name))) }
 

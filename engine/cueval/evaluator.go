@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os/exec"
 	"runtime"
 	"slices"
@@ -60,16 +61,20 @@ func (e *Evaluator) Route(ctx context.Context, files map[string][]byte, alert js
 // routeWithout finds the files that stop an evaluation, each in a child of its own, and routes among the others.
 func (e *Evaluator) routeWithout(ctx context.Context, files map[string][]byte, alert json.RawMessage) (runbook.Route, error) {
 	good := map[string][]byte{}
-	if text, ok := files[organisationFile]; ok {
-		good[organisationFile] = text
+	for name, text := range files {
+		if !runbook.IsRunbook(name) {
+			good[name] = text
+		}
 	}
+	shared := maps.Clone(good)
 	var bad []runbook.Problem
 	for _, name := range runbooksOf(files) {
-		src := sourceOf(files, name)
-		_, err := e.run(ctx, childRequest{Op: opRoute, Files: src.Files, Value: alert})
+		alone := runbook.SourceOf(files, name).Files
+		maps.Copy(alone, shared)
+		_, err := e.run(ctx, childRequest{Op: opRoute, Files: alone, Value: alert})
 		switch {
 		case err == nil:
-			good[name] = files[name]
+			maps.Copy(good, alone)
 		case stopped(err):
 			bad = append(bad, runbook.Problem{File: name, Text: err.Error()})
 		default:
@@ -97,9 +102,7 @@ func (e *Evaluator) Load(ctx context.Context, src runbook.Source) (runbook.Plan,
 		return runbook.Plan{}, nil, fmt.Errorf("load %s: %w", src.Runbook, err)
 	}
 	if len(r.Problems) == 0 {
-		e.plans.keep(src, r.Plan)
-		src.Inputs = r.Plan.Inputs // as the incident will keep them
-		e.plans.keep(src, r.Plan)
+		e.plans.keep(src.Of(r.Plan), r.Plan) // as the incident will keep it
 	}
 	return r.Plan, r.Problems, nil
 }

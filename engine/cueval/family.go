@@ -88,8 +88,8 @@ func (f *family) follow(chain []string, name string) (text, hint string) {
 	if f.sound[at] {
 		return "", ""
 	}
-	file := childFile(name)
-	if f.src.Others[file] == nil {
+	file := f.file(name)
+	if file == "" {
 		var names []string
 		for _, other := range runbooksOf(f.src.Others) {
 			names = append(names, runbook.NameOf(other))
@@ -113,17 +113,23 @@ func (f *family) follow(chain []string, name string) (text, hint string) {
 }
 
 func (f *family) member(name string) member {
-	file := childFile(name)
+	file := f.file(name)
 	m, ok := f.members[file]
 	if !ok {
-		m.doc, m.plan, m.ps = assemble(sourceOf(f.src.Others, file))
+		m.doc, m.plan, m.ps = assemble(runbook.SourceOf(f.src.Others, file))
 		f.members[file] = m
 	}
 	return m
 }
 
-// childFile is where the runbook with a name is written.
-func childFile(name string) string { return "runbooks/" + name + ".cue" }
+// file is where the runbook with a name is written; empty if there is none.
+func (f *family) file(name string) string {
+	file, ok := runbook.Find(f.src.Others, name)
+	if !ok {
+		return ""
+	}
+	return file
+}
 
 // agrees checks what a step gives to a runbook and wants of it, as far as that is known before anything runs.
 func (d *document) agrees(s runbook.Step, m member) (ps []runbook.Problem) {

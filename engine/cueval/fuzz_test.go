@@ -30,18 +30,20 @@ func FuzzSyntax(f *testing.F) {
 	}
 	kinds := schemaKinds()
 	f.Fuzz(func(t *testing.T, text string) {
-		file, ps := read("x.cue", []byte(text))
+		lib := newLibrary(runbook.Source{Files: map[string][]byte{"x.cue": []byte(text)}})
+		p, ps := lib.runbook("x.cue")
 		for _, p := range ps {
 			if p.File != "x.cue" || p.Text == "" {
 				t.Errorf("problem %+v", p)
 			}
 		}
-		if file == nil {
+		if p == nil {
 			if len(ps) == 0 {
 				t.Error("there is neither a tree nor a problem")
 			}
 			return
 		}
+		file := p.view
 		g := readGraph(file)
 		for _, e := range append(g.edges, g.alert...) {
 			if e.from == "" || e.to == "" || !e.pos.IsValid() {
@@ -49,7 +51,7 @@ func FuzzSyntax(f *testing.F) {
 			}
 			pathAt(file, e.pos)
 		}
-		shape(file, newWalker(file), kinds)
+		shape(p, lib, kinds)
 		closeTypes(file, kinds)
 	})
 }

@@ -28,19 +28,20 @@ const generated = "*"
 
 // graph is what the syntax tree tells about steps.
 type graph struct {
-	at          map[string]token.Pos   // where each step with a written name is declared first
-	edges       []edge                 // between steps
-	alert       []edge                 // to the alert
-	inputs      []edge                 // to the inputs
-	rests       []token.Pos            // references of the inputs themselves to steps or the alert
-	own         []edge                 // of steps to their own fields, such as a probe's answer or an item
-	itemDecides map[string]bool        // templates whose condition depends on the item
-	computed    map[runbook.Stage]int  // offset of the first declaration of a step whose name is computed
-	patterns    map[runbook.Stage]bool // there is a pattern such as [_]: among the steps
-	compared    []*ast.BasicLit        // texts that a status is compared with, and never is
-	whole       []token.Pos            // references to steps as a whole, or to steps[expression]
-	guards      []token.Pos            // for and if among the steps that look at an output or the alert
-	partial     map[string]token.Pos   // likewise directly inside a step, by step
+	at          map[string]token.Pos        // where each step with a written name is declared first
+	edges       []edge                      // between steps
+	alert       []edge                      // to the alert
+	inputs      []edge                      // to the inputs
+	rests       []token.Pos                 // references of the inputs themselves to steps or the alert
+	own         []edge                      // of steps to their own fields, such as a probe's answer or an item
+	itemDecides map[string]bool             // templates whose condition depends on the item
+	computed    map[runbook.Stage]token.Pos // of the first declaration of a step whose name is computed
+	patterns    map[runbook.Stage]bool      // there is a pattern such as [_]: among the steps
+	compared    []*ast.BasicLit             // texts that a status is compared with, and never is
+	elsewhere   []token.Pos                 // steps that would come out of another package
+	whole       []token.Pos                 // references to steps as a whole, or to steps[expression]
+	guards      []token.Pos                 // for and if among the steps that look at an output or the alert
+	partial     map[string]token.Pos        // likewise directly inside a step, by step
 }
 
 // readGraph walks the tree of one runbook. The parser has already tied each identifier to its declaration.
@@ -48,6 +49,9 @@ func readGraph(f *ast.File) *graph { return newWalker(f).read() }
 
 func (w *walker) read() *graph {
 	w.besides()
+	for _, e := range w.tops {
+		w.elsewhere(e)
+	}
 	for _, e := range w.vals["steps"] {
 		w.steps(e)
 	}
@@ -65,6 +69,9 @@ type walker struct {
 	vals  map[string][]ast.Expr // path, joined by NUL → its values
 	seen  map[ast.Node]bool     // helpers that were followed for the step at hand
 	lists map[ast.Node]bool     // values that were read as lists of steps
+	tops  []ast.Expr            // what is embedded at the top, and could bring steps along
+	// shared are the names that the files of a package declare for each other.
+	shared map[string]bool
 
 	// The step at hand.
 	from   string
@@ -76,7 +83,7 @@ type walker struct {
 func newWalker(f *ast.File) *walker {
 	w := &walker{
 		graph: &graph{at: map[string]token.Pos{}, partial: map[string]token.Pos{}, itemDecides: map[string]bool{},
-			computed: map[runbook.Stage]int{}, patterns: map[runbook.Stage]bool{}},
+			computed: map[runbook.Stage]token.Pos{}, patterns: map[runbook.Stage]bool{}},
 		path:  map[ast.Node][]string{},
 		vals:  map[string][]ast.Expr{},
 		lists: map[ast.Node]bool{},
@@ -106,6 +113,9 @@ func (w *walker) index(decls []ast.Decl, at []string) {
 			w.indexValue(x.Value, p)
 		case *ast.EmbedDecl:
 			w.indexValue(x.Expr, at)
+			if _, written := x.Expr.(*ast.StructLit); len(at) == 0 && !written {
+				w.tops = append(w.tops, x.Expr)
+			}
 		case *ast.Comprehension:
 			w.indexValue(x.Value, at)
 			if x.Fallback != nil {
@@ -153,13 +163,20 @@ func (w *walker) steps(e ast.Expr) {
 			w.stepDecl(d)
 		}
 	case *ast.Ident, *ast.SelectorExpr: // steps: _common
-		if p, _, ok := w.resolve(e); ok {
-			for _, v := range w.vals[joined(p)] {
-				w.steps(v)
-			}
+		p, _, ok := w.resolve(e)
+		if !ok {
+			w.elsewhere(e)
 		}
+		for _, v := range w.vals[joined(p)] {
+			w.steps(v)
+		}
+	default:
+		w.elsewhere(e)
 	}
 }
+
+// elsewhere notes steps whose text cannot be found: what they refer to would be no edge of the graph.
+func (w *walker) elsewhere(e ast.Expr) { w.graph.elsewhere = append(w.graph.elsewhere, e.Pos()) }
 
 func (w *walker) stepDecl(d ast.Decl) {
 	switch x := d.(type) {
@@ -169,8 +186,8 @@ func (w *walker) stepDecl(d ast.Decl) {
 			name = generated
 			_, isPattern := x.Label.(*ast.ListLit)
 			w.graph.patterns[w.stage] = w.graph.patterns[w.stage] || isPattern
-			if w.graph.computed[w.stage] == 0 && !isPattern {
-				w.graph.computed[w.stage] = x.Pos().Offset()
+			if !w.graph.computed[w.stage].IsValid() && !isPattern {
+				w.graph.computed[w.stage] = x.Pos()
 			}
 		}
 		if strings.HasPrefix(name, "_") || strings.HasPrefix(name, "#") {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
 
 	"github.com/pullbook/pullbook/engine/runbook"
 )
@@ -76,10 +77,12 @@ func (d *document) written(list string, stage runbook.Stage) (names []string) {
 		names = append(names, it.Selector().Unquoted())
 	}
 	offset := func(name string) int {
-		if pos, ok := d.graph.at[name]; ok {
-			return pos.Offset()
+		pos, ok := d.graph.at[name]
+		if !ok {
+			pos = d.graph.computed[stage] // steps with computed names count as declared where the first of them is
 		}
-		return d.graph.computed[stage] // steps with computed names count as declared where the first of them is
+		part := slices.IndexFunc(d.text.parts, func(f *ast.File) bool { return f.Filename == pos.Filename() })
+		return part*maxFile + pos.Offset()
 	}
 	slices.SortStableFunc(names, func(a, b string) int { return offset(a) - offset(b) }) // CUE puts computed names first
 	return names

@@ -237,7 +237,7 @@ func (d *document) authored() cue.Value {
 		return d.static()
 	}
 	if !d.alone.Exists() {
-		d.alone = d.ctx.BuildFile(&ast.File{Filename: d.file.Filename, Decls: slices.Clone(d.file.Decls)}).Unify(d.def)
+		d.alone = d.lib.build(d.ctx, d.text.parts).Unify(d.def)
 	}
 	return d.alone
 }

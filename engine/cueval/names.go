@@ -2,6 +2,7 @@ package cueval
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -44,6 +45,7 @@ func (d *document) names() (ps []runbook.Problem) {
 		p.Hint = "write steps.name or name"
 		ps = append(ps, p)
 	}
+	ps = append(ps, d.strangers()...)
 	for _, pos := range d.graph.guards {
 		p := problemAt(pos, "steps", "which steps there are cannot depend on outputs or the alert")
 		p.Hint = "write the step with when"
@@ -53,6 +55,35 @@ func (d *document) names() (ps []runbook.Problem) {
 		p := problemAt(pos, pathAt(d.file, pos), "which fields a step has cannot depend on outputs or the alert")
 		p.Hint = "use when, or put the condition into the kind, such as exec"
 		ps = append(ps, p)
+	}
+	return ps
+}
+
+// strangers reports steps whose text is not in the runbook, and another runbook of the same name. References in what comes
+// from elsewhere would be no edges of the graph.
+func (d *document) strangers() (ps []runbook.Problem) {
+	const text, hint = "the steps of a runbook are written in it", "take what several share from a package inside of a step: NAME: {pkg.#Step, ...}"
+	for _, pos := range d.graph.elsewhere {
+		p := problemAt(pos, pathAt(d.file, pos), text)
+		p.Hint = hint
+		ps = append(ps, p)
+	}
+	for _, h := range d.homes {
+		list := h.stage
+		if list == runbook.StageUndo {
+			list = runbook.StageMain
+		}
+		if _, written := d.graph.at[h.path[1]]; written || d.graph.computed[list].IsValid() || len(ps) > 0 {
+			continue
+		}
+		p := d.place(h.path...)
+		p.Text, p.Hint = fmt.Sprintf("the step %s is not written in the runbook", h.name), hint
+		ps = append(ps, p)
+	}
+	for _, other := range runbooksOf(d.lib.files) {
+		if path.Dir(d.text.dir) == runbook.Dir && other != d.text.dir && runbook.NameOf(other) == runbook.NameOf(d.text.dir) {
+			ps = append(ps, runbook.Problem{File: d.text.dir, Text: fmt.Sprintf("has the name of %s", other), Hint: "a runbook is called by its name"})
+		}
 	}
 	return ps
 }

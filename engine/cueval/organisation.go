@@ -10,7 +10,7 @@ import (
 )
 
 // organisationFile is where a ledger keeps what holds for all of its runbooks.
-const organisationFile = "pullbook.cue"
+const organisationFile = runbook.Organisation
 
 // organisation is what pullbook.cue says. The zero value is a ledger without one.
 type organisation struct {
@@ -23,28 +23,29 @@ type organisation struct {
 	limits   limits
 	file     *ast.File                 // of pullbook.cue; nil if there is none
 	channels map[string]map[string]any // by name, each as JSON has it
+	text     *pkg
 }
 
 // readOrganisation reads pullbook.cue. A mistake in it is a problem of every runbook, since no runbook may go without
 // the policy that was meant.
-func readOrganisation(ctx *cue.Context, types cue.Value, files map[string][]byte) (organisation, []runbook.Problem) {
-	text, ok := files[organisationFile]
-	if !ok {
+func readOrganisation(ctx *cue.Context, types cue.Value, lib *library) (organisation, []runbook.Problem) {
+	if _, ok := lib.files[organisationFile]; !ok {
 		return organisation{}, nil
 	}
-	f, ps := read(organisationFile, text)
-	if f == nil {
+	text, ps := lib.runbook(organisationFile)
+	if text == nil {
 		return organisation{}, ps
 	}
+	f := text.view
 	def := types.LookupPath(cue.MakePath(cue.Def("#Organisation")))
 	ps = append(ps, organisationNames(f, def)...)
 	ps = append(ps, policyNames(ctx, types, f)...)
-	raw := ctx.BuildFile(f)
+	raw := lib.build(ctx, text.parts)
 	v := raw.Unify(def)
 	r := reporter{file: f, def: def}
 	ps = append(ps, r.report(v.Validate(cue.Final()))...)
 	var org organisation
-	org.file = f
+	org.file, org.text = f, text
 	org.restricted = field(v, "readCommands").Exists()
 	for name, into := range org.parts() {
 		x := field(v, name)
@@ -64,7 +65,7 @@ func readOrganisation(ctx *cue.Context, types cue.Value, files map[string][]byte
 	org.channels, ps = channels, append(ps, more...)
 	rules, more := policyRules(f)
 	if ps = append(ps, more...); len(rules) > 0 {
-		org.policy = policyOf(ctx, text)
+		org.policy = policyOf(ctx, lib)
 		if len(ps) == 0 {
 			ps = inapplicable(org.policy)
 		}

@@ -85,15 +85,15 @@ func policyRules(f *ast.File) (rules []*ast.Field, ps []runbook.Problem) {
 // steps as well, but for what these cannot have.
 //
 // Unified with its definition a policy would be closed, and then closed against every field that it does not name.
-func policyOf(ctx *cue.Context, text []byte) map[runbook.Stage]cue.Value {
+func policyOf(ctx *cue.Context, lib *library) map[runbook.Stage]cue.Value {
 	wrap := func(rule ast.Expr) ast.Expr {
 		return &ast.StructLit{Elts: []ast.Decl{&ast.Field{Label: ast.NewIdent("undo"), Constraint: token.OPTION, Value: rule}}}
 	}
 	same := func(rule ast.Expr) ast.Expr { return rule }
 	return map[runbook.Stage]cue.Value{
-		runbook.StageMain:    appliedTo(ctx, text, "steps", nil, same),
-		runbook.StageUndo:    appliedTo(ctx, text, "steps", []string{"undo", "noUndo", "when", "needs", "join", "onFailure"}, wrap),
-		runbook.StageFinally: appliedTo(ctx, text, "finally", []string{"undo", "noUndo"}, same),
+		runbook.StageMain:    appliedTo(ctx, lib, "steps", nil, same),
+		runbook.StageUndo:    appliedTo(ctx, lib, "steps", []string{"undo", "noUndo", "when", "needs", "join", "onFailure"}, wrap),
+		runbook.StageFinally: appliedTo(ctx, lib, "finally", []string{"undo", "noUndo"}, same),
 	}
 }
 
@@ -116,8 +116,9 @@ const appliedName = "applied policy"
 
 // appliedTo builds the rules once more for one list of steps, without the fields in drop. Every use has its own syntax
 // tree, since identifiers in it are tied to what they mean.
-func appliedTo(ctx *cue.Context, text []byte, list string, drop []string, wrap func(ast.Expr) ast.Expr) cue.Value {
-	f, _ := read(organisationFile, text) // its problems are known
+func appliedTo(ctx *cue.Context, lib *library, list string, drop []string, wrap func(ast.Expr) ast.Expr) cue.Value {
+	text, _ := lib.runbook(organisationFile) // its problems are known
+	f := text.view
 	rules, _ := policyRules(f)
 	all := &ast.StructLit{}
 	for _, x := range rules {
@@ -126,7 +127,7 @@ func appliedTo(ctx *cue.Context, text []byte, list string, drop []string, wrap f
 	}
 	f.Decls = append(f.Decls, &ast.Field{Label: ast.NewString(appliedName), Value: &ast.StructLit{Elts: []ast.Decl{
 		&ast.Field{Label: ast.NewIdent(list), Value: all}}}})
-	return field(ctx.BuildFile(f), appliedName)
+	return field(lib.build(ctx, text.parts), appliedName)
 }
 
 // without takes fields out of a rule, also those behind conditions. A condition can still ask for them, and finds that they

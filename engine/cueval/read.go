@@ -3,7 +3,6 @@ package cueval
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"cuelang.org/go/cue/ast"
@@ -17,10 +16,8 @@ import (
 // maxFile is the size of the largest file that is read, in bytes. A runbook of 1,000 steps has about half of it.
 const maxFile = 256 << 10
 
-// read parses a file and refuses what would reach outside of it. Names that nothing declares are reported and replaced
-// by _ in the tree, so that the rest of the file can still be checked. The tree is nil if the file cannot
-// be parsed or reaches outside.
-func read(name string, text []byte) (*ast.File, []runbook.Problem) {
+// parsed parses a file and refuses attributes that change how it is read. It looks at no import.
+func parsed(name string, text []byte) (*ast.File, []runbook.Problem) {
 	if len(text) > maxFile {
 		return nil, []runbook.Problem{{File: name, Text: fmt.Sprintf("has %d bytes; at most %d are read", len(text), maxFile)}}
 	}
@@ -28,11 +25,8 @@ func read(name string, text []byte) (*ast.File, []runbook.Problem) {
 	if err != nil {
 		return nil, syntaxProblems(name, err)
 	}
-	if ps := outside(f); len(ps) > 0 {
-		return nil, ps
-	}
 	declareItems(f)
-	return f, unknownNames(f)
+	return f, attributes(f)
 }
 
 func syntaxProblems(name string, err error) []runbook.Problem {
@@ -50,17 +44,8 @@ func syntaxProblems(name string, err error) []runbook.Problem {
 	return ps
 }
 
-// outside reports imports that are not CUE's own and attributes that change how a file is read.
-func outside(f *ast.File) (ps []runbook.Problem) {
-	for spec := range f.ImportSpecs() {
-		path, err := strconv.Unquote(spec.Path.Value)
-		if err != nil || standardPackage(path) {
-			continue // CUE itself reports a path that is no string, and a package that it does not have
-		}
-		p := problemAt(spec.Pos(), "", fmt.Sprintf("%q cannot be imported", path))
-		p.Hint = "only CUE's own packages can be, such as strings, list and regexp"
-		ps = append(ps, p)
-	}
+// attributes reports attributes that change how a file is read: @embed would read other files.
+func attributes(f *ast.File) (ps []runbook.Problem) {
 	ast.Walk(f, func(n ast.Node) bool {
 		a, ok := n.(*ast.Attribute)
 		if !ok {
@@ -68,7 +53,7 @@ func outside(f *ast.File) (ps []runbook.Problem) {
 		}
 		if key, body := a.Split(); key != "experiment" || body != "shortcircuit" {
 			p := problemAt(a.Pos(), "", fmt.Sprintf("the attribute @%s has no place here", key))
-			p.Hint = "a runbook is one file that refers to nothing outside of it"
+			p.Hint = "a runbook refers to nothing outside of it but the packages that it imports"
 			ps = append(ps, p)
 		}
 		return false
@@ -93,23 +78,25 @@ func predeclared() []string {
 	}
 }
 
-func unknownNames(f *ast.File) (ps []runbook.Problem) {
+// unknownNames reports the names in a file that neither the file nor its package declares. The view is of the whole package.
+func unknownNames(f, view *ast.File, shared map[string]bool) (ps []runbook.Problem) {
 	known := predeclared()
 	var near []string
+	clause := packageClause(f)
 	for _, id := range f.Unresolved {
-		if slices.Contains(known, id.Name) {
+		if id == clause || slices.Contains(known, id.Name) || shared[id.Name] {
 			continue
 		}
 		if near == nil {
-			near = declaredNames(f)
+			near = declaredNames(view)
 		}
-		p := problemAt(id.Pos(), pathAt(f, id.Pos()), fmt.Sprintf("%q is not known here", id.Name))
+		p := problemAt(id.Pos(), pathAt(view, id.Pos()), fmt.Sprintf("%q is not known here", id.Name))
 		switch {
 		case id.Name == "alert":
 			p.Hint = "declare it with the line alert: _"
 		case id.Name == "inputs":
 			p.Hint = "declare them, such as inputs: region: string"
-		case slices.Contains(stepNames(f), id.Name):
+		case slices.Contains(stepNames(view), id.Name):
 			p.Hint = "write steps." + id.Name
 		default:
 			p.Hint = didYouMean(id.Name, near)
@@ -118,6 +105,16 @@ func unknownNames(f *ast.File) (ps []runbook.Problem) {
 		id.Name = "_"
 	}
 	return ps
+}
+
+// packageClause returns the name in the package clause of a file, which the parser takes for a reference; nil if there is none.
+func packageClause(f *ast.File) *ast.Ident {
+	for _, d := range f.Decls {
+		if p, ok := d.(*ast.Package); ok {
+			return p.Name
+		}
+	}
+	return nil
 }
 
 // declaredNames are the names that a reference in a step can mean.
@@ -183,7 +180,8 @@ func pathAt(f *ast.File, pos token.Pos) string {
 
 func fieldAround(decls []ast.Decl, pos token.Pos) *ast.Field {
 	for _, d := range decls {
-		if x, ok := d.(*ast.Field); ok && x.Pos().Offset() <= pos.Offset() && pos.Offset() < x.End().Offset() {
+		if x, ok := d.(*ast.Field); ok && x.Pos().Filename() == pos.Filename() &&
+			x.Pos().Offset() <= pos.Offset() && pos.Offset() < x.End().Offset() {
 			return x
 		}
 	}

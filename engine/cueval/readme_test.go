@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/txtar"
+
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
@@ -48,12 +50,19 @@ func TestReadmeExamples(t *testing.T) {
 		if own, rest, ok := strings.Cut(block, "\n}\n"); ok && strings.HasPrefix(block, "organisation: {") {
 			organisation, block = organisation+strings.TrimPrefix(own, "organisation: {"), rest
 		}
-		if !strings.Contains("\n"+block, "\ntitle:") {
+		if !strings.Contains("\n"+block, "\ntitle:") || strings.HasPrefix(block, "-- ") {
 			block = "title: \"t\"\nalert: _\n" + block
 		}
 		q := runbook.Query{Alert: json.RawMessage(strings.Replace(checkoutAlert, `"service"`, `"host": "h", "service"`, 1)),
 			Source: runbook.Source{Runbook: "runbooks/x.cue", Files: map[string][]byte{
 				"runbooks/x.cue": []byte(block), organisationFile: []byte(organisation)}, Others: ledger}}
+		if strings.HasPrefix(block, "title: \"t\"\nalert: _\n-- ") { // several files
+			q.Source.Runbook = "runbooks/web"
+			q.Source.Files = map[string][]byte{organisationFile: []byte(organisation)}
+			for _, f := range txtar.Parse([]byte(block)).Files {
+				q.Source.Files[f.Name] = f.Data
+			}
+		}
 		if strings.Contains(block, "inputs:") {
 			q.Source.Inputs = json.RawMessage(`{"region": "eu"}`)
 			if strings.Contains(block, "inputs: to:") {

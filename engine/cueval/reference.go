@@ -189,7 +189,9 @@ func (w *walker) resolve(e ast.Expr) (p []string, rest []ast.Node, ok bool) {
 
 func (w *walker) resolveName(x *ast.Ident) (p []string, rest []ast.Node, ok bool) {
 	switch t := x.Node.(type) {
-	case nil, *ast.ImportSpec:
+	case nil: // another file of the package may declare it
+		return []string{x.Name}, nil, w.shared[x.Name]
+	case *ast.ImportSpec:
 		return nil, nil, false
 	case *ast.LetClause:
 		if w.seen[t] { // a let that refers to itself; CUE reports it

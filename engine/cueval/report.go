@@ -3,6 +3,8 @@ package cueval
 import (
 	"cmp"
 	"fmt"
+	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -18,6 +20,8 @@ import (
 type reporter struct {
 	file *ast.File // the author's
 	def  cue.Value // what the file must be: #Runbook or #Organisation
+	lib  *library  // with the packages that it imports; nil if it cannot
+	text *pkg
 }
 
 // report groups err by path and keeps the most telling error of each.
@@ -122,11 +126,19 @@ func (r reporter) notAllowed(path []string, e errors.Error) runbook.Problem {
 		p.Hint = "small letters, digits and _, beginning with a letter"
 	case name == patternName || name == computedName:
 		p.Text, p.Hint = "the names of the fields of a step are written out", ""
+	case hidden(name) && r.lib != nil:
+		p.Hint = didYouMean(name, append(slices.Sorted(maps.Keys(r.lib.parameters(r.text))), fieldNames(parent)...))
+		if name[0] == '_' && p.Hint == "" {
+			p.Hint = "a hidden field is one package's own; what others set is called #" + name[1:]
+		}
 	case ok:
 		p.Hint = didYouMean(name, fieldNames(parent))
 		if words := keyRule(path); words != "" {
 			p.Text, p.Hint = fmt.Sprintf("%q is no name for %s", name, words), ""
 		}
+	}
+	if place := r.imported(e); place != "" && !r.ownPosition(e).IsValid() && p.Hint != "" {
+		p.Hint += "; it comes from " + place
 	}
 	return p
 }
@@ -169,18 +181,23 @@ func kindIs(e errors.Error, want errorKind) bool {
 func (r reporter) ownPosition(e errors.Error) token.Pos {
 	all := append(slices.Clone(e.InputPositions()), e.Position())
 	for _, p := range slices.Backward(all) {
-		if p.IsValid() && p.Filename() == r.file.Filename {
+		if p.IsValid() && r.mine(p.Filename()) {
 			return p
 		}
 	}
 	return token.NoPos
 }
 
+// mine reports whether a file is the author's, or one of the directory that is.
+func (r reporter) mine(file string) bool {
+	return file == r.file.Filename || path.Dir(file) == r.file.Filename
+}
+
 // foreign returns the place of a rule that the organisation wrote.
 func (r reporter) foreign(e errors.Error) string {
 	for _, p := range append([]token.Pos{e.Position()}, e.InputPositions()...) {
 		if p.IsValid() && p.Filename() == organisationFile && r.file.Filename != organisationFile {
-			return fmt.Sprintf("%s:%d:%d", p.Filename(), p.Line(), p.Column())
+			return placeOf(p)
 		}
 	}
 	return ""
@@ -193,8 +210,26 @@ func (r reporter) ruleOf(err error) string {
 			return "the rule is at " + rule
 		}
 	}
+	for _, e := range errors.Errors(err) {
+		if place := r.imported(e); place != "" {
+			return "it comes from " + place
+		}
+	}
 	return ""
 }
+
+// imported returns the place in a package of the ledger that an error comes from, if it comes from nowhere else.
+func (r reporter) imported(e errors.Error) string {
+	for _, p := range append([]token.Pos{e.Position()}, e.InputPositions()...) {
+		if p.IsValid() && strings.HasSuffix(p.Filename(), ".cue") && !r.mine(p.Filename()) && p.Filename() != schemaName {
+			return placeOf(p)
+		}
+	}
+	return ""
+}
+
+// schemaName is what the schema is called in positions.
+const schemaName = "schema/runbook.cue"
 
 func (r reporter) own(e errors.Error) bool { return r.foreign(e) == "" }
 

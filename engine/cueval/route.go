@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"path"
 	"slices"
 
 	"cuelang.org/go/cue"
@@ -35,7 +33,7 @@ func route(files map[string][]byte, alert json.RawMessage) (runbook.Route, error
 	var r runbook.Route
 	var found []candidate
 	for _, name := range runbooksOf(files) {
-		n, holds, ps := ask(name, files[name], alert)
+		n, holds, ps := ask(files, name, alert)
 		r.Problems = append(r.Problems, ps...)
 		if holds && len(ps) == 0 {
 			found = append(found, candidate{name, n})
@@ -45,7 +43,7 @@ func route(files map[string][]byte, alert json.RawMessage) (runbook.Route, error
 		return cmp.Or(cmp.Compare(b.constraints, a.constraints), cmp.Compare(a.path, b.path))
 	})
 	for i, c := range found {
-		if ps := Vet(sourceOf(files, c.path)); len(ps) > 0 {
+		if ps := Vet(runbook.SourceOf(files, c.path)); len(ps) > 0 {
 			r.Problems = append(r.Problems, ps...)
 			continue
 		}
@@ -58,7 +56,7 @@ func route(files map[string][]byte, alert json.RawMessage) (runbook.Route, error
 		r.Why = fmt.Sprintf("%s matches the alert but is wrong", found[0].path)
 	}
 	if _, ok := files[triage]; ok {
-		if ps := Vet(sourceOf(files, triage)); len(ps) > 0 {
+		if ps := Vet(runbook.SourceOf(files, triage)); len(ps) > 0 {
 			r.Problems = append(r.Problems, ps...)
 		} else {
 			r.Runbook = triage
@@ -105,47 +103,40 @@ func counted(n int) string {
 	return fmt.Sprintf("%d constraints", n)
 }
 
-// runbooksOf returns the files that are runbooks, sorted.
+// runbooksOf returns the runbooks among files, sorted: each file in the directory runbooks, and each directory in it.
 func runbooksOf(files map[string][]byte) (names []string) {
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if ok, err := path.Match("runbooks/*.cue", name); err == nil && ok {
-			names = append(names, name)
+	for name := range files {
+		if runbook.IsRunbook(name) {
+			names = append(names, runbook.PathOf(name))
 		}
 	}
-	return names
-}
-
-// sourceOf returns what a plan of one runbook is made of.
-func sourceOf(files map[string][]byte, name string) runbook.Source {
-	src := runbook.Source{Runbook: name, Files: map[string][]byte{name: files[name]}, Others: files}
-	if text, ok := files[organisationFile]; ok {
-		src.Files[organisationFile] = text
-	}
-	return src
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // ask evaluates the match of one runbook, and counts its constraints. A runbook without match holds for nothing.
-func ask(name string, text []byte, alert json.RawMessage) (constraints int, holds bool, ps []runbook.Problem) {
-	f, ps := read(name, text)
-	if f == nil || len(ps) > 0 {
+func ask(files map[string][]byte, name string, alert json.RawMessage) (constraints int, holds bool, ps []runbook.Problem) {
+	lib := newLibrary(runbook.SourceOf(files, name))
+	text, ps := lib.runbook(name)
+	if text == nil || len(ps) > 0 {
 		return 0, false, ps
 	}
 	ctx := cuecontext.New()
-	def := ctx.CompileBytes(schema.Runbook(), cue.Filename("schema/runbook.cue")).LookupPath(cue.MakePath(cue.Def("#Runbook")))
-	r := reporter{file: f, def: def}
+	def := ctx.CompileBytes(schema.Runbook(), cue.Filename(schemaName)).LookupPath(cue.MakePath(cue.Def("#Runbook")))
+	r := reporter{file: text.view, def: def}
 	// The names at the top are checked for every runbook: with mtach for match it would never answer, and nobody would know.
-	top := &ast.File{Filename: name, Decls: withoutSteps(f.Decls)}
-	if ps = r.report(ctx.BuildFile(shape(top, newWalker(top), nil)).Unify(def).Validate()); len(ps) > 0 {
+	top := text.withoutSteps()
+	if ps = r.report(ctx.BuildFile(shape(top, lib, nil)).Unify(def).Validate()); len(ps) > 0 {
 		return 0, false, ps
 	}
-	if f, _ := fieldOf(f, []string{"match"}); f == nil {
+	if f, _ := fieldOf(text.view, []string{"match"}); f == nil {
 		return 0, false, nil
 	}
 	given, err := extract("alert.json", alert, maxAlert)
 	if err != nil {
 		return 0, false, []runbook.Problem{{File: name, Text: err.Error()}}
 	}
-	raw := ctx.BuildFile(top)
+	raw := lib.build(ctx, top.parts)
 	match := field(raw.Unify(def), "match")
 	if ps = append(r.report(raw.Validate()), r.report(match.Validate())...); len(ps) > 0 {
 		return 0, false, tidy(ps)
@@ -154,24 +145,29 @@ func ask(name string, text []byte, alert json.RawMessage) (constraints int, hold
 	return constraints, holds && constraints > 0, nil
 }
 
-// withoutSteps returns the declarations that a match can depend on.
-func withoutSteps(decls []ast.Decl) (out []ast.Decl) {
-	for _, d := range decls {
-		if x, ok := d.(*ast.Field); ok {
-			if n, _ := labelName(x.Label); n == "steps" || n == "finally" {
-				continue
+// withoutSteps is a runbook with only the declarations that a match can depend on, and the imports that these use.
+func (p *pkg) withoutSteps() *pkg {
+	top := &pkg{dir: p.dir, view: &ast.File{Filename: p.view.Filename}}
+	for _, f := range p.parts {
+		kept := slices.DeleteFunc(slices.Clone(f.Decls), func(d ast.Decl) bool {
+			x, ok := d.(*ast.Field)
+			name := ""
+			if ok {
+				name, _ = labelName(x.Label)
 			}
-		}
-		out = append(out, d)
+			return name == "steps" || name == "finally"
+		})
+		top.view.Decls = append(top.view.Decls, withoutImports(kept)...)
+		top.parts = append(top.parts, &ast.File{Filename: f.Filename, Decls: usedImports(kept)})
 	}
-	return withoutImports(out)
+	top.walk()
+	return top
 }
 
-// withoutImports leaves out the packages that the declarations do not use: CUE refuses an import that nothing uses, and those
-// that steps alone use are no mistake.
-func withoutImports(decls []ast.Decl) []ast.Decl {
+// usedImports leaves out the imports that no declaration uses: CUE refuses those.
+func usedImports(decls []ast.Decl) (out []ast.Decl) {
 	used := map[ast.Node]bool{}
-	for _, d := range decls {
+	for _, d := range withoutImports(decls) {
 		ast.Walk(d, func(n ast.Node) bool {
 			if id, ok := n.(*ast.Ident); ok && id.Node != nil {
 				used[id.Node] = true
@@ -179,17 +175,18 @@ func withoutImports(decls []ast.Decl) []ast.Decl {
 			return true
 		}, nil)
 	}
-	out := slices.Clone(decls)
-	for i, d := range out {
+	for _, d := range decls {
 		if x, ok := d.(*ast.ImportDecl); ok {
-			specs := slices.DeleteFunc(slices.Clone(x.Specs), func(s *ast.ImportSpec) bool { return !used[s] })
-			out[i] = &ast.ImportDecl{Import: x.Import, Specs: specs}
+			y := *x
+			y.Specs = slices.DeleteFunc(slices.Clone(x.Specs), func(s *ast.ImportSpec) bool { return !used[s] })
+			if len(y.Specs) == 0 {
+				continue
+			}
+			d = &y
 		}
+		out = append(out, d)
 	}
-	return slices.DeleteFunc(out, func(d ast.Decl) bool {
-		x, ok := d.(*ast.ImportDecl)
-		return ok && len(x.Specs) == 0
-	})
+	return out
 }
 
 // matches reports whether every constraint holds for the field of the alert with its name, and how many there are. A

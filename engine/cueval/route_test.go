@@ -48,7 +48,7 @@ func rightRoutes() []routeTest {
 		{name: "a package that only the steps use", want: "runbooks/a.cue", files: map[string][]byte{"runbooks/a.cue": []byte(
 			"import (\"strings\"\n\"list\")\ntitle: \"t\"\nalert: _\nmatch: name: strings.ToTitle(\"disk\")\nsteps: a: manual: task: list.Concat([[\"x\"]])[0]\n")}},
 		{name: "other files are no runbooks", want: "", files: map[string][]byte{
-			"runbooks/sub/a.cue": matching(`match: name: "Disk"`), "a.cue": matching(`match: name: "Disk"`)}},
+			"runbooks/sub/deep/a.cue": matching(`match: name: "Disk"`), "a.cue": matching(`match: name: "Disk"`)}},
 	}
 }
 

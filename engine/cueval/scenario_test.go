@@ -79,7 +79,7 @@ func newScenario(a *txtar.Archive) *scenario {
 		case strings.HasSuffix(f.Name, ".cue"):
 			s.src.Files[f.Name] = f.Data
 			if s.src.Runbook == "" && f.Name != organisationFile {
-				s.src.Runbook = f.Name
+				s.src.Runbook = runbook.PathOf(f.Name)
 			}
 		case f.Name == "alert.json":
 			s.alert = f.Data

@@ -10,9 +10,9 @@ import (
 // shows every misspelled field, also where the real value is incomplete and CUE would not look. Positions are kept.
 //
 // What an author names freely is left out: the types of inputs, outputs and answers, the body of a request, and the alert.
-func shape(f *ast.File, refs *walker, kinds []kind) *ast.File {
-	s := shaper{kinds: kinds, parameters: parametersOf(f), refs: refs, open: map[ast.Expr]bool{}}
-	return &ast.File{Filename: f.Filename, Decls: s.decls(f.Decls, nil)}
+func shape(text *pkg, lib *library, kinds []kind) *ast.File {
+	s := shaper{kinds: kinds, parameters: lib.parameters(text), lib: lib, refs: text.refs, open: map[ast.Expr]bool{}}
+	return &ast.File{Filename: text.view.Filename, Decls: s.decls(text.view.Decls, nil)}
 }
 
 // shaper makes shapes. It knows the hidden fields and definitions that the file's templates declare: those are the only
@@ -20,6 +20,7 @@ func shape(f *ast.File, refs *walker, kinds []kind) *ast.File {
 type shaper struct {
 	kinds      []kind
 	parameters map[string]bool
+	lib        *library
 	refs       *walker
 	open       map[ast.Expr]bool // templates that are being read, lest one that holds itself is read for ever
 }
@@ -43,6 +44,20 @@ func parametersOf(f *ast.File) map[string]bool {
 			}
 			return true
 		}, nil)
+	}
+	return out
+}
+
+// parameters are the hidden names that the templates of a runbook declare, and those of the packages at hand. A hidden
+// field of another package cannot be set, a definition can.
+func (l *library) parameters(text *pkg) map[string]bool {
+	out := parametersOf(text.view)
+	for _, p := range l.pkgs {
+		for name := range parametersOf(p.view) {
+			if name[0] == '#' {
+				out[name] = true
+			}
+		}
 	}
 	return out
 }
@@ -156,6 +171,13 @@ func (s shaper) template(e ast.Expr, at []string) (out []ast.Decl) {
 	s.open[e] = true
 	defer delete(s.open, e)
 	p, _, ok := s.refs.resolve(e)
+	if other, path := s.lib.meant(e); other != nil {
+		s.refs = other.refs
+		for _, v := range s.refs.vals[joined(path)] {
+			out = append(out, s.embedded(v, at)...)
+		}
+		return out
+	}
 	if !ok {
 		if id, isName := e.(*ast.Ident); isName {
 			if l, isLet := id.Node.(*ast.LetClause); isLet {

@@ -76,7 +76,7 @@ func assemble(src runbook.Source) (*document, runbook.Plan, []runbook.Problem) {
 		ps = d.policyProblems()
 		bad = stepsWith(ps)
 	}
-	plan := runbook.Plan{Name: planName(src.Runbook), Command: d.org.command}
+	plan := runbook.Plan{Name: planName(src.Runbook), Command: d.org.command, Sources: d.lib.sources(d.text, d.org.text)}
 	if plan.Command == nil {
 		plan.Command = []string{}
 	}

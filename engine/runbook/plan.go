@@ -97,6 +97,8 @@ type Plan struct {
 	// Concurrency is how many steps may run at once; 0 means no bound. Steps that wait for people or for time do not count.
 	Concurrency int    `json:"concurrency,omitempty"`
 	Service     string `json:"service,omitempty"` // that the runbook is about
+	// Sources are the files of the ledger that the plan was made of: the runbook, pullbook.cue, and what they import, sorted.
+	Sources []string `json:"sources,omitempty"`
 	// Owners are the users (login) and teams (org/slug) who answer for the runbook and for its service.
 	Owners []string `json:"owners,omitempty"`
 	// Affected are the services that depend on the service, directly or by way of others, sorted.

@@ -7,10 +7,11 @@ import (
 
 // Source is the text that a plan is made of. The same bytes give the same plan for ever.
 type Source struct {
-	Runbook string            `json:"runbook"` // path of the runbook among Files, for example runbooks/checkout.cue
-	Files   map[string][]byte `json:"files"`   // path in the ledger to content: the runbook, and pullbook.cue where there is one
-	// Others are the ledger's runbooks and pullbook.cue by path, among which Load looks for what the runbook opens. The plan is
-	// the same without them.
+	Runbook string            `json:"runbook"` // path of the runbook among Files, for example runbooks/checkout.cue, or a directory of them
+	Files   map[string][]byte `json:"files"`   // path in the ledger to content: the runbook (all files of one that is a directory), and pullbook.cue where there is one
+	// Others are further files of the ledger by path: runbooks, pullbook.cue, cue.mod/module.cue and packages. Load looks among
+	// them for what the runbook opens and imports; Plan.Sources says what it found. With these in Files the plan is the same
+	// without Others.
 	Others map[string][]byte `json:"others,omitempty"`
 	// Inputs are the values of the runbook's inputs, a JSON object by name. An input that is not among them has its default.
 	// Null or absent means that nobody has given any yet, as when a runbook is vetted: only then may one without a default be missing.
@@ -40,6 +41,8 @@ type Problem struct {
 	Path   string `json:"path,omitempty"`
 	Text   string `json:"text"`           // one sentence, lower case, no period
 	Hint   string `json:"hint,omitempty"` // what to write instead
+	// Missing is a directory of the ledger that is imported and that was not among the files at hand.
+	Missing string `json:"missing,omitempty"`
 }
 
 // String gives the place, the problem and the hint on one line, for example
