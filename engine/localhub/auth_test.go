@@ -166,3 +166,35 @@ func TestPeopleAndTeams(t *testing.T) {
 	_, _, err = w.user("mallory").Teams.GetTeamBySlug(ctx, "acme", "sre")
 	wantRefusal(t, err, 404, "Not Found")
 }
+
+// A search shows an App no more than its token's permissions do.
+func TestSearchKeepsToPermissions(t *testing.T) {
+	w := newWorld(t, "")
+	w.commit(w.clone(), "incident/1", "one.txt", "1\n")
+	w.openPull("incident/1")
+	if _, _, err := w.user("alice").Issues.Create(t.Context(), "acme", "ops", &github.IssueRequest{Title: github.String("Incident follow-up")}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		grants github.InstallationPermissions
+		want   int
+	}{
+		{github.InstallationPermissions{Contents: github.String("read")}, 0},
+		{github.InstallationPermissions{Issues: github.String("read")}, 1},
+		{github.InstallationPermissions{PullRequests: github.String("read")}, 1},
+		{github.InstallationPermissions{PullRequests: github.String("read"), Issues: github.String("read")}, 2},
+	} {
+		token, _, err := w.jwt(appID).Apps.CreateInstallationToken(t.Context(), instID, &github.InstallationTokenOptions{Permissions: &c.grants})
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := w.client(http.DefaultTransport).WithAuthToken(token.GetToken()).WithEnterpriseURLs(w.url, w.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, _, err := client.Search.Issues(t.Context(), "incident", nil)
+		if err != nil || found.GetTotal() != c.want {
+			t.Errorf("%v: found %v, %v; want %d", token.Permissions, found.GetTotal(), err, c.want)
+		}
+	}
+}

@@ -1,6 +1,10 @@
 package localhub_test
 
-import "github.com/pullbook/pullbook/engine/localhub"
+import (
+	"strings"
+
+	"github.com/pullbook/pullbook/engine/localhub"
+)
 
 func hubSteps() []step {
 	return []step{
@@ -160,6 +164,7 @@ func pullSteps() []step {
 		{"bob", "POST", "~/pulls/$pull/reviews", `{"body":"later","comments":[{"path":"one.txt","line":2,"body":"hm"}]}`, 200, "pending=id"},
 		{"bob", "POST", "~/pulls/$pull/reviews", `{"event":"APPROVE"}`, 422, ""},
 		{"bob", "POST", "~/pulls/$pull/reviews", `{"body":"another"}`, 422, ""},
+		{"alice", "POST", "~/pulls/$pull/reviews", `{"event":"COMMENT","body":"` + strings.Repeat("x", 65537) + `"}`, 422, ""},
 		{"bob", "GET", "~/pulls/$pull/reviews/$pending", "", 200, "state=state"},
 		{"bob", "GET", "~/pulls/$pull/reviews/$pending/comments", "", 200, ""},
 		{"bob", "GET", "~/pulls/$pull/reviews", "", 200, ""},

@@ -81,12 +81,17 @@ func (q search) takes(t state.Thread) bool {
 	author := func(v string) bool {
 		return strings.EqualFold(x.Author.Login, v) || strings.EqualFold(x.Author.Login, strings.TrimPrefix(v, "app/")+"[bot]")
 	}
-	text := strings.ToLower(x.Title + "\n" + x.Body)
+	says := func() bool {
+		if len(q.words) == 0 {
+			return true
+		}
+		text := strings.ToLower(x.Title + "\n" + x.Body)
+		return !slices.ContainsFunc(q.words, func(w string) bool { return !strings.Contains(text, w) })
+	}
 	return q.every("is", kind) && q.every("type", kind) && q.every("state", kind) && q.every("label", has) && q.every("assignee", assigned) &&
 		q.every("author", author) &&
 		q.every("head", func(v string) bool { return isPull && strings.HasPrefix(t.Pull.Head.Ref, v) }) &&
-		q.every("base", func(v string) bool { return isPull && t.Pull.Base.Ref == v }) &&
-		!slices.ContainsFunc(q.words, func(w string) bool { return !strings.Contains(text, w) })
+		q.every("base", func(v string) bool { return isPull && t.Pull.Base.Ref == v }) && says()
 }
 
 // found is a thread with its repository.
@@ -97,6 +102,12 @@ type found struct {
 
 // maxFound is how many results GitHub's search gives.
 const maxFound = 1000
+
+// mayRead says whether a repository that the caller sees shows them what the permission is for: an App needs it.
+func (c *call) mayRead(r state.Repo, permission string) bool {
+	_, err := c.Store.Check(c.actor, r.FullName(), state.Need{App: []string{permission}, Role: state.Read})
+	return err == nil
+}
 
 func searchIssues(c *call) (reply, error) {
 	text := c.query("q")
@@ -119,8 +130,9 @@ func searchIssues(c *call) (reply, error) {
 		if err != nil {
 			return reply{}, err
 		}
+		issues, pulls := c.mayRead(r, issuesRead), c.mayRead(r, pullsRead)
 		for _, t := range slices.Backward(list) {
-			if q.takes(t) {
+			if (t.Pull != nil && pulls || t.Pull == nil && issues) && q.takes(t) {
 				all = append(all, found{r, t})
 			}
 		}
@@ -129,6 +141,9 @@ func searchIssues(c *call) (reply, error) {
 	items := wire.List(some, func(f found) wire.Object {
 		o := c.host.Thread(f.repo, f.thread)
 		o["score"] = 1.0
+		if fieldsOf(f.thread).Body == "" {
+			o["body"] = "" // null elsewhere; GitHub's description has no null in a search
+		}
 		return o
 	})
 	return reply{status: http.StatusOK, link: link, body: wire.Object{"total_count": len(all), "incomplete_results": false, "search_type": "lexical", "items": items}}, nil

@@ -41,7 +41,7 @@ func (s *Store) BeginReview(a Actor, fullName string, number int, in NewReview) 
 		if !ok {
 			return nil, NotFound()
 		}
-		if err := s.checkText("PullRequestReview", "body", in.Body); err != nil {
+		if err := s.checkReview(in.Body, in.Remarks); err != nil {
 			return nil, err
 		}
 		if r.draft(a, number) != nil {
@@ -55,9 +55,6 @@ func (s *Store) BeginReview(a Actor, fullName string, number int, in NewReview) 
 			CommitID: in.CommitID, Submitted: s.Now(),
 		}}
 		for _, remark := range in.Remarks {
-			if err := s.checkRemark(remark.Body); err != nil {
-				return nil, err
-			}
 			remark.ID, remark.Review, remark.Pull, remark.User, remark.Association = s.newID(), x.ID, number, a.User, x.Association
 			remark.Created, remark.Updated, remark.OriginalHead = s.Now(), s.Now(), p.Head.SHA
 			x.Remarks = append(x.Remarks, remark)
@@ -100,7 +97,7 @@ func (s *Store) EditDraft(a Actor, fullName string, number int, id int64, body s
 		if err != nil {
 			return nil, err
 		}
-		if err := s.checkText("PullRequestReview", "body", body); err != nil {
+		if err := s.checkReview(body, nil); err != nil {
 			return nil, err
 		}
 		x.Body = body

@@ -1,6 +1,8 @@
 package state
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,7 +33,7 @@ func (s *Store) CreateReview(a Actor, fullName string, number int, in NewReview)
 
 // submitReview makes a review, under the id of a pending one if that is not 0.
 func (s *Store) submitReview(a Actor, r *repo, p *Pull, in NewReview, id int64) (*Review, error) {
-	if err := s.checkText("PullRequestReview", "body", in.Body); err != nil {
+	if err := s.checkReview(in.Body, in.Remarks); err != nil {
 		return nil, err
 	}
 	states := map[string]string{"APPROVE": ReviewApproved, "REQUEST_CHANGES": ReviewChanges, "COMMENT": ReviewCommented}
@@ -71,6 +73,22 @@ func (s *Store) submitReview(a Actor, r *repo, p *Pull, in NewReview, id int64) 
 	}
 	c := *v
 	return &c, nil
+}
+
+// checkReview refuses the texts of a review, whose errors are bare strings.
+func (s *Store) checkReview(body string, remarks []Remark) error {
+	err := s.checkText("PullRequestReview", "body", body)
+	for _, x := range remarks {
+		if err == nil {
+			err = s.checkRemark(x.Body)
+		}
+	}
+	var r *Refusal
+	if errors.As(err, &r) && len(r.Problems) > 0 {
+		p := r.Problems[0]
+		return unprocessableList(strings.TrimSpace(p.Resource + " " + p.Field + " " + cmp.Or(p.Message, p.Code)))
+	}
+	return err
 }
 
 // unprocessableList is GitHub's older 422, whose errors are bare strings.
@@ -136,7 +154,7 @@ func (s *Store) EditReview(a Actor, fullName string, number int, id int64, body 
 	if v.User.ID != a.User.ID {
 		return nil, Forbid("You must be the author of the review to update it.")
 	}
-	if err := s.checkText("PullRequestReview", "body", body); err != nil {
+	if err := s.checkReview(body, nil); err != nil {
 		return nil, err
 	}
 	old := v.Body
