@@ -81,7 +81,7 @@ func runHub(cmd *cobra.Command, f hubFlags) error {
 	if to, ok := listener.Addr().(*net.TCPAddr); ok && !to.IP.IsLoopback() {
 		fmt.Fprintln(cmd.ErrOrStderr(), "pullbook: warning: other machines reach this hub, whose tokens stand in a file and whose traffic is not encrypted")
 	}
-	server := &http.Server{Handler: hub.Handler(), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: hub.Handler(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	select {

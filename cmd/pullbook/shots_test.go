@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -88,6 +89,8 @@ func (g *gallery) furnish() map[string]string {
 		"commit": "/acme/ops/commit/" + head, "directory": tree, "file": "/acme/ops/blob/main/runbooks/checkout.cue",
 		"file-markdown": "/acme/ops/blob/incident/large/report.md", "deliveries": "/apps/pullbook/deliveries",
 		"delivery": fmt.Sprintf("/apps/pullbook/deliveries/%d", g.delivery()), "error": "/acme/none/pulls",
+		"install": "/apps/pullbook/installations/new", "register": "/organizations/acme/settings/apps/new?manifest=" + url.QueryEscape(
+			`{"name":"Night Watch","redirect_url":"http://127.0.0.1:9/done","default_permissions":{"issues":"write"},"default_events":["issues"]}`),
 	}
 }
 
