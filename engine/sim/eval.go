@@ -47,6 +47,7 @@ func (e evalPort) Load(_ context.Context, src runbook.Source) (plan runbook.Plan
 		b, err := e.p.w.read(src)
 		if err == nil {
 			plan, err = b.plan()
+			plan.Sources = []string{src.Runbook}
 		}
 		return err
 	})
@@ -58,6 +59,7 @@ func (e evalPort) Resolve(_ context.Context, q runbook.Query) (plan runbook.Plan
 		b, err := e.p.w.read(q.Source)
 		if err == nil {
 			plan, err = b.resolve(q.Ended)
+			plan.Sources = []string{q.Source.Runbook}
 		}
 		return err
 	})
