@@ -132,6 +132,13 @@ func TestRequiredChecksOfARuleset(t *testing.T) {
 	for _, s := range []step{
 		{"carol", "POST", "~/rulesets", `{"name":"side","target":"branch","enforcement":"active","conditions":{"ref_name":{"include":["refs/heads/side"],"exclude":[]}},
 			"rules":[{"type":"required_status_checks","parameters":{"required_status_checks":[{"context":"ci","integration_id":7}],"strict_required_status_checks_policy":false}}]}`, 201, ""},
+		{"alice", "GET", "~/git/ref/heads/main", "", 200, "main=object.sha"},
+		{"app", "POST", "~/git/refs", `{"ref":"refs/heads/side","sha":"$main"}`, 201, ""},
+		{"app", "POST", "~/pulls", `{"title":"Side","head":"incident/1","base":"side"}`, 201, "pull=number"},
+		{"alice", "POST", "~/statuses/$head", `{"state":"success","context":"ci"}`, 201, ""}, // not said by the App that is asked for
+		{"alice", "PUT", "~/pulls/$pull/merge", `{}`, 405, ""},
+		{"app", "POST", "~/check-runs", `{"name":"ci","head_sha":"$head","conclusion":"success"}`, 201, ""},
+		{"alice", "PUT", "~/pulls/$pull/merge", `{}`, 200, ""},
 	} {
 		k.do(s)
 	}
