@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/pullbook/pullbook/engine/incident"
@@ -317,21 +318,42 @@ func (e *Engine) loadPinned(ctx context.Context, src runbook.Source, tip string)
 	}
 	for i := range plan.Steps {
 		step := &plan.Steps[i]
-		for j, f := range step.Files {
+		pinned := map[string]runbook.File{}
+		for _, f := range step.Files {
 			found, err := e.Ledger.Files(ctx, tip, f.Path)
 			if err != nil {
 				return plan, nil, fmt.Errorf("read %s at %s: %w", f.Path, tip, err)
 			}
-			file, ok := found[f.Path]
-			if !ok {
-				problems = append(problems, runbook.Problem{File: src.Runbook, Path: "steps." + step.Name,
-					Text: fmt.Sprintf("uses %q, which is not a file of the ledger", f.Path)})
+			if text := unfit(f, found); text != "" {
+				problems = append(problems, runbook.Problem{File: src.Runbook, Path: "steps." + step.Name, Text: text})
 				continue
 			}
-			step.Files[j].Blob, step.Files[j].Exec = file.Blob, file.Exec
+			for path, file := range found {
+				pinned[path] = runbook.File{Path: path, Blob: file.Blob, Exec: file.Exec}
+			}
 		}
+		step.Files = slices.SortedFunc(maps.Values(pinned), func(a, b runbook.File) int { return strings.Compare(a.Path, b.Path) })
 	}
 	return plan, problems, nil
+}
+
+// mostFiles bounds the files of one directory that a step uses.
+const mostFiles = 500
+
+// unfit says why what is found at a path is not what a step can use, or nothing.
+func unfit(f runbook.File, found map[string]File) string {
+	_, file := found[f.Path]
+	switch {
+	case file:
+		return ""
+	case !f.Tree:
+		return fmt.Sprintf("uses %q, which is not a file of the ledger", f.Path)
+	case len(found) == 0:
+		return fmt.Sprintf("uses %q, which is neither a file nor a directory of the ledger", f.Path)
+	case len(found) > mostFiles:
+		return fmt.Sprintf("uses %q, which has %d files; at most %d are pinned", f.Path, len(found), mostFiles)
+	}
+	return ""
 }
 
 // frozenFiles are the contents of the plan directory, and the opening that binds them.

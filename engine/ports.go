@@ -156,6 +156,8 @@ type Attempt struct {
 	Alert     json.RawMessage
 	Files     map[string]File // of the frozen commit, by path
 	Pins      []runbook.File
+	Rehearse  bool                                                            // find out what it would do, and do nothing
+	Rehearsal json.RawMessage                                                 // what the rehearsal of the step put out; nil when there was none
 	Until     func(ctx context.Context, answer json.RawMessage) (bool, error) // decides a probe
 }
 

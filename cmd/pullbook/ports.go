@@ -149,7 +149,10 @@ func moved(err error) error {
 }
 
 // inboxPort lets the engine put and read messages and steps.
-type inboxPort struct{ in *inbox.Inbox }
+type inboxPort struct {
+	in     *inbox.Inbox
+	runner *step.Runner
+}
 
 func (p inboxPort) Put(ctx context.Context, m engine.Message) error {
 	return p.in.Put(ctx, inbox.Message{Kind: m.Kind, Key: m.Key, Body: m.Body, Due: m.Due})
@@ -165,7 +168,10 @@ func (p inboxPort) StartStep(ctx context.Context, s engine.StepJob) error {
 
 func (p inboxPort) StopStep(ctx context.Context, key string) error { return p.in.CancelStep(ctx, key) }
 
-func (p inboxPort) Forget(ctx context.Context, branch string) error { return p.in.Forget(ctx, branch) }
+// Forget drops the attempts, and what they left on this machine.
+func (p inboxPort) Forget(ctx context.Context, branch string) error {
+	return errors.Join(p.in.Forget(ctx, branch), p.runner.Forget(branch))
+}
 
 func (p inboxPort) Attempts(ctx context.Context, branch string) ([]incident.Attempt, error) {
 	records, err := p.in.Steps(ctx, branch)
@@ -240,7 +246,7 @@ func (p runnerPort) Run(ctx context.Context, a engine.Attempt) runbook.Outcome {
 		files[path] = step.FileData{Data: f.Data, Exec: f.Exec}
 	}
 	job := step.Job{Key: a.Key, Incident: string(a.Incident), Step: a.Step, Attempt: a.Attempt, Kind: a.Kind, Work: a.Work,
-		Timeout: a.Timeout, HasOutput: a.HasOutput, Alert: a.Alert, Files: files, Pins: a.Pins}
+		Timeout: a.Timeout, HasOutput: a.HasOutput, Rehearse: a.Rehearse, Rehearsal: a.Rehearsal, Keep: a.Branch, Alert: a.Alert, Files: files, Pins: a.Pins}
 	return p.runner.Run(ctx, job, a.Until)
 }
 

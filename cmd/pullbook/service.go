@@ -88,7 +88,7 @@ func newServiceOn(ctx context.Context, listener net.Listener, s settings, log *s
 	if err := svc.openLedger(ctx, signer); err != nil {
 		return nil, err
 	}
-	svc.runner, err = step.New(step.Config{Dir: filepath.Join(s.data, "steps"), SecretsDir: s.secrets, PrivateNetworks: s.privateNetworks,
+	svc.runner, err = step.New(step.Config{Dir: filepath.Join(s.data, "steps"), KeepDir: filepath.Join(s.data, "kept"), SecretsDir: s.secrets, PrivateNetworks: s.privateNetworks,
 		Tickets: ticketsPort{svc.hub}})
 	if err != nil {
 		return nil, fmt.Errorf("prepare the step runner: %w", err)
@@ -200,7 +200,7 @@ func (svc *service) buildEngine(signer gitstore.Signer, observe observer) error 
 	triage := runbook.Source{Runbook: "runbooks/triage.cue", Files: runbooks.Files()}
 	ledger := svc.ledger(signer)
 	svc.engine = engine.New(engine.Config{
-		Hub: svc.hub, Ledger: ledger, Journal: ledger, Eval: eval, Inbox: inboxPort{svc.inbox}, Runner: runnerPort{svc.runner},
+		Hub: svc.hub, Ledger: ledger, Journal: ledger, Eval: eval, Inbox: inboxPort{svc.inbox, svc.runner}, Runner: runnerPort{svc.runner},
 		Clock: wallClock{}, DefaultBranch: svc.hub.DefaultBranch(), Triage: triage, Versions: versions(), Schema: schema.Runbook(),
 		Observe: observe, Log: svc.log,
 	})

@@ -88,7 +88,12 @@ func (t *trail) judge(b *batch, e incident.Event) *Finding {
 	case incident.StepByHand:
 		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.answered(m), t.approvedIt(m, &d.Deed)) })
 	case incident.RetryAsked:
-		return t.at(b, d.Step, t.answered)
+		return t.at(b, d.Step, func(m moment) *Finding {
+			if d.For != m.step.Rehearses && d.For != "" {
+				return m.wrong("", "step %s begins anew for %s, which it does not rehearse", d.Step, d.For)
+			}
+			return t.answered(m)
+		})
 	case incident.UndoBegun:
 		return t.undoBegun(b, d)
 	case incident.FinallyBegun:

@@ -1,6 +1,7 @@
 package cueval
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -55,13 +56,13 @@ func (d *document) findHomes() {
 func (d *document) homesOf(plan runbook.Plan) {
 	d.homeOf = make(map[string]home, len(plan.Steps))
 	for _, s := range plan.Steps {
-		h := newHome(s.Name, s.Stage, "steps", s.Name)
+		h := newHome(s.Name, s.Stage, "steps", cmp.Or(s.Rehearses, s.Name))
 		switch s.Stage {
 		case runbook.StageUndo:
 			h = newHome(s.Name, s.Stage, "steps", s.Undoes, "undo")
 			h.undoes = s.Undoes
 		case runbook.StageFinally:
-			h = newHome(s.Name, s.Stage, "finally", s.Name)
+			h = newHome(s.Name, s.Stage, "finally", cmp.Or(s.Rehearses, s.Name))
 		}
 		d.homes, d.homeOf[s.Name] = append(d.homes, h), h
 	}

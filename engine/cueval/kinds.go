@@ -19,6 +19,7 @@ type kind struct {
 	risk    runbook.Risk  // where the author does not say, and no field says more
 	timeout time.Duration // of one attempt, where the author does not say
 	again   bool          // repeating does no harm
+	tries   bool          // it can find out what it would do, and does so before people approve
 	traits  []trait
 }
 
@@ -30,6 +31,8 @@ type trait struct {
 	named    bool     // a struct of which the schema names no field: the author does
 	duration bool
 	ledger   bool                    // paths of files of the ledger
+	tree     bool                    // or of directories
+	tries    bool                    // false in it means that the step is not rehearsed
 	channel  bool                    // names of channels; what runs holds the channels themselves
 	repeat   bool                    // how long after its success the step is due again
 	one      string                  // exactly one of the fields with the same word is there
@@ -58,7 +61,8 @@ func readKinds(types cue.Value) (kinds []kind) {
 		if a.Err() != nil {
 			continue
 		}
-		k := kind{name: runbook.Kind(it.Selector().Unquoted()), engine: has(a, "engine"), again: has(a, "again")}
+		k := kind{name: runbook.Kind(it.Selector().Unquoted()), engine: has(a, "engine"), again: has(a, "again"),
+			tries: has(a, "rehearsal")}
 		k.risk = runbook.Risk(argument(a, "risk"))
 		k.timeout, _ = runbook.ParseDuration(argument(a, "timeout"))
 		k.traits = traitsOf(it.Value(), nil)
@@ -100,7 +104,7 @@ func traitsOf(def cue.Value, above []string) (traits []trait) {
 }
 
 func (t *trait) plain() bool {
-	return !t.static && !t.free && !t.named && !t.duration && !t.ledger && !t.channel && !t.repeat && t.one == "" && t.later == "" && t.risks == nil && t.with == nil
+	return !t.static && !t.free && !t.named && !t.duration && !t.ledger && !t.tries && !t.channel && !t.repeat && t.one == "" && t.later == "" && t.risks == nil && t.with == nil
 }
 
 // read takes a field's type and attributes.
@@ -115,7 +119,9 @@ func (t *trait) read(v cue.Value) {
 		case "static":
 			t.static = true
 		case "ledger":
-			t.ledger, t.static = true, true
+			t.ledger, t.static, t.tree = true, true, a.Contents() == "tree"
+		case "rehearsal":
+			t.tries, t.static = true, true
 		case "channel":
 			t.channel, t.static = true, true
 		case "repeat":
@@ -233,7 +239,7 @@ func (s *skeleton) trait(v cue.Value, k kind, t trait, f cue.Value) {
 		s.with(v, t, at)
 	}
 	if t.ledger {
-		s.files(f, at...)
+		s.files(f, t.tree, at...)
 	}
 	if t.channel {
 		s.channels(f, at...)
@@ -261,13 +267,13 @@ func (s *skeleton) with(v cue.Value, t trait, at []string) {
 }
 
 // files collects the files of the ledger that a field names, one or a list of them.
-func (s *skeleton) files(f cue.Value, at ...string) {
+func (s *skeleton) files(f cue.Value, tree bool, at ...string) {
 	for _, p := range textsOf(f) {
 		if !local(p) {
 			s.problem(fmt.Sprintf("%q is no clean path inside the ledger", p), "", at...)
 			continue
 		}
-		s.file(runbook.File{Path: p})
+		s.file(runbook.File{Path: p, Tree: tree})
 	}
 }
 

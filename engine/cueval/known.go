@@ -34,6 +34,11 @@ func planned(src runbook.Source, known *runbook.Plan) (*document, runbook.Plan, 
 	}
 	d.homesOf(*known)
 	d.edges = d.edgesByStep()
+	for _, s := range known.Steps {
+		if s.Rehearses != "" {
+			d.edges[s.Name] = d.edges[s.Rehearses]
+		}
+	}
 	plan := *known
 	plan.Steps = slices.Clone(known.Steps)
 	return d, plan, nil
@@ -47,7 +52,7 @@ func (d *document) static() cue.Value {
 	}
 	d.value = d.built()
 	d.fixed = d.value
-	if err := d.applyPolicy(d.known.Steps); err != nil {
+	if err := d.applyPolicy(written(d.known.Steps)); err != nil {
 		d.fixed = cue.Value{} // unreachable: a risk can always be written
 	}
 	return d.fixed
@@ -63,7 +68,7 @@ func (d *document) filledFor(plan runbook.Plan, q runbook.Query, further map[str
 		}
 		steps[name][key] = text
 	}
-	for _, s := range plan.Steps {
+	for _, s := range written(plan.Steps) {
 		end, ok := q.Ended[s.Name]
 		d.collects[s.Name] = s.Each
 		if ok && s.HasOutput && (succeeded(end) || len(end.Happened) > 0) {
@@ -96,7 +101,7 @@ func (d *document) evaluated(plan runbook.Plan, alert json.RawMessage, steps map
 	risked := maps.Clone(steps)
 	ruled := d.org.policy != nil || d.org.defaults.ofSteps()
 	if ruled {
-		for _, s := range plan.Steps {
+		for _, s := range written(plan.Steps) {
 			one := fill{"risk": json.RawMessage(strconv.Quote(string(s.Risk)))}
 			maps.Copy(one, steps[s.Name])
 			risked[s.Name] = one
@@ -107,7 +112,7 @@ func (d *document) evaluated(plan runbook.Plan, alert json.RawMessage, steps map
 		return cue.Value{}, err
 	}
 	if ruled {
-		decls = append(decls, d.presets(plan.Steps)...)
+		decls = append(decls, d.presets(written(plan.Steps))...)
 	}
 	v := d.built(decls...)
 	if d.org.policy != nil {

@@ -115,6 +115,9 @@ func playedOut(t *testing.T, q runbook.Query) (plan runbook.Plan) {
 				t.Fatal(err)
 			}
 		}
+		if s.Rehearses != "" {
+			end.Output = json.RawMessage(`{"changes": true, "text": "+ 1"}`)
+		}
 		q.Ended[s.Name] = end
 	}
 	plan, err := resolve(q, nil)

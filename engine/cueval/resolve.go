@@ -2,6 +2,7 @@ package cueval
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -52,7 +53,10 @@ func (d *document) words(plan *runbook.Plan, v cue.Value) {
 	for i := range plan.Steps {
 		s := &plan.Steps[i]
 		step := d.step(v, s.Name)
-		s.Title = oneLine(field(step, "title"), s.Name)
+		s.Title = oneLine(field(step, "title"), cmp.Or(s.Rehearses, s.Name))
+		if s.Rehearses != "" {
+			s.Title = "Rehearse: " + s.Title
+		}
 		s.Doc, _ = field(step, "doc").String()
 		s.Why, _ = field(step, "why").String()
 		s.ByHand, _ = field(step, "byHand").String()
@@ -159,6 +163,9 @@ func before(s runbook.Step, ended map[string]runbook.Ended) (r runbook.Resolutio
 		if end.Skipped {
 			skipped++
 		}
+	}
+	if r, ok := ended[s.Name+rehearsalSuffix]; ok && !r.Skipped && !succeeded(r) && slices.Contains(s.Needs, s.Name+rehearsalSuffix) {
+		return broken(runbook.Problem{File: s.Name, Text: "its rehearsal left nothing to go by", Hint: "/retry " + s.Name + rehearsalSuffix}), true
 	}
 	if s.Undoes != "" {
 		end := ended[s.Undoes]

@@ -13,7 +13,7 @@ import (
 // it is compared with a text; 1 does not.
 func (d *document) trial(plan runbook.Plan) []runbook.Problem {
 	steps := map[string]fill{}
-	for _, s := range plan.Steps {
+	for _, s := range written(plan.Steps) {
 		one := fill{}
 		v := d.step(d.static(), s.Name)
 		if text := sampleJSON(field(v, "output")); text != nil {

@@ -89,6 +89,7 @@ func assemble(src runbook.Source) (*document, runbook.Plan, []runbook.Problem) {
 		plan.Steps = append(plan.Steps, step)
 	}
 	ps = append(ps, d.whole(&plan)...)
+	ps = append(ps, d.rehearsals(&plan)...)
 	ps = append(ps, d.link(&plan, len(ps) == 0)...)
 	if len(ps) > 0 {
 		return nil, runbook.Plan{}, ps

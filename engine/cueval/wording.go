@@ -175,6 +175,8 @@ func rule(v cue.Value) string {
 		return `an e-mail address, such as "ops@example.org"`
 	case "#Label":
 		return "a name: letters, digits and _.-, beginning with a letter or digit"
+	case "#Word":
+		return "one plain word: letters, digits and _.-"
 	case "#Clock":
 		return `a time of the day, such as "09:30"`
 	case "#Variable":

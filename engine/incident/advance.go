@@ -275,8 +275,12 @@ func (d *decider) start(step runbook.Step, attempt int) Start {
 
 // question is the gate as it would be asked now.
 func (d *decider) question(step runbook.Step, st StepState) runbook.Gate {
-	return runbook.Gate{Incident: string(d.state.Opened.ID), Plan: d.state.Opened.Plan, Step: step, Work: step.Now.Work, Round: st.Round,
+	g := runbook.Gate{Incident: string(d.state.Opened.ID), Plan: d.state.Opened.Plan, Step: step, Work: step.Now.Work, Round: st.Round,
 		Upstream: d.upstream(baseName(step)), Locks: step.Now.Locks, Elements: step.Now.Elements}
+	if r, ok := d.base.Rehearsal(step.Name); ok {
+		g.Rehearsal = d.state.Step(r.Name).Output
+	}
+	return g
 }
 
 // upstream is what a step of the frozen plan rests on. All of it has ended, so one look works it out once.

@@ -145,10 +145,11 @@ type StepByHand struct {
 	Deed Deed   `json:"deed"`
 }
 
-// RetryAsked begins a new round of a step that had ended badly.
+// RetryAsked begins a new round of a step that had ended badly, or of the rehearsal of such a step.
 type RetryAsked struct {
 	Step  string `json:"step"`
 	Round int    `json:"round"`
+	For   string `json:"for,omitempty"` // the step that is to be tried again, whose rehearsal Step is: what it found out is old
 	Deed  Deed   `json:"deed"`
 }
 

@@ -196,7 +196,10 @@ func (d *decider) obeyOne(cmd Command, deed Deed) (problem string) {
 	case "/choose":
 		return d.choose(cmd, st, deed)
 	case "/retry":
-		ok = d.record(RetryAsked{Step: cmd.Step, Round: st.Round + 1, Deed: deed})
+		if r, rehearsed := d.base.Rehearsal(cmd.Step); rehearsed && d.state.Step(r.Name).Over() {
+			ok = d.record(RetryAsked{Step: r.Name, Round: d.state.Step(r.Name).Round + 1, For: cmd.Step, Deed: deed})
+		}
+		ok = ok && d.record(RetryAsked{Step: cmd.Step, Round: st.Round + 1, Deed: deed})
 	case "/did-it-by-hand":
 		return d.byHand(cmd, st, deed)
 	case "/resolve":

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -258,8 +259,14 @@ func (s *State) retryAsked(d RetryAsked) error {
 	if d.Round != st.Round+1 {
 		return fmt.Errorf("round %d of step %s does not follow round %d", d.Round, d.Step, st.Round)
 	}
-	if st.Good() || !st.Over() && st.Phase != PhaseUnknown {
-		return fmt.Errorf("step %s has not ended badly", d.Step)
+	badly := st
+	if d.For != "" {
+		if badly = s.Step(d.For); !st.Over() {
+			return fmt.Errorf("step %s is not over, so it is not begun anew for %s", d.Step, d.For)
+		}
+	}
+	if badly.Good() || !badly.Over() && badly.Phase != PhaseUnknown {
+		return fmt.Errorf("step %s has not ended badly", cmp.Or(d.For, d.Step))
 	}
 	if st.settledList() && st.Phase == PhaseEnded {
 		return fmt.Errorf("step %s does nothing but through its elements", d.Step)

@@ -224,6 +224,8 @@ func option(t *testing.T, step *runbook.Step, word string) {
 			count, who, _ := strings.Cut(leaf, ":")
 			step.Approval.All = append(step.Approval.All, runbook.Approval{From: []string{who}, Count: int(number(t, count))})
 		}
+	case "rehearses":
+		step.Rehearses = value
 	case "within":
 		step.Approval.Within, _ = time.ParseDuration(value)
 	case "attempts":

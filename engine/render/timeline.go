@@ -154,6 +154,9 @@ func tellStep(data incident.Data) (who, what string) {
 	case incident.StepByHand:
 		return d.Deed.By.Login, "did " + d.Step + " by hand" + because(d.What)
 	case incident.RetryAsked:
+		if d.For != "" {
+			return whoEngine, fmt.Sprintf("begins %s anew, for %s is tried again (round %d)", d.Step, d.For, d.Round)
+		}
 		return d.Deed.By.Login, fmt.Sprintf("asked to try %s again (round %d)", d.Step, d.Round)
 	}
 	return "", ""

@@ -20,14 +20,15 @@ type Upstream struct {
 
 // Gate is what a gate page shows: one ready step of one incident.
 type Gate struct {
-	Incident string     `json:"incident"`
-	Plan     string     `json:"plan"` // SHA-256 of the frozen plan directory, hex
-	Step     Step       `json:"step"`
-	Work     Work       `json:"work"`
-	Round    int        `json:"round"`
-	Locks    []string   `json:"locks,omitempty"`    // that it takes
-	Upstream []Upstream `json:"upstream,omitempty"` // every step upstream of it, in plan order
-	Elements []Element  `json:"elements,omitempty"` // of a template: what runs for each of them; Work is empty then
+	Incident  string          `json:"incident"`
+	Plan      string          `json:"plan"` // SHA-256 of the frozen plan directory, hex
+	Step      Step            `json:"step"`
+	Work      Work            `json:"work"`
+	Round     int             `json:"round"`
+	Locks     []string        `json:"locks,omitempty"`     // that it takes
+	Upstream  []Upstream      `json:"upstream,omitempty"`  // every step upstream of it, in plan order
+	Rehearsal json.RawMessage `json:"rehearsal,omitempty"` // of a step that was rehearsed: what that put out; Upstream has its digest
+	Elements  []Element       `json:"elements,omitempty"`  // of a template: what runs for each of them; Work is empty then
 }
 
 // Digest binds the step and everything upstream of it, never the whole plan: an edit elsewhere does not void it.
@@ -78,6 +79,9 @@ func (g Gate) Page() []byte {
 		}
 		b.WriteString("\n## What will run\n\n" + Fence("json", string(canonical(what(g.Step.Kind, g.Work)))))
 	}
+	if g.Rehearsal != nil {
+		b.WriteString(g.rehearsal())
+	}
 	if len(g.Step.Files) > 0 {
 		b.WriteString("\n## Files, by git blob id\n\n" + Fence("json", string(canonical(g.Step.Files))))
 	}
@@ -86,6 +90,35 @@ func (g Gate) Page() []byte {
 	}
 	fmt.Fprintf(&b, "\n## Digests\n\n- Step and everything upstream: `%s`\n", g.Digest())
 	return b.Bytes()
+}
+
+// longestRehearsal is how much of what a rehearsal found out stands on a page, in bytes. The digest is of all of it.
+const longestRehearsal = 48 << 10
+
+// rehearsal is what the step would do, as its rehearsal found out.
+func (g Gate) rehearsal() string {
+	var says struct {
+		Changes bool   `json:"changes"`
+		Plan    string `json:"plan"`
+		Text    string `json:"text"`
+	}
+	if json.Unmarshal(g.Rehearsal, &says) != nil {
+		says.Text = string(g.Rehearsal) // unreachable unless a runner wrote something else: then people see what it wrote
+	}
+	var b strings.Builder
+	b.WriteString("\n## What it would do, by its rehearsal\n\n")
+	if !says.Changes {
+		b.WriteString("It would change nothing.\n\n")
+	}
+	text := strings.ToValidUTF8(says.Text, "\ufffd")
+	if len(text) > longestRehearsal {
+		text = strings.ToValidUTF8(text[:longestRehearsal], "") + "\n[the rest is in the evidence of the rehearsal]"
+	}
+	b.WriteString(Fence("text", text))
+	if says.Plan != "" {
+		b.WriteString("\nThe plan that is carried out, and no other, by SHA-256:\n\n" + Fence("text", says.Plan))
+	}
+	return b.String()
 }
 
 // what is the work by its kind, as the author wrote it.

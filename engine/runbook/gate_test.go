@@ -30,8 +30,9 @@ func fullGate() Gate {
 			Retry: Retry{Attempts: 3, Backoff: 10 * time.Second, Factor: 2, Max: time.Minute}, OnFailure: FailureHalts,
 			Approval: &Approval{From: []string{"acme/sre", "alice"}, Count: 2, Within: 15 * time.Minute}, HasOutput: true,
 			Files: []File{{Path: "scripts/rollback", Blob: strings.Repeat("a", 40), Exec: true}}},
-		Work:     Work{Run: json.RawMessage(fullWork)},
-		Upstream: []Upstream{{Step: "errors", How: "succeeded", Output: strings.Repeat("1", 64)}, {Step: "version", How: "by hand"}},
+		Work:      Work{Run: json.RawMessage(fullWork)},
+		Rehearsal: json.RawMessage(`{"changes":true,"plan":"` + strings.Repeat("c", 64) + `","text":"+ one\n- two"}`),
+		Upstream:  []Upstream{{Step: "errors", How: "succeeded", Output: strings.Repeat("1", 64)}, {Step: "version", How: "by hand"}},
 	}
 }
 
@@ -94,6 +95,9 @@ func changes() map[string]func(*Gate) {
 		"kind of work":         func(g *Gate) { g.Work = Work{Manual: &Manual{Task: "x"}} },
 		"request":              func(g *Gate) { g.Work = Work{Run: json.RawMessage(`{"method":"POST","url":"http://a/?x=<&>"}`)} },
 		"work that is no JSON": func(g *Gate) { g.Work = Work{Run: json.RawMessage("{")} },
+		"rehearsal":            func(g *Gate) { g.Rehearsal = json.RawMessage(`{"changes":true,"text":"+ one\n- two"}`) },
+		"no changes":           func(g *Gate) { g.Rehearsal = json.RawMessage(`{"changes":false,"text":"+ one\n- two"}`) },
+		"no JSON":              func(g *Gate) { g.Rehearsal = json.RawMessage(`"x"`) },
 		"upstream how":         func(g *Gate) { g.Upstream[0].How = "failed" },
 		"upstream output":      func(g *Gate) { g.Upstream[0].Output = "" },
 		"upstream step":        func(g *Gate) { g.Upstream = g.Upstream[:1] },
@@ -199,6 +203,11 @@ func TestPageHoldsHostileText(t *testing.T) {
 		}
 		g := fullGate()
 		g.Step.Title, g.Step.Doc = text, text
+		rehearsal, err := json.Marshal(map[string]any{"changes": true, "plan": text, "text": text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.Rehearsal = rehearsal
 		run, err := json.Marshal(map[string]any{"command": []string{text}, "env": map[string]string{"A": text}})
 		if err != nil {
 			t.Fatal(err)

@@ -125,8 +125,9 @@ type Step struct {
 	Refers     []string      `json:"refers,omitempty"`     // the part of Needs whose outputs this step refers to, sorted
 	JoinAny    bool          `json:"join_any,omitempty"`   // runs although all it needs was skipped
 	Stage      Stage         `json:"stage,omitempty"`
-	Undoes     string        `json:"undoes,omitempty"` // the step that an undo step takes back; its name is that with _undo
-	Timeout    time.Duration `json:"timeout"`          // of one attempt, nanoseconds; never zero
+	Rehearses  string        `json:"rehearses,omitempty"` // the step whose work this one finds out; its name is that with _rehearsal
+	Undoes     string        `json:"undoes,omitempty"`    // the step that an undo step takes back; its name is that with _undo
+	Timeout    time.Duration `json:"timeout"`             // of one attempt, nanoseconds; never zero
 	Retry      Retry         `json:"retry,omitzero"`
 	OnFailure  OnFailure     `json:"on_failure"`
 	Approval   *Approval     `json:"approval,omitempty"` // nil: no gate
@@ -146,6 +147,7 @@ type File struct {
 	Path string `json:"path"` // relative to the ledger's root, slashes, clean
 	Blob string `json:"blob"` // git object id, hex
 	Exec bool   `json:"exec,omitempty"`
+	Tree bool   `json:"tree,omitempty"` // it may also be a directory, which stands for all files below it; only until it is pinned
 }
 
 // Retry says how often and how soon a failed attempt is made again.
@@ -288,6 +290,15 @@ type Cut struct {
 func (p Plan) Step(name string) (Step, bool) {
 	i := slices.IndexFunc(p.Steps, func(s Step) bool { return s.Name == name })
 	if i < 0 {
+		return Step{}, false
+	}
+	return p.Steps[i], true
+}
+
+// Rehearsal returns the step that rehearses the named one.
+func (p Plan) Rehearsal(name string) (Step, bool) {
+	i := slices.IndexFunc(p.Steps, func(s Step) bool { return s.Rehearses == name })
+	if i < 0 || name == "" {
 		return Step{}, false
 	}
 	return p.Steps[i], true

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -32,19 +31,15 @@ func (kinds) Exec() performer { return new(program) }
 // perform runs a program. Its facts are exit_status (a number, or what ended it), executable (a host's absolute path, or
 // ./ and the path in the ledger), executable_sha256, and where they apply strays_killed and left_behind.
 func (w *program) perform(ctx stepContext, a *attempt) (res result) {
-	if err := checkPins(a.job.Files, a.job.Pins); err != nil {
-		return failed("%w", err)
+	if len(w.Command) == 0 {
+		return failed("the command is empty")
 	}
-	p, err := a.scratch.place()
+	b, err := a.bench(w.Env)
 	if err != nil {
 		return failed("%w", err)
 	}
-	defer func() {
-		if err := removeTree(p.dir); err != nil {
-			a.facts["left_behind"] = err.Error()
-		}
-	}()
-	cmd, err := a.command(p, w)
+	defer b.clear()
+	cmd, err := b.command(w)
 	if err != nil {
 		return failed("%w", err)
 	}
@@ -52,12 +47,12 @@ func (w *program) perform(ctx stepContext, a *attempt) (res result) {
 		defer file.Close()
 	}
 	if !a.job.HasOutput {
-		res = a.supervise(ctx, p, cmd, []sink{{into: a.log, from: []*io.Writer{&cmd.Stdout, &cmd.Stderr}}})
+		res = a.supervise(ctx, b.place, cmd, []sink{{into: a.log, from: []*io.Writer{&cmd.Stdout, &cmd.Stderr}}})
 		a.noteCut("log", a.log)
 		return res
 	}
 	stdout := newCapture(a.cfg.OutputLimit, a.veil.margin)
-	res = a.supervise(ctx, p, cmd, []sink{
+	res = a.supervise(ctx, b.place, cmd, []sink{
 		{into: stdout, from: []*io.Writer{&cmd.Stdout}},
 		{into: a.log, from: []*io.Writer{&cmd.Stderr}},
 	})
@@ -85,43 +80,26 @@ func (a *attempt) withStdout(res result, stdout *capture) result {
 	return res
 }
 
-// command prepares the directory, the environment and the standard input of a program.
-func (a *attempt) command(p place, w *program) (*exec.Cmd, error) {
-	if len(w.Command) == 0 {
-		return nil, errors.New("the command is empty")
-	}
-	if err := p.materialise(a.job.Files); err != nil {
-		return nil, err
-	}
-	file, err := a.program(p, w.Command[0])
+// command prepares the program with its environment and its standard input: what the author wrote, or the alert.
+func (b *bench) command(w *program) (*exec.Cmd, error) {
+	file, err := b.program(b.place, w.Command[0])
 	if err != nil {
 		return nil, err
 	}
-	if a.facts["executable_sha256"], err = digestFile(file); err != nil {
+	if b.facts["executable_sha256"], err = digestFile(file); err != nil {
 		return nil, err
 	}
-	alert := ""
-	if len(a.job.Alert) > 0 {
-		if alert, err = p.write("alert.json", a.job.Alert); err != nil {
-			return nil, err
-		}
-	}
-	env, err := a.environment(p, w.Env, alert)
-	if err != nil {
-		return nil, err
-	}
-	cmd := &exec.Cmd{Path: file, Args: w.Command, Dir: p.work, Env: env, SysProcAttr: ownGroup()}
-	stdin := alert
+	cmd := &exec.Cmd{Path: file, Args: w.Command, Dir: b.place.work, Env: b.env, SysProcAttr: ownGroup()}
+	stdin := b.alert
 	if w.Stdin != "" {
-		if stdin, err = p.write("stdin", []byte(w.Stdin)); err != nil {
+		if stdin, err = b.place.write("stdin", []byte(w.Stdin)); err != nil {
 			return nil, err
 		}
 	}
-	// A file, so that a program that does not read it keeps nobody waiting.
 	if stdin != "" {
-		f, err := os.Open(stdin)
+		f, err := b.input(stdin)
 		if err != nil {
-			return nil, fmt.Errorf("open the step's standard input: %w", err)
+			return nil, err
 		}
 		cmd.Stdin = f
 	}

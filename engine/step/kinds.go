@@ -39,6 +39,7 @@ func performerOf(kind runbook.Kind, work json.RawMessage) (performer, error) {
 		}
 		dec := json.NewDecoder(bytes.NewReader(work))
 		dec.DisallowUnknownFields()
+		dec.UseNumber() // no number becomes another one
 		if err := dec.Decode(p); err != nil {
 			return nil, fmt.Errorf("read the work of kind %s: %w", kind, err)
 		}

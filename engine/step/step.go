@@ -21,6 +21,7 @@ import (
 // that their comments name.
 type Config struct {
 	Dir             string           // scratch root, required; made when absent; several runners may share it
+	KeepDir         string           // what attempts keep for others; empty: steps that keep something fail
 	SecretsDir      string           // one file per secret, named as the secret; empty: steps that name secrets fail
 	EnvAllow        []string         // names of the host's environment that programs inherit; nil: PATH, HOME, LANG, TZ
 	Tickets         Tickets          // opens issues; nil: steps of kind ticket fail
@@ -60,6 +61,9 @@ type Job struct {
 	Kind      runbook.Kind
 	Work      json.RawMessage     // as runbook.Work.Run
 	Timeout   time.Duration       // of this attempt; must be positive
+	Rehearse  bool                // find out what it would do, and do nothing
+	Rehearsal json.RawMessage     // what its rehearsal put out; nil when there was none
+	Keep      string              // what the runner keeps between attempts goes with it: see Forget
 	HasOutput bool                // the step declares an output: its result must be one JSON object
 	Alert     json.RawMessage     // as schema.#Alert; nil when there is none
 	Files     map[string]FileData // by path in the ledger
@@ -186,7 +190,7 @@ func (a *attempt) run(caller context.Context) result {
 	if ctx.Err() != nil {
 		return ctx.ended("before it was started")
 	}
-	return a.withoutSecrets(work.perform(ctx, a))
+	return a.withoutSecrets(a.do(ctx, work))
 }
 
 // withoutSecrets refuses an output that holds a secret: covering a value that later steps use would only corrupt it.
