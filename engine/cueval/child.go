@@ -58,8 +58,8 @@ func confine(q childRequest) {
 	if q.Memory == 0 {
 		return
 	}
-	debug.SetGCPercent(400)                       // the process is short, and mostly ends before it would pay
-	debug.SetMemoryLimit(int64(q.Memory / 4 * 3)) // collect harder before the wall
+	debug.SetGCPercent(-1)                        // the process is short, and mostly ends before it would pay
+	debug.SetMemoryLimit(int64(q.Memory / 4 * 3)) // from here on it does
 	debug.SetMaxStack(int(q.Memory / 2))
 	debug.SetTraceback("none")
 	limitProcess(q.Memory, q.CPU)
