@@ -34,7 +34,7 @@ func (e *Engine) look(ctx context.Context, w *worker, refresh bool, alerts []inc
 		actions := incident.Decide(plan, w.ledger.state, view, e.Clock.Now())
 		again, err := e.perform(ctx, w, plan, actions)
 		switch {
-		case errors.Is(err, ErrMoved), errors.Is(err, errWithdrawn), errors.Is(err, errLocked):
+		case errors.Is(err, ErrMoved), errors.Is(err, errWithdrawn), errors.Is(err, errLocked), errors.Is(err, errCalendar):
 			e.Log.Info("look again", "branch", w.branch, "why", err)
 			e.forget(w)
 			refresh = true

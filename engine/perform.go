@@ -13,6 +13,9 @@ import (
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
+// errCalendar says that a freeze or a change window began or ended when an intent was about to be pushed.
+var errCalendar = errors.New("what the calendar demands has changed")
+
 // errWithdrawn says that a gate was not approved any more when its intent was about to be pushed.
 var errWithdrawn = errors.New("an approval was withdrawn before the intent was pushed")
 
@@ -140,7 +143,7 @@ func (e *Engine) flush(ctx context.Context, w *worker, f incident.Flush) error {
 		e.forget(w)
 		return err
 	}
-	err := e.Journal.Flush(ctx, w.branch, func(ctx context.Context) error { return e.confirm(ctx, w, f.Confirm) })
+	err := e.Journal.Flush(ctx, w.branch, func(ctx context.Context) error { return e.confirm(ctx, w, f) })
 	if err != nil {
 		e.forget(w)
 		return fmt.Errorf("push %s (%s): %w", w.branch, f.Why, err)
@@ -159,7 +162,11 @@ func (e *Engine) flush(ctx context.Context, w *worker, f incident.Flush) error {
 }
 
 // confirm reads the reviews again and fails unless every gate is still approved by them.
-func (e *Engine) confirm(ctx context.Context, w *worker, gates []approval.Gate) error {
+func (e *Engine) confirm(ctx context.Context, w *worker, f incident.Flush) error {
+	if !f.Departs(e.Clock.Now()) {
+		return fmt.Errorf("%w at %s", errCalendar, f.Before)
+	}
+	gates := f.Confirm
 	if len(gates) == 0 {
 		return nil
 	}

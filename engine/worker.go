@@ -217,7 +217,7 @@ func (w *worker) freeze(static runbook.Plan, opened incident.Opened, files map[s
 		}
 	}
 	w.frozen = frozen{source: source, alert: alert, pins: map[string][]runbook.File{}}
-	who := slices.Clone(static.Command)
+	who := append(slices.Clone(static.Command), static.Calendar.People()...)
 	for _, s := range static.Steps {
 		w.frozen.pins[s.Name] = s.Files
 		if s.Approval != nil {

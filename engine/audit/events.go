@@ -3,7 +3,6 @@ package audit
 import (
 	"bytes"
 	"encoding/json"
-	"reflect"
 	"slices"
 
 	"github.com/pullbook/pullbook/engine/approval"
@@ -60,17 +59,21 @@ func (t *trail) judge(b *batch, e incident.Event) *Finding {
 	}
 	switch d := e.Data.(type) {
 	case incident.GateOpened:
-		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.gateOpened(m, d), t.placed(m)) })
+		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.gateOpened(m, d, e), t.placed(m)) })
 	case incident.GateApproved:
 		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.gateApproved(m, d), t.placed(m)) })
 	case incident.EachExpanded:
 		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.eachExpanded(m, d), t.placed(m)) })
 	case incident.StepStarted:
-		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.stepStarted(m, d), m.locked(d), t.placed(m)) })
+		return t.at(b, d.Step, func(m moment) *Finding {
+			return firstOf(t.stepStarted(m, d, e), m.locked(d), t.demanded(m, e), t.placed(m))
+		})
 	case incident.StepEnded:
 		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.stepEnded(m, d), m.timely(e, d), t.approvedIt(m, d.Deed)) })
 	case incident.GateRejected:
 		return t.at(b, d.Step, t.placed)
+	case incident.GateLifted:
+		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.lifted(m, e), t.placed(m)) })
 	case incident.GateExpired:
 		return t.at(b, d.Step, t.placed)
 	case incident.RepeatStarted:
@@ -129,7 +132,7 @@ func (t *trail) at(b *batch, name string, judge func(moment) *Finding) *Finding 
 	return judge(moment{batch: b, step: step, index: i, was: t.state.Step(name)})
 }
 
-func (t *trail) gateOpened(m moment, d incident.GateOpened) *Finding {
+func (t *trail) gateOpened(m moment, d incident.GateOpened, e incident.Event) *Finding {
 	path := journal.GatePath(t.dir, d.Step, m.index)
 	page, written := m.batch.files[path]
 	if written {
@@ -139,10 +142,9 @@ func (t *trail) gateOpened(m moment, d incident.GateOpened) *Finding {
 	switch {
 	case t.pages[path] != d.Page:
 		return m.wrong(path, "the gate page is not the one that the journal names")
-	case m.step.Approval == nil:
-		return m.wrong("", "the plan asks for no approval of step %s", d.Step)
-	case !reflect.DeepEqual(d.Rule, *m.step.Approval):
-		return m.wrong("", "the rule of the gate is not that of the plan for step %s", d.Step)
+	}
+	if f := t.ruled(m, d, e); f != nil {
+		return f
 	}
 	return m.gateElements(d, path, page)
 }
@@ -180,7 +182,7 @@ func (t *trail) gateApproved(m moment, d incident.GateApproved) *Finding {
 
 // stepStarted checks an intent: the plan's work and risk, a passed gate where the plan has one, and no more attempts than
 // the plan allows unless a person asked for a new round. That a gate which it names was passed, the fold has checked.
-func (t *trail) stepStarted(m moment, d incident.StepStarted) *Finding {
+func (t *trail) stepStarted(m moment, d incident.StepStarted, e incident.Event) *Finding {
 	gate := t.gateOf(m)
 	switch {
 	case d.Work != m.step.Kind || d.Risk != m.step.Risk:
@@ -189,9 +191,9 @@ func (t *trail) stepStarted(m moment, d incident.StepStarted) *Finding {
 		return m.wrong("", "attempt %d of step %s has the key of another", d.Attempt, d.Step)
 	case m.was.Tried >= max(1, m.step.Retry.Attempts):
 		return m.wrong("", "step %s starts again after %d attempts, and nobody asked for that", d.Step, m.was.Tried)
-	case m.step.Approval != nil && (d.Gate == "" || !approval.Met(gate.Rule, approval.Voters(gate.Votes))):
+	case t.gated(m, e) && (d.Gate == "" || !approval.Met(gate.Rule, approval.Voters(gate.Votes))):
 		return m.wrong("", "step %s starts without its approvals", d.Step)
-	case m.step.Approval != nil && d.Digest != gate.Digest:
+	case d.Gate != "" && d.Digest != gate.Digest:
 		return m.wrong("", "step %s starts with another digest than was approved", d.Step)
 	}
 	return nil

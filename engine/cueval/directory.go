@@ -218,18 +218,38 @@ func (s *skeleton) owner(k cue.Value) {
 	}
 }
 
-// placeIn returns where a path leads in a file: a field, or an element of a list.
+// writtenAt is what a name leads to in a written list or struct, nil if it leads nowhere.
+func writtenAt(e ast.Expr, name string) ast.Expr {
+	switch x := e.(type) {
+	case *ast.ListLit:
+		if i, err := index(name); err == nil && i < len(x.Elts) {
+			return x.Elts[i]
+		}
+	case *ast.StructLit:
+		for _, d := range x.Elts {
+			if f, ok := d.(*ast.Field); ok {
+				if n, _ := labelName(f.Label); n == name {
+					return f.Value
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// placeIn returns where a path leads in a file: a field, or something inside of a list.
 func placeIn(f *ast.File, path ...string) runbook.Problem {
 	p := runbook.Problem{File: f.Filename, Path: strings.Join(path, ".")}
 	x, depth := fieldOf(f, path)
 	if x == nil {
 		return p
 	}
-	pos := x.Pos()
-	if list, ok := x.Value.(*ast.ListLit); ok && depth == len(path)-1 {
-		if i, err := index(path[depth]); err == nil && i < len(list.Elts) {
-			pos = list.Elts[i].Pos()
+	pos, at := x.Pos(), x.Value
+	for _, name := range path[depth:] {
+		if at = writtenAt(at, name); at == nil {
+			break
 		}
+		pos = at.Pos()
 	}
 	p.Line, p.Column = pos.Line(), pos.Column()
 	return p

@@ -21,6 +21,7 @@ type organisation struct {
 	directory
 	defaults defaults
 	limits   limits
+	calendar calendar
 	file     *ast.File                 // of pullbook.cue; nil if there is none
 	channels map[string]map[string]any // by name, each as JSON has it
 	text     *pkg
@@ -59,7 +60,7 @@ func readOrganisation(ctx *cue.Context, types cue.Value, lib *library) (organisa
 		ps = append(ps, r.report(err)...)
 	}
 	if len(ps) == 0 {
-		ps = org.check()
+		ps = append(org.check(), org.readCalendar(v)...)
 	}
 	channels, more := readChannels(f, v)
 	org.channels, ps = channels, append(ps, more...)

@@ -233,6 +233,12 @@ func planText(p runbook.Plan) string {
 	if len(p.Inputs) > 0 {
 		fmt.Fprintf(&b, "inputs %s\n", p.Inputs)
 	}
+	for _, d := range p.Calendar.All() {
+		fmt.Fprintf(&b, "%s: %s\n", d, d.Rule.String())
+	}
+	for _, w := range p.Calendar.Windows {
+		fmt.Fprintf(&b, "window %v %s to %s\n", w.Days, w.From, w.To)
+	}
 	for _, s := range p.Steps {
 		text, err := json.Marshal(s)
 		if err != nil {

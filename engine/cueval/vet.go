@@ -108,6 +108,7 @@ func (d *document) whole(plan *runbook.Plan) (ps []runbook.Problem) {
 			plan.Concurrency = int(n)
 		}
 	}
+	plan.Calendar = d.org.calendar.of(oneLine(field(d.static(), "service"), ""))
 	more := append(d.wholeInputs(plan), d.peopleOfRunbook()...)
 	return append(s.ps, more...)
 }

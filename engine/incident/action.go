@@ -31,6 +31,7 @@ type Evidence struct {
 // the gates in Confirm would not be approved any more, nothing is pushed and the local commits are dropped.
 type Flush struct {
 	Confirm []approval.Gate
+	Before  time.Time // the push must not depart at or after it: then the calendar demands something else; zero: no bound
 	Why     string
 }
 

@@ -233,6 +233,7 @@ func (d *decider) begin(step runbook.Step, st StepState) {
 	if !d.record(intent) {
 		return
 	}
+	d.departs(step)
 	switch {
 	case step.Kind == runbook.KindWait:
 		d.flushFor("the timer of " + step.Name)
@@ -276,7 +277,7 @@ func (d *decider) start(step runbook.Step, attempt int) Start {
 // question is the gate as it would be asked now.
 func (d *decider) question(step runbook.Step, st StepState) runbook.Gate {
 	g := runbook.Gate{Incident: string(d.state.Opened.ID), Plan: d.state.Opened.Plan, Step: step, Work: step.Now.Work, Round: st.Round,
-		Upstream: d.upstream(baseName(step)), Locks: step.Now.Locks, Elements: step.Now.Elements}
+		Upstream: d.upstream(baseName(step)), Locks: step.Now.Locks, Because: d.demanded(step), Elements: step.Now.Elements}
 	if r, ok := d.base.Rehearsal(step.Name); ok {
 		g.Rehearsal = d.state.Step(r.Name).Output
 	}
@@ -313,6 +314,10 @@ func (d *decider) gate(step runbook.Step, st StepState) {
 		d.unready(step) // a step it rests on was tried again, and this one is not needed any more
 		return
 	}
+	if step.Approval == nil {
+		d.lift(step)
+		return
+	}
 	if opened, page := d.asked(step, st); st.Phase == PhaseIdle || st.Gate.Page != opened.Page {
 		d.ask(step, opened, page)
 		return
@@ -334,6 +339,7 @@ func (d *decider) gate(step runbook.Step, st StepState) {
 		d.pass(step, asked, answer.Votes)
 	default:
 		d.asking = true
+		d.wakeForCalendar(step)
 		if expires := st.Gate.Opened.Add(step.Approval.Within); expires.After(d.now) {
 			d.wakeAt(expires, "the gate of "+step.Name+" expires")
 		}
@@ -351,7 +357,7 @@ func (d *decider) heldBack(step runbook.Step, st StepState, answer approval.Deci
 func (d *decider) asked(step runbook.Step, st StepState) (GateOpened, []byte) {
 	question := d.question(step, st)
 	page := question.Page()
-	opened := GateOpened{Step: step.Name, Round: st.Round, Page: runbook.PageDigest(page), Rule: *step.Approval, Digest: question.Digest()}
+	opened := GateOpened{Step: step.Name, Round: st.Round, Page: runbook.PageDigest(page), Rule: *step.Approval, Digest: question.Digest(), Because: question.Because}
 	if step.Each {
 		opened.Elements = step.Now.Keys()
 	}
@@ -375,6 +381,7 @@ func (d *decider) ask(step runbook.Step, opened GateOpened, page []byte) {
 	d.commit.Pages[step.Name] = page
 	d.asking = true
 	d.flushFor("a gate opens")
+	d.wakeForCalendar(step)
 	if step.Approval.Within > 0 {
 		d.wakeAt(d.now.Add(step.Approval.Within), "the gate of "+step.Name+" expires")
 	}

@@ -16,7 +16,9 @@ import (
 // The plan must have been resolved with s.Ended(plan). When new facts change what later steps rest on, Decide only
 // records them: the caller looks again at once, with the plan resolved anew.
 func Decide(plan runbook.Plan, s State, v View, now time.Time) []Action {
-	d := decider{plan: s.Expand(plan), base: plan.Base(), state: s, view: v, now: s.Clock(now), clock: now, attempts: make(map[attemptName]Attempt, len(v.Attempts))}
+	d := decider{state: s, view: v, now: s.Clock(now), clock: now, attempts: make(map[attemptName]Attempt, len(v.Attempts))}
+	plan = d.ruled(plan)
+	d.plan, d.base = s.Expand(plan), plan.Base()
 	for _, a := range v.Attempts {
 		d.attempts[attemptName{a.Step, a.Number}] = a
 	}
@@ -73,10 +75,13 @@ type decider struct {
 	flush   bool // what was recorded must reach the remote branch in this look
 	why     string
 	confirm []approval.Gate
-	stale   bool     // what was recorded changes what later steps rest on
-	early   []Action // starts of read steps: they need no intent
-	starts  []Action // starts behind the flush of their intent
-	people  []Action // what people see of it: review requests, replies
+	demands []runbook.Demand // of the calendar, at this moment
+	until   time.Time        // when they may change; zero: never
+	before  time.Time        // until when the push may depart
+	stale   bool             // what was recorded changes what later steps rest on
+	early   []Action         // starts of read steps: they need no intent
+	starts  []Action         // starts behind the flush of their intent
+	people  []Action         // what people see of it: review requests, replies
 	wake    time.Time
 	wakeWhy string
 	halted  bool
@@ -186,7 +191,7 @@ func (d *decider) emit() {
 		d.actions = append(d.actions, d.commit)
 	}
 	if d.flush {
-		d.actions = append(d.actions, Flush{Confirm: d.confirm, Why: d.why})
+		d.actions = append(d.actions, Flush{Confirm: d.confirm, Before: d.before, Why: d.why})
 	}
 	d.actions = append(append(d.actions, d.starts...), d.people...)
 	if len(d.commit.Events) == 0 && !d.flush {

@@ -17,6 +17,9 @@
 //   - A lock is a name that one step of the whole ledger holds at a time: from its intent, which takes all locks of the step at
 //     once, until the attempt has come to an end that is known. Others wait for it; AwaitLocks asks for a look when it is free.
 //
+//   - A demand is what the plan's calendar adds to the rule of a step that changes something: in a freeze, or outside of the
+//     change windows. It is part of the gate page; Flush.Before keeps an intent from departing when another one is in force.
+//
 //   - A stage is main, undo or finally. UndoBegun and FinallyBegun move an incident from one to the next, never back.
 //
 // Flow:

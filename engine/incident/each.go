@@ -33,6 +33,8 @@ func StepOf(data Data) string {
 		return d.Step
 	case GateExpired:
 		return d.Step
+	case GateLifted:
+		return d.Step
 	case EachExpanded:
 		return d.Step
 	case StepStarted:
@@ -322,7 +324,7 @@ func (s State) Passed(step runbook.Step) bool {
 // bound is what the intent of a step is bound to: the digest of what runs, and the page of the gate, if it has one.
 func (d *decider) bound(step runbook.Step, st StepState) (digest, page string) {
 	switch {
-	case step.Approval == nil:
+	case step.Approval == nil && !(underTemplate(step, st) && d.state.Passed(step)): // what its template was asked for then still binds it
 		return d.question(step, st).Digest(), ""
 	case underTemplate(step, st):
 		gate := d.state.Step(step.Of).Gate

@@ -70,7 +70,8 @@ type GateOpened struct {
 	Rule   runbook.Approval `json:"rule"`   // who must agree
 	Digest string           `json:"digest"` // of the step and everything upstream of it, hex
 
-	Elements []string `json:"elements,omitempty"` // of a template: the keys of its elements, in the order of the page
+	Elements []string         `json:"elements,omitempty"` // of a template: the keys of its elements, in the order of the page
+	Because  []runbook.Demand `json:"because,omitempty"`  // what the calendar demands: a part of the rule
 }
 
 // GateApproved records the votes that opened a gate.

@@ -99,6 +99,8 @@ func (s *State) takeStep(e Event) error {
 			return err
 		}
 		s.acknowledge(e)
+	case GateLifted:
+		return s.gateLifted(e, d)
 	case GateExpired:
 		return s.gateRefused(e, d.Step, "nobody approved it in time")
 	case StepStarted:
@@ -152,7 +154,7 @@ func (s *State) gateOpened(e Event, d GateOpened) error {
 	}
 	s.closeGate(d.Step, e.Seq)
 	s.spans = append(s.spans, span{step: d.Step, page: d.Page, from: e.Seq})
-	st.Phase, st.since, st.Gate = PhaseGate, e.Seq, Gate{Opened: e.At, Page: d.Page, Digest: d.Digest, Rule: d.Rule, Elements: d.Elements}
+	st.Phase, st.since, st.Gate = PhaseGate, e.Seq, Gate{Opened: e.At, Page: d.Page, Digest: d.Digest, Rule: d.Rule, Because: d.Because, Elements: d.Elements}
 	s.set(d.Step, st)
 	return nil
 }
@@ -161,7 +163,7 @@ func (s *State) gateApproved(e Event, d GateApproved) error {
 	st := s.Step(d.Step)
 	switch {
 	case st.Phase != PhaseGate:
-		return fmt.Errorf("step %s has no open gate", d.Step)
+		return errNoGate(d.Step)
 	case st.Gate.Page != d.Page:
 		return fmt.Errorf("the votes are for another page of step %s", d.Step)
 	case len(d.Votes) < st.Gate.Rule.Least():
@@ -184,9 +186,11 @@ func (s *State) gateApproved(e Event, d GateApproved) error {
 	return nil
 }
 
+func errNoGate(step string) error { return fmt.Errorf("step %s has no open gate", step) }
+
 func (s *State) gateRefused(e Event, step, why string) error {
 	if s.Step(step).Phase != PhaseGate {
-		return fmt.Errorf("step %s has no open gate", step)
+		return errNoGate(step)
 	}
 	return s.end(e, step, PhaseRefused, why)
 }

@@ -67,6 +67,9 @@ func (d *decider) publishRollup() {
 			status, since, summary = RollupFailed, max(since, st.Seq), "Halted: "+step.Name+" "+howEnded(st)+"."
 		}
 	}
+	if status == RollupWaiting {
+		summary += d.demandText()
+	}
 	text := d.locksText()
 	if status == RollupRunning {
 		since = max(since, taken) // a step that waited for a lock has taken it

@@ -30,6 +30,7 @@ type stage struct {
 	due      time.Time       // of the last WakeAt of a look, zero if it asked for none
 	withdraw int64           // the review that is dismissed when the next confirmation reads the reviews again
 	unpushed bool            // the next push fails
+	slow     time.Duration   // that passes before the next push departs
 	cut      bool            // the engine dies after the next push
 	confirm  func()          // called before each confirmation, when it is set
 	flushed  func([]Event)   // told of the events of every flush that departs, when it is set
@@ -211,6 +212,13 @@ func (s *stage) flush(f Flush) (again bool, failed string) {
 		s.unpushed = false
 		s.drop()
 		return false, "the remote does not answer"
+	}
+	if s.slow > 0 {
+		s.now, s.slow = s.now.Add(s.slow), 0
+	}
+	if !f.Departs(s.now) {
+		s.drop()
+		return false, "what the calendar demands has changed"
 	}
 	if len(f.Confirm) > 0 && s.withdraw != 0 {
 		s.dismiss(s.withdraw)

@@ -58,11 +58,12 @@ type StepState struct {
 
 // Gate is the latest gate of a step.
 type Gate struct {
-	Opened time.Time // zero: never
-	Page   string
-	Digest string
-	Rule   runbook.Approval
-	Votes  []approval.Vote // that opened it
+	Opened  time.Time // zero: never
+	Page    string
+	Digest  string
+	Rule    runbook.Approval
+	Because []runbook.Demand // what the calendar demanded
+	Votes   []approval.Vote  // that opened it
 
 	Elements []string // of a template: the keys of those on the page
 }

@@ -38,6 +38,7 @@ func (s *stage) command(t *testing.T, d *datadriven.TestData) string {
 		if n := args["concurrency"]; n != "" {
 			s.plan.Concurrency = int(number(t, n))
 		}
+		s.calendar(t, args)
 		return said
 	case "open":
 		return s.open(t)
@@ -84,6 +85,8 @@ func (s *stage) command(t *testing.T, d *datadriven.TestData) string {
 		s.parent = &Parent{Incident: "20261121-pppppppppp", Step: "a", Attempt: 1, Runbooks: strings.Split(args["runbooks"], ",")}
 	case "recall":
 		s.view.Recall = &Recalled{Why: d.Input}
+	case "slow": // is the next push
+		s.slow, _ = time.ParseDuration(d.CmdArgs[0].Key)
 	case "held": // by another incident, or free again
 		s.held(args)
 	case "state":
@@ -335,6 +338,34 @@ func (s *stage) hub(t *testing.T, args map[string]string) string {
 	return "ok\n"
 }
 
+// calendar reads freeze=03:10-04:00,05:00-06:00 of the first day, and hours=4-6 of every day as the change windows. Freezes ask
+// one of acme/leads, changes outside of the windows one of acme/night.
+func (s *stage) calendar(t *testing.T, args map[string]string) {
+	t.Helper()
+	for span := range strings.SplitSeq(args["freeze"], ",") {
+		from, to, ok := strings.Cut(span, "-")
+		if !ok {
+			continue
+		}
+		f := runbook.Freeze{Why: "sales", Rule: runbook.Approval{From: []string{"acme/leads"}, Count: 1}}
+		for at, text := range map[*time.Time]string{&f.From: from, &f.To: to} {
+			var err error
+			if *at, err = time.Parse("2006-01-02 15:04", "2026-11-22 "+text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.plan.Calendar.Freezes = append(s.plan.Calendar.Freezes, f)
+	}
+	if hours := args["hours"]; hours != "" {
+		var from, to int
+		if _, err := fmt.Sscanf(hours, "%d-%d", &from, &to); err != nil {
+			t.Fatal(err)
+		}
+		s.plan.Calendar.Windows = []runbook.Window{{Days: []time.Weekday{0, 1, 2, 3, 4, 5, 6}, From: time.Duration(from) * time.Hour, To: time.Duration(to) * time.Hour}}
+		s.plan.Calendar.Outside = &runbook.Approval{From: []string{"acme/night"}, Count: 1}
+	}
+}
+
 func (s *stage) held(args map[string]string) {
 	if s.view.Locks == nil {
 		s.view.Locks = map[string]Holder{}
@@ -392,7 +423,11 @@ func show(action Action) string {
 		for _, g := range a.Confirm {
 			gates = append(gates, g.Step)
 		}
-		return strings.TrimSpace("flush " + a.Why + " confirm=" + strings.Join(gates, ","))
+		before := ""
+		if !a.Before.IsZero() {
+			before = " before " + a.Before.Format("15:04:05")
+		}
+		return strings.TrimSpace("flush "+a.Why+" confirm="+strings.Join(gates, ",")) + before
 	case Start:
 		return fmt.Sprintf("start %s repeatable=%t", a.Key, a.Repeatable)
 	case Stop:

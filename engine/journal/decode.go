@@ -194,6 +194,8 @@ func decodeData(kind string, raw []byte) (incident.Data, error) {
 		return as[incident.GateRejected](raw)
 	case incident.GateExpired{}.Kind():
 		return as[incident.GateExpired](raw)
+	case incident.GateLifted{}.Kind():
+		return as[incident.GateLifted](raw)
 	case incident.CancelAsked{}.Kind():
 		return as[incident.CancelAsked](raw)
 	case incident.Mitigated{}.Kind():

@@ -76,7 +76,7 @@ func weight(data incident.Data) int {
 		return 3
 	case incident.StepBroken, incident.StepByHand, incident.RetryAsked:
 		return 5
-	case incident.GateOpened, incident.GateApproved, incident.EachExpanded:
+	case incident.GateOpened, incident.GateApproved, incident.GateLifted, incident.EachExpanded:
 		return 4
 	case incident.Mitigated, incident.FinallyBegun, incident.ChildOpened, incident.RepeatStarted, incident.RepeatEnded:
 		return 2
@@ -165,6 +165,8 @@ func stepSentence(data incident.Data) string {
 		return "approval refused"
 	case incident.GateExpired:
 		return "not approved in time"
+	case incident.GateLifted:
+		return "no approval is needed any more"
 	case incident.StepStarted:
 		switch d.Work {
 		case runbook.KindManual:

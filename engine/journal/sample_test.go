@@ -69,6 +69,9 @@ func stagedKinds() []incident.Event {
 	asked := func(step string, work runbook.Kind) incident.StepStarted {
 		return incident.StepStarted{Step: step, Attempt: 1, Key: runbook.AttemptKey(string(sampleID), step, 1), Work: work, Risk: runbook.RiskRead, Digest: page, Deadline: clock(300)}
 	}
+	freeze := runbook.Demand{What: runbook.DemandFreeze, From: clock(0), To: clock(900), Why: "sales <week>", Rule: runbook.Approval{From: []string{"acme/leads"}, Count: 2}}
+	locked := asked("swap", runbook.KindExec)
+	locked.Locks = []string{"dns", "service/checkout"}
 	return numbered([]incident.Data{
 		everyKind()[0].Data,
 		asked("soak", runbook.KindWait),
@@ -83,6 +86,10 @@ func stagedKinds() []incident.Event {
 		incident.EachExpanded{Step: "purge", Keys: []string{}},
 		asked("restart.web-1", runbook.KindExec),
 		asked("restart.gh-12", runbook.KindExec),
+		incident.GateOpened{Step: "swap", Round: 1, Page: page, Digest: page, Rule: runbook.Approval{All: []runbook.Approval{
+			{From: []string{"acme/sre"}, Count: 1}, {Any: []runbook.Approval{freeze.Rule, {From: []string{"bob"}, Count: 1}}}}}, Because: []runbook.Demand{freeze}},
+		incident.GateLifted{Step: "swap"},
+		locked,
 		incident.Ended{End: incident.EndUndone},
 	})
 }

@@ -97,6 +97,9 @@ func (b board) askApproval(r row) string {
 		out.WriteString("; without an answer it is refused at " + stamp(until))
 	}
 	out.WriteString(".\n")
+	for _, demand := range r.st.Gate.Because {
+		out.WriteString("\nThe calendar demands a part of the rule: " + inline(demand.String(), 400) + ".\n")
+	}
 	if len(decision.Verdict.Children) > 0 {
 		out.WriteString("\n" + explain(decision.Verdict.Children))
 	}

@@ -103,6 +103,9 @@ func tellGate(data incident.Data) (who, what string) {
 		if d.Round > 1 {
 			what += fmt.Sprintf(" (round %d)", d.Round)
 		}
+		for _, demand := range d.Because {
+			what += "; " + demand.String()
+		}
 		return whoEngine, what
 	case incident.GateApproved:
 		reviews := ""
@@ -117,6 +120,8 @@ func tellGate(data incident.Data) (who, what string) {
 		return d.Vote.By.Login, fmt.Sprintf("rejected the gate of %s (review %d): %s", d.Step, d.Vote.Review, d.Vote.Words)
 	case incident.GateExpired:
 		return whoEngine, "the gate of " + d.Step + " expired: nobody approved it in time"
+	case incident.GateLifted:
+		return whoEngine, "the gate of " + d.Step + " is not needed any more: the time of what the calendar demanded is over"
 	}
 	return "", ""
 }

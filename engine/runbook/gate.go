@@ -26,6 +26,7 @@ type Gate struct {
 	Work      Work            `json:"work"`
 	Round     int             `json:"round"`
 	Locks     []string        `json:"locks,omitempty"`     // that it takes
+	Because   []Demand        `json:"because,omitempty"`   // what the calendar demands: a part of the rule
 	Upstream  []Upstream      `json:"upstream,omitempty"`  // every step upstream of it, in plan order
 	Rehearsal json.RawMessage `json:"rehearsal,omitempty"` // of a step that was rehearsed: what that put out; Upstream has its digest
 	Elements  []Element       `json:"elements,omitempty"`  // of a template: what runs for each of them; Work is empty then
@@ -56,6 +57,9 @@ func (g Gate) Page() []byte {
 	}
 	if len(g.Locks) > 0 {
 		fmt.Fprintf(&b, "- Locks: `%s`\n", strings.Join(g.Locks, "`, `"))
+	}
+	for _, demand := range g.Because {
+		b.WriteString("\nThe calendar demands a part of the approval:\n\n" + Fence("text", demand.String()+"\n"+demand.Rule.String()))
 	}
 	switch {
 	case g.Step.Undoes != "":

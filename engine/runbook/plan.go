@@ -105,6 +105,8 @@ type Plan struct {
 	Affected []string `json:"affected,omitempty"`
 	// Inputs are the values of all inputs, a JSON object by name: those that were given and the defaults of the others.
 	Inputs json.RawMessage `json:"inputs,omitempty"`
+	// Calendar says when steps that change something need more than their own rule.
+	Calendar Calendar `json:"calendar,omitzero"`
 	// Command are the users (login) and teams (org/slug) that may command incidents of this plan by comments.
 	Command []string `json:"command"`
 }

@@ -108,6 +108,13 @@ func (a Approval) People() []string {
 	})
 }
 
+// equal reports whether two rules are written alike.
+func (a Approval) equal(b Approval) bool {
+	same := func(x, y Approval) bool { return x.equal(y) }
+	return a.Count == b.Count && a.Within == b.Within && slices.Equal(a.From, b.From) && slices.EqualFunc(a.All, b.All, same) &&
+		slices.EqualFunc(a.Any, b.Any, same)
+}
+
 // Leaves is how many lists of people a rule has.
 func (a Approval) Leaves() int {
 	n := min(len(a.From), 1)
