@@ -42,6 +42,8 @@ func TestShippedPolicyBites(t *testing.T) {
 		{"unread undo", wellDone(`reversible: true, approval: from: ["sre"], `, "reversible: true, "), "steps.s.undo.approval: is missing", "approval!: "},
 		{"change without approval", `steps: s: {reversible: true, exec: command: ["x"]}`, "steps.s.approval: is missing", "approval!: "},
 		{"request without approval", `steps: s: {reversible: true, http: {method: "POST", url: "https://x.example"}}`, "steps.s.approval: is missing", "approval!: "},
+		{"notice to a place of its own", `steps: s: notify: {webhook: url: "https://x.example", text: "y"}`, "steps.s.notify.channel: is missing", "notify?: {channel!"},
+		{"playbook without approval", `steps: s: {reversible: true, ansible: {playbook: "p", inventory: "i"}}`, "steps.s.approval: is missing", "approval!: "},
 		{"finally without approval", "steps: a: manual: task: \"x\"\nfinally: s: {risk: \"destructive\", exec: command: [\"x\"]}", "finally.s.", ""},
 		{"command that is not listed", `steps: s: {risk: "read", exec: command: ["kubectl", "delete", "pod"]}`, "steps.s.risk: kubectl delete pod is not among", ""},
 		{"first word of one that is listed", `steps: s: {risk: "read", exec: command: ["kubectl"]}`, "steps.s.risk: kubectl is not among", ""},
@@ -59,6 +61,13 @@ func TestShippedPolicyBites(t *testing.T) {
 				t.Errorf("%s\ngives %v\nwant %q by the rule %q", c.body, ps, c.place, c.rule)
 			}
 		})
+	}
+}
+
+// TestShippedPolicyLetsPeopleBeTold: an issue needs nobody's approval.
+func TestShippedPolicyLetsPeopleBeTold(t *testing.T) {
+	if ps := vetRuled(`steps: s: ticket: title: "x"`); len(ps) > 0 {
+		t.Error(ps)
 	}
 }
 

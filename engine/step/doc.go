@@ -7,6 +7,8 @@
 //     starts in its sub-directory work, where the pinned files lie; TMPDIR is its sub-directory tmp.
 //   - A performer is the work of one kind, read from the JSON that people approved. Each kind is one file and one method
 //     of the type kinds.
+//   - A rehearsal finds out what a step would do, and does nothing. What one attempt makes for another, such as the plan
+//     that is to be carried out, is kept in Config.KeepDir until Forget.
 //   - A capture is what is kept of an endless stream: its head, its tail, its size and the digest of the whole.
 //   - A needle is one spelling of a secret; the veil finds needles in whatever is about to leave and covers them.
 //
@@ -15,7 +17,9 @@
 //	Job ─ performer of its kind ─ secrets by name ─┬─ exec    a program, in the attempt's directory and its own process group
 //	                                               ├─ http    one request
 //	                                               ├─ probe   the same request until a condition holds
-//	                                               └─ notify, update   a notice to webhooks and mail servers
+//	                                               ├─ notify, update      a notice to webhooks and mail servers
+//	                                               ├─ ticket              an issue on the hub, through Tickets
+//	                                               └─ ansible, terraform  the host's tool, in the attempt's directory; rehearsed first
 //	Outcome ─ veil(log, error, facts; output with a secret in it is refused) ─ caller
 //
 // Run never returns an error: whatever happens is an Outcome. Its conclusion is TimedOut when the step's own time was
@@ -25,7 +29,7 @@
 // Foreign text, which is the alert, reaches a program through files, standard input and a few checked environment
 // variables, never through its arguments and never through a shell.
 //
-// What it does not do: decide whether a step may start, retry, remember anything between attempts, or write to git. Steps
+// What it does not do: decide whether a step may start, retry, remember anything between attempts but what is kept, or write to git. Steps
 // of the engine's own kinds, such as manual, are refused here. It is no sandbox: a program has the rights of the engine's user. A
 // program that leaves its process group (setsid) is out of reach of the group's kill; on Linux such strays are looked
 // for by their environment and killed when an attempt is timed out or cancelled, but a program that also clears its
