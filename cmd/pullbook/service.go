@@ -52,6 +52,7 @@ type service struct {
 	inbox    *inbox.Inbox
 	runner   *step.Runner
 	engine   *engine.Engine
+	customs  *customs
 	server   *http.Server
 	listener net.Listener
 }
@@ -199,6 +200,7 @@ func (svc *service) buildEngine(signer gitstore.Signer, observe observer) error 
 	eval := cueval.New(cueval.Config{Child: []string{exe, evalChild}})
 	triage := runbook.Source{Runbook: "runbooks/triage.cue", Files: runbooks.Files()}
 	ledger := svc.ledger(signer)
+	svc.customs = &customs{ledger: ledger, branch: svc.hub.DefaultBranch(), eval: eval, log: svc.log}
 	svc.engine = engine.New(engine.Config{
 		Hub: svc.hub, Ledger: ledger, Journal: ledger, Eval: eval, Inbox: inboxPort{svc.inbox, svc.runner}, Runner: runnerPort{svc.runner},
 		Clock: wallClock{}, DefaultBranch: svc.hub.DefaultBranch(), Triage: triage, Versions: versions(), Schema: schema.Runbook(),
@@ -222,6 +224,7 @@ func (svc *service) openServer() error {
 		Token:          func(string) string { return string(token) },
 		AllowAnonymous: len(token) == 0,
 		Put:            func(ctx context.Context, a incident.Alert) error { return svc.putAlert(ctx, engine.Arrival{Alert: a}) },
+		Map:            svc.customs.Map,
 		Logger:         svc.log,
 	}))
 	mux.Handle("/open", svc.openHandler(token))

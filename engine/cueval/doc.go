@@ -26,6 +26,7 @@
 //	                       ─ + an answer ─ until                    = yes or no             (Until)
 //	output ─ projected to the declared type ─ checked               = output to keep        (Output)
 //	alert ─ match of every runbook                                  = one runbook, and why  (Route)
+//	payload ─ projected to the intake's type ─ checked              = generic alert         (Alert)
 //
 // The Evaluator remembers the plans of the sources it has seen, so that a look does not check a runbook once more.
 //

@@ -37,6 +37,7 @@ type document struct {
 	def         cue.Value         // #Runbook
 	value       cue.Value         // the runbook & #Runbook
 	fixed       cue.Value         // value & the risks & the policy; static returns it
+	types       cue.Value         // the whole schema
 	org         organisation
 	kinds       []kind        // of the schema
 	known       *runbook.Plan // the plan that was made of the same source, or nil while it is being made
@@ -59,6 +60,7 @@ func open(src runbook.Source) (*document, []runbook.Problem) {
 		return nil, ps
 	}
 	ps = append(ps, d.shapeProblems()...)
+	ps = append(ps, d.intakeProblems()...)
 	d.rewrite()
 	d.value = d.built()
 	ps = append(ps, d.takeInputs(src.Inputs)...)
@@ -78,7 +80,7 @@ func parse(src runbook.Source) (*document, []runbook.Problem) {
 	ctx := cuecontext.New()
 	types := ctx.CompileBytes(schema.Runbook(), cue.Filename(schemaName))
 	org, more := readOrganisation(ctx, types, lib)
-	d := &document{ctx: ctx, lib: lib, text: p, file: p.view, org: org, kinds: readKinds(types), def: types.LookupPath(cue.MakePath(cue.Def("#Runbook")))}
+	d := &document{ctx: ctx, lib: lib, text: p, file: p.view, types: types, org: org, kinds: readKinds(types), def: types.LookupPath(cue.MakePath(cue.Def("#Runbook")))}
 	d.refs = p.refs
 	d.graph = d.refs.read()
 	return d, append(ps, more...)

@@ -155,6 +155,20 @@ func (e *Evaluator) Output(ctx context.Context, q runbook.Query, step string, ou
 	return r.Output, nil
 }
 
+// Alert makes an alert in the generic format of package intake out of a payload, as the intake with a name says in the
+// pullbook.cue among files. It returns an *IntakeError if there is no such intake or the payload does not fit it, and a
+// *SourceError if pullbook.cue cannot be read; what it imports and is not among the files is named in that.
+func (e *Evaluator) Alert(ctx context.Context, files map[string][]byte, name string, payload json.RawMessage) (json.RawMessage, error) {
+	r, err := e.run(ctx, childRequest{Op: opIntake, Files: files, Step: name, Value: payload})
+	if err == nil {
+		err = r.err()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("make an alert of the payload for %s: %w", name, err)
+	}
+	return r.Output, nil
+}
+
 // run starts a child for one request and waits for its reply.
 func (e *Evaluator) run(ctx context.Context, q childRequest) (childReply, error) {
 	if len(e.child) == 0 {

@@ -25,6 +25,7 @@ type organisation struct {
 	file     *ast.File                 // of pullbook.cue; nil if there is none
 	channels map[string]map[string]any // by name, each as JSON has it
 	text     *pkg
+	intakes  cue.Value
 }
 
 // readOrganisation reads pullbook.cue. A mistake in it is a problem of every runbook, since no runbook may go without
@@ -46,7 +47,7 @@ func readOrganisation(ctx *cue.Context, types cue.Value, lib *library) (organisa
 	r := reporter{file: f, def: def}
 	ps = append(ps, r.report(v.Validate(cue.Final()))...)
 	var org organisation
-	org.file, org.text = f, text
+	org.file, org.text, org.intakes = f, text, field(v, "intake")
 	org.restricted = field(v, "readCommands").Exists()
 	for name, into := range org.parts() {
 		x := field(v, name)

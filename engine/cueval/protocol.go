@@ -36,6 +36,14 @@ type OutputError struct {
 
 func (e *OutputError) Error() string { return e.Problem }
 
+// IntakeError says why a payload makes no alert.
+type IntakeError struct {
+	Unknown bool   // there is no intake of this name
+	Problem string // place, problem and hint on one line
+}
+
+func (e *IntakeError) Error() string { return e.Problem }
+
 // The operations of the child.
 const (
 	opLoad    = "load"
@@ -43,6 +51,7 @@ const (
 	opUntil   = "until"
 	opOutput  = "output"
 	opRoute   = "route"
+	opIntake  = "intake"
 )
 
 // childRequest is what the child reads: one JSON value.
@@ -50,9 +59,9 @@ type childRequest struct {
 	Op     string            `json:"op"`
 	Query  runbook.Query     `json:"query,omitzero"`  // load takes its source alone
 	Known  *runbook.Plan     `json:"known,omitempty"` // of the query's source, if it was made before
-	Step   string            `json:"step,omitempty"`
-	Value  json.RawMessage   `json:"value,omitempty"` // answer or output
-	Files  map[string][]byte `json:"files,omitempty"` // of route
+	Step   string            `json:"step,omitempty"`  // or the name of an intake
+	Value  json.RawMessage   `json:"value,omitempty"` // answer, output or payload
+	Files  map[string][]byte `json:"files,omitempty"` // of route and intake
 	Memory uint64            `json:"memory"`          // bytes
 	CPU    uint64            `json:"cpu"`             // seconds
 }
@@ -67,6 +76,7 @@ type childReply struct {
 	Route    runbook.Route        `json:"route,omitzero"`
 	Wrong    *OutputError         `json:"wrong,omitempty"`
 	Source   *SourceError         `json:"source,omitempty"`
+	Intake   *IntakeError         `json:"intake,omitempty"`
 	Error    string               `json:"error,omitempty"`
 }
 
@@ -77,6 +87,8 @@ func (r childReply) err() error {
 		return r.Wrong
 	case r.Source != nil:
 		return r.Source
+	case r.Intake != nil:
+		return r.Intake
 	case r.Error != "":
 		return errors.New(r.Error)
 	}
@@ -100,10 +112,12 @@ func answer(q childRequest) (r childReply) {
 		r.Output, err = output(q.Query, q.Known, q.Step, q.Value)
 	case opRoute:
 		r.Route, err = route(q.Files, q.Value)
+	case opIntake:
+		r.Output, err = mapped(q.Files, q.Step, q.Value)
 	default:
 		err = fmt.Errorf("the evaluator knows no operation %q", q.Op)
 	}
-	if err != nil && !errors.As(err, &r.Wrong) && !errors.As(err, &r.Source) {
+	if err != nil && !errors.As(err, &r.Wrong) && !errors.As(err, &r.Source) && !errors.As(err, &r.Intake) {
 		r.Error = err.Error()
 	}
 	return r

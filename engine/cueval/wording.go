@@ -193,7 +193,7 @@ func keyRule(path []string) string {
 	switch path[len(path)-2] {
 	case "inputs":
 		return "an input: letters, digits and _, beginning with a letter"
-	case "people", "teams", "services":
+	case "people", "teams", "services", "intake":
 		return path[len(path)-2] + ": letters, digits and _.-, beginning with a letter or digit"
 	case "env":
 		return "an environment variable: capital letters, digits and _"

@@ -33,6 +33,10 @@
 // fingerprint tells problems apart; without both, the name and all labels do. The message that resolves a problem must
 // carry what told it apart when it fired.
 //
+// custom/NAME: any JSON of at most 256 KiB, of which the intake NAME in the ledger's pullbook.cue makes one generic alert. 404
+// means that there is no such intake; 422 that the body, or what became of it, is not of the declared type, and names the
+// field. Source, group and fingerprint are worked out as for generic, apart for each NAME.
+//
 // All text is foreign and stays foreign; this package only bounds it. Values keep newlines and tabs; every other control
 // character, every bidirectional override and every byte that is not UTF-8 becomes U+FFFD. A value above 4 KiB ends in
 // "… [cut, sha256 <digest of the whole>]". Quoting for markdown, terminals and shells is the task of whoever prints.

@@ -15,7 +15,7 @@ var labelName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_.-]*$`)
 func parseGeneric(root any) ([]incident.Alert, error) {
 	items, isList := root.([]any)
 	if !isList {
-		a, err := genericAlert("", root)
+		a, err := genericAlert(Generic, "", root)
 		if err != nil {
 			return nil, err
 		}
@@ -27,18 +27,19 @@ func parseGeneric(root any) ([]incident.Alert, error) {
 	alerts := make([]incident.Alert, len(items))
 	for i, item := range items {
 		var err error
-		if alerts[i], err = genericAlert(fmt.Sprintf("[%d]", i), item); err != nil {
+		if alerts[i], err = genericAlert(Generic, fmt.Sprintf("[%d]", i), item); err != nil {
 			return nil, err
 		}
 	}
 	return alerts, nil
 }
 
-func genericAlert(place string, v any) (incident.Alert, error) {
+// genericAlert reads one alert from a source. Problems of different sources are never taken for one.
+func genericAlert(source, place string, v any) (incident.Alert, error) {
 	f := fieldsOf(place, v)
 	f.only("name", "group", "status", "fingerprint", "labels", "annotations", "url", "starts_at")
 	a := incident.Alert{
-		Name: f.required("name"), Source: Generic, Status: incident.Firing, Fingerprint: f.text("fingerprint"),
+		Name: f.required("name"), Source: source, Status: incident.Firing, Fingerprint: f.text("fingerprint"),
 		StartsAt: f.moment("starts_at"), URL: f.text("url"),
 	}
 	labels, annotations, group := f.texts("labels"), f.texts("annotations"), f.text("group")
@@ -56,11 +57,11 @@ func genericAlert(place string, v any) (incident.Alert, error) {
 	all := append([]string{a.Name}, pairs(labels)...)
 	switch {
 	case group != "":
-		a.Group = digest(Generic, "group", group)
+		a.Group = digest(source, "group", group)
 	case a.Fingerprint != "":
-		a.Group = digest(Generic, "fingerprint", a.Fingerprint)
+		a.Group = digest(source, "fingerprint", a.Fingerprint)
 	default:
-		a.Group = digest(append([]string{Generic, "alert"}, all...)...)
+		a.Group = digest(append([]string{source, "alert"}, all...)...)
 	}
 	if a.Fingerprint == "" {
 		a.Fingerprint = digest(all...)[:16]

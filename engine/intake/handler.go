@@ -32,6 +32,10 @@ type Config struct {
 	// side for different requests, and again for the same alert when a source repeats itself. It is required.
 	Put func(ctx context.Context, alert incident.Alert) error
 
+	// Map makes a generic alert, as JSON, of a body in the custom format with a name. It is called side by side. Nil: there
+	// are no custom formats.
+	Map func(ctx context.Context, name string, body []byte) ([]byte, error)
+
 	// Logger gets one record for each answer, without foreign text except what an error quotes; nil is silence.
 	Logger *slog.Logger
 }
@@ -43,7 +47,7 @@ const (
 	retryAfter = "5"              // seconds
 )
 
-// NewHandler serves POST /alerts/{source}. Every answer is JSON: {"accepted": n, "groups": [key of each alert]} with 202
+// NewHandler serves POST /alerts/{source} and POST /alerts/custom/{name}. Every answer is JSON: {"accepted": n, "groups": [key of each alert]} with 202
 // once all alerts are durable, else {"error": "place: problem; hint"}. It sets its own deadline for reading a body; the
 // deadline for headers is the server's.
 func NewHandler(c Config) http.Handler {
@@ -56,8 +60,9 @@ func NewHandler(c Config) http.Handler {
 	h := &handler{Config: c, door: door.New(bodies, readTime, graceTime), slots: make(chan struct{}, bodies)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/alerts/{source}", h.serve)
+	mux.HandleFunc("/alerts/custom/{name}", h.serve)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusNotFound, refusal{fault("path", "nothing is here", "alerts are posted to /alerts/{source}").Error()})
+		answer(w, http.StatusNotFound, refusal{fault("path", "nothing is here", "alerts are posted to /alerts/{source} or /alerts/custom/{name}").Error()})
 	})
 	return mux
 }
@@ -90,7 +95,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 	if failed == nil {
 		failed = h.store(w, r, alerts)
 	}
-	log := h.Logger.With("source", line(r.PathValue("source"), MaxFingerprint), "remote", r.RemoteAddr)
+	log := h.Logger.With("source", line(sourceOf(r), MaxFingerprint), "remote", r.RemoteAddr)
 	if failed != nil {
 		log.Warn("alert refused", "status", failed.status, "error", failed.err, "cause", failed.cause)
 		answer(w, failed.status, refusal{failed.err.Error()})
@@ -119,9 +124,10 @@ func (h *handler) recovered(w http.ResponseWriter, r *http.Request) {
 
 // take admits a request and reads its alerts. The checks that cost nothing come before the ones that cost something.
 func (h *handler) take(w http.ResponseWriter, r *http.Request) ([]incident.Alert, *failure) {
-	source := r.PathValue("source")
-	if _, known := parserOf(source); !known {
-		return nil, &failure{status: http.StatusNotFound, err: fault("path", "no such source", "alerts are posted to /alerts/alertmanager or /alerts/generic")}
+	source := sourceOf(r)
+	name, custom := strings.CutPrefix(source, Custom)
+	if _, known := parserOf(source); !known && !custom {
+		return nil, &failure{status: http.StatusNotFound, err: fault("path", "no such source", "alerts are posted to /alerts/alertmanager, /alerts/generic or /alerts/custom/{name}")}
 	}
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
@@ -143,11 +149,26 @@ func (h *handler) take(w http.ResponseWriter, r *http.Request) ([]incident.Alert
 	}
 	h.slots <- struct{}{} // the body is here: nobody else's slowness is waited for
 	defer func() { <-h.slots }()
+	if custom {
+		alerts, failed := h.custom(r.Context(), name, body)
+		if failed != nil && failed.status == http.StatusServiceUnavailable {
+			w.Header().Set("Retry-After", retryAfter)
+		}
+		return alerts, failed
+	}
 	alerts, err := Parse(source, body)
 	if err != nil {
 		return nil, &failure{status: http.StatusBadRequest, err: err}
 	}
 	return alerts, nil
+}
+
+// sourceOf is the name of the source that a request is for.
+func sourceOf(r *http.Request) string {
+	if name := r.PathValue("name"); name != "" {
+		return Custom + name
+	}
+	return r.PathValue("source")
 }
 
 // admit compares digests, so that neither the length nor the content of the token shows in the time taken.
