@@ -45,11 +45,12 @@ type document struct {
 	given       []ast.Decl    // the values of the inputs, as declarations of the runbook
 	inputsGiven bool          // somebody gave them, be it none: what is missing then is missing for good
 
-	options     *options        // of file, once somebody looked
-	homes       []home          // of all steps: main, undo, finally, each in the author's order
-	homeOf      map[string]home // by the name of the step
-	statusAsked map[string]bool // steps to whose status somebody refers
-	collects    map[string]bool // templates of the plan, once it is made
+	options     *options                           // of file, once somebody looked
+	homes       []home                             // of all steps: main, undo, finally, each in the author's order
+	homeOf      map[string]home                    // by the name of the step
+	statusAsked map[string]bool                    // steps to whose status somebody refers
+	collects    map[string]bool                    // templates of the plan, once it is made
+	lists       map[string]map[string]cue.Selector // hidden fields with the lists of templates, by steps or finally and by step
 }
 
 // open reads and evaluates a runbook. The problems are those that leave nothing to evaluate, or that later steps of

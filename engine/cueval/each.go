@@ -112,15 +112,33 @@ func refersInto(e, inside ast.Expr) (found bool) {
 // listOf is the list or struct of a template, in an evaluation of the runbook.
 func (d *document) listOf(v cue.Value, s runbook.Step) cue.Value {
 	path := d.templateHome(s)
-	hiddenIn := "_" // what CUE calls the package of a file that names none
-	if name := d.file.PackageName(); name != "" {
-		hiddenIn = ":" + name
-	}
-	label := cue.Hid(listPrefix+path[1], hiddenIn)
-	if list := v.LookupPath(cue.MakePath(cue.Str(path[0]), label)); list.Exists() {
-		return list
+	if label, ok := d.hoisted(v, path[0])[path[1]]; ok {
+		return v.LookupPath(cue.MakePath(cue.Str(path[0]), label))
 	}
 	return field(d.templateIn(v, s), fieldEach)
+}
+
+// hoisted finds the hidden fields that hold the lists of templates, by the template: CUE knows a hidden field by its package
+// too, and what that is called depends on how the runbook was read.
+func (d *document) hoisted(v cue.Value, list string) map[string]cue.Selector {
+	if labels, known := d.lists[list]; known {
+		return labels
+	}
+	it, err := field(v, list).Fields(cue.Hidden(true))
+	if err != nil {
+		return nil // there are no steps here, or evaluation reports what is wrong with them
+	}
+	labels := map[string]cue.Selector{}
+	for it.Next() {
+		if name, ok := strings.CutPrefix(it.Selector().String(), listPrefix); ok {
+			labels[name] = it.Selector()
+		}
+	}
+	if d.lists == nil {
+		d.lists = map[string]map[string]cue.Selector{}
+	}
+	d.lists[list] = labels
+	return labels
 }
 
 // templateHome is the path of the step that has the field each: an undo is a template with its step.
