@@ -9,6 +9,8 @@
 //   - The home of a step is where it is written: steps.NAME, steps.NAME.undo or finally.NAME.
 //   - An edge is a reference of one step to another. Edges come from the syntax tree, so they have the author's
 //     positions, and a reference behind a condition counts as much as a plain one.
+//   - A template is a step with a list; an item is what stands for an element of it while the template is evaluated once more
+//     for that element, by itself.
 //   - The shape of a runbook is the runbook with every value taken as unknown, so that only the names are left. CUE does
 //     not look for misspelled fields in a value that is still incomplete; in the shape nothing is.
 //   - A trait is what the schema says of a field of a kind of step, by its type and its attributes. No kind of a runner is

@@ -20,6 +20,9 @@
 //   - A demand is what the plan's calendar adds to the rule of a step that changes something: in a freeze, or outside of the
 //     change windows. It is part of the gate page; Flush.Before keeps an intent from departing when another one is in force.
 //
+//   - A template stands for its elements: a step for each element of a list. EachExpanded settles which there are; a template
+//     ends when they have ended, and puts out what they put out, by key. Its gate covers them.
+//
 //   - A stage is main, undo or finally. UndoBegun and FinallyBegun move an incident from one to the next, never back.
 //
 // Flow:

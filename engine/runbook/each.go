@@ -148,6 +148,9 @@ func oneElement(kind Kind, now Resolution) string {
 		if err := json.Compact(&b, canonical(what(kind, now.Work))); err != nil {
 			panic(fmt.Sprintf("runbook: work is always JSON: %v", err)) // unreachable unless bug in this package
 		}
+		if len(now.Locks) > 0 {
+			fmt.Fprintf(&b, "  locks: %s", strings.Join(now.Locks, ", "))
+		}
 		return b.String()
 	case StatusSkip:
 		return "skipped: " + strings.Join(strings.Fields(now.Problem), " ")

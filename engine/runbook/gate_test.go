@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -235,4 +236,55 @@ func outside(page []byte) string {
 		}
 	}
 	return b.String()
+}
+
+// TestGateOfElements: the page of a template shows on a line for each element what runs, or why nothing does, and foreign
+// text gives it no further line.
+func TestGateOfElements(t *testing.T) {
+	run := func(host string) Resolution {
+		return Resolution{Status: StatusReady, Work: Work{Run: []byte(`{"command": ["restart", "` + host + `"]}`)}, Locks: []string{"host-" + host}}
+	}
+	g := Gate{Incident: "i", Step: Step{Name: "restart", Kind: KindExec, Each: true, Approval: &Approval{}}, Elements: []Element{
+		{Key: "a", Now: run("web-1")},
+		{Key: "b", Now: Resolution{Status: StatusSkip, Problem: "its condition\nrestart.c  is false"}},
+		{Key: "d", Now: Resolution{Status: StatusBroken, Problem: "x.cue:1:1: no such host"}},
+	}}
+	page := string(g.Page())
+	for _, line := range []string{"## What will run, for each of 3 elements", `restart.a  {"exec":{"command":["restart","web-1"]}}  locks: host-web-1`,
+		"restart.b  skipped: its condition restart.c is false", "restart.d  cannot be worked out: x.cue:1:1: no such host"} {
+		if !strings.Contains(page, "\n"+line+"\n") {
+			t.Errorf("no line %q in\n%s", line, page)
+		}
+	}
+	before := g.Digest()
+	g.Elements[0].Now.Work.Run = []byte(`{ "command":["restart","web-1"] }`)
+	if g.Digest() != before {
+		t.Error("the same work in another spelling has another digest")
+	}
+	if g.Elements[0].Now = run("web-2"); g.Digest() == before {
+		t.Error("another host has the same digest")
+	}
+}
+
+// TestPlacesOfElements: no directory of the ledger becomes too long, and names part as they were joined.
+func TestPlacesOfElements(t *testing.T) {
+	in := map[string]int{}
+	for i := range MostElements {
+		name := fmt.Sprintf("restart.web-%d.eu", i)
+		step, key, element := SplitName(name)
+		if step != "restart" || key != fmt.Sprintf("web-%d.eu", i) || !element || !ElementKey(key) {
+			t.Fatalf("%s parts into %s and %s", name, step, key)
+		}
+		in[Place(name, 120)[:len("1/restart.each/7")]]++
+	}
+	for dir, n := range in {
+		if n > 1_000 || len(in) != 16 {
+			t.Errorf("%s has %d of %d directories", dir, n, len(in))
+		}
+	}
+	for _, key := range []string{"", ".", "..", "-a", "a/b", "a b", "ä", strings.Repeat("a", 64)} {
+		if ElementKey(key) {
+			t.Errorf("%q is taken for a key", key)
+		}
+	}
 }

@@ -7,6 +7,7 @@
 //     never changes while the incident is open.
 //   - The Resolution of a step is what it is at this moment, given the outputs so far: waiting, ready with the Work
 //     that would run, to be skipped, or broken.
+//   - A template is a step that is done for each element of a list; Expand puts the elements into a plan, as steps.
 //   - Work is what a step does: for the kinds that wait for people or time a typed value, for all others the author's own
 //     value as JSON, which only the runner of that kind reads.
 //   - An Outcome is what a runner says afterwards.
