@@ -6,13 +6,15 @@
 //   - A wake-up is a message that says where to look. It carries no facts past the inbox, except alerts, which are facts.
 //   - A look reads the branch, the hub and the step queue, resolves the plan, asks incident.Decide and performs what it
 //     answers, until nothing is due.
+//   - Kin are incidents that opened one another: a child is ordered by a message, created by compare-and-swap, and read back
+//     from git. What a worker knows to be on the remote branch it tells its kin in memory; no look waits for another's lock.
 //   - The ledger is the git repository; its default branch holds runbooks and merged incidents.
 //
 // Flow:
 //
 //	alert ──────────────┐                        ┌─ Git     read branches, append and push signed commits
 //	webhook, timer ─────┤ inbox ─ Engine.Handle ─┤─ Hub     look, publish, merge
-//	finished step ──────┘                        ├─ Eval    resolve the plan
+//	finished step, kin ─┘                        ├─ Eval    resolve the plan
 //	                      Engine.RunStep ────────┴─ Runner  perform one attempt
 //
 // Everything from outside stands behind one of the small interfaces in ports.go, time included, so that a simulated

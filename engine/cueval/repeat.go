@@ -21,5 +21,8 @@ func (s *skeleton) repeats(text string, at ...string) {
 	case s.step.Stage != runbook.StageMain:
 		s.problem(fmt.Sprintf("%s steps are not repeated", s.step.Stage), "what is repeated until the incident is mitigated is one of steps", at...)
 	}
+	if locks := field(s.doc.static().LookupPath(s.doc.homeOf[s.step.Name].at), "locks"); locks.Exists() {
+		s.problem("a step that is repeated takes no lock", "its repetitions would not take it", "locks")
+	}
 	s.step.Every = every
 }

@@ -23,6 +23,11 @@
 //   - A template stands for its elements: a step for each element of a list. EachExpanded settles which there are; a template
 //     ends when they have ended, and puts out what they put out, by key. Its gate covers them.
 //
+//   - A child is the incident that an attempt of a step opened, whose runbook is another one; that step's incident is its
+//     parent. Both are found in git by their names. Recall says whether a parent still wants its child to go on.
+//
+//   - A repetition is one more start of a step that has succeeded. It has a record of its own and changes nothing of the step.
+//
 //   - A stage is main, undo or finally. UndoBegun and FinallyBegun move an incident from one to the next, never back.
 //
 // Flow:
@@ -37,7 +42,8 @@
 //
 //  1. Commit writes events into one signed commit, locally.
 //  2. Flush brings every local commit to the remote branch, and fails if a gate it confirms is not approved any more.
-//  3. Start comes after the Flush of its intent, except for steps of risk read, which need no intent.
+//  3. Start comes after the Flush of its intent, except for steps of risk read, which need no intent; OpenChild likewise,
+//     without exception.
 //  4. What people see (pull request, checks, body, replies) comes after the Flush of what it shows.
 //  5. Merge comes last, after the Flush of the end and the final check.
 //
@@ -53,6 +59,9 @@
 // Undo waits until nothing of the main stage runs or is in doubt, and then runs the undo steps of what had succeeded, last
 // in first out, one at a time. /cancel during undo or finally stops that stage. A wait needs no runner: its StepStarted is
 // the timer, and it ends at the first look at or after its deadline, by the clock as it is then.
+//
+// A step that waits for its child is not withdrawn by undo or /cancel: the child is told not to go on, and its end comes
+// first. One on which nothing can run holds up nothing that a person has cancelled.
 //
 // Decide is pure: no clock, no input or output, no randomness, no error. A look that finds nothing to do returns no
 // action. The package does not evaluate CUE (the plan arrives resolved), does not render text for people beyond one
