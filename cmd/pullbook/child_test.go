@@ -2,9 +2,12 @@ package main
 
 import (
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/pullbook/pullbook/engine/gitstore"
@@ -174,39 +177,133 @@ func TestChildIsCalledOff(t *testing.T) {
 }
 
 // TestChildOpensOnce kills the engine at moments between the intent of a step and the opening of its incident, and just
-// after: in the end there is exactly one.
+// after, also together with its inbox: in the end there is exactly one.
 func TestChildOpensOnce(t *testing.T) {
-	for name, moment := range map[string]struct {
-		push   int32 // counted from the approval: the intent, then the child's opening
-		before bool  // the hub never sees it
-	}{"after the intent": {push: 1}, "before the opening": {push: 2, before: true}, "after the opening": {push: 2}} {
+	for name, m := range map[string]orderMoment{"after the intent": {push: 1}, "before the opening": {push: 2, before: true},
+		"after the opening": {push: 2}, "after the intent, inbox lost": {push: 1, lost: true}, "after the opening, inbox lost": {push: 2, lost: true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newScene(t, stage{files: kinFiles()})
-			var armed, killed atomic.Bool
-			var pushes atomic.Int32
-			kill := func(r *http.Request) bool {
-				if !armed.Load() || !isPush(r) || pushes.Add(1) != moment.push {
-					return false
-				}
-				s.restart()
-				killed.Store(true)
-				return true
-			}
-			s.hooks.after = func(r *http.Request) { _ = !moment.before && kill(r) }
-			s.hooks.before = func(r *http.Request) bool { return moment.before && kill(r) }
+			arm, killed := s.killAt(t, m)
 			s.serve(t)
 			k := askForChild(t, s)
-			armed.Store(true)
+			arm()
 			k.approve(t, "alice", s.see(t, k.group), "failover")
 			k.say(t, "bob", k.awaitGate(t, 1), "/cancel enough")
 			s.awaitSlot(t, k.child, "the child is merged", sight.merged)
 			seen := s.await(t, k.group, "the step has ended", func(v sight) bool { _, over := v.ended("failover"); return over })
 			branches := s.pullBranches(t)
-			if len(branches) != 2 || count[incident.ChildOpened](seen) != 1 || !killed.Load() {
-				t.Errorf("there are pull requests of %v, and %d children are recorded; killed: %t", branches, count[incident.ChildOpened](seen), killed.Load())
+			if len(branches) != 2 || count[incident.ChildOpened](seen) != 1 || !killed() {
+				t.Errorf("there are pull requests of %v, and %d children are recorded; killed: %t", branches, count[incident.ChildOpened](seen), killed())
 			}
 		})
+	}
+}
+
+// orderMoment is when an engine is killed that opens a child.
+type orderMoment struct {
+	push   int32 // counted from when it is armed: the intent, then the child's opening
+	before bool  // the hub never sees it
+	lost   bool  // the inbox is lost too
+}
+
+// killAt kills the engine once, after it was armed.
+func (s *scene) killAt(t *testing.T, m orderMoment) (arm func(), killed func() bool) {
+	t.Helper()
+	var armed, done atomic.Bool
+	var pushes atomic.Int32
+	kill := func(r *http.Request) bool {
+		if !armed.Load() || !isPush(r) || pushes.Add(1) != m.push {
+			return false
+		}
+		if m.lost {
+			s.restartWithoutInbox(t)
+		} else {
+			s.restart()
+		}
+		done.Store(true)
+		return true
+	}
+	s.hooks.after = func(r *http.Request) { _ = !m.before && kill(r) }
+	s.hooks.before = func(r *http.Request) bool { return m.before && kill(r) }
+	return func() { armed.Store(true) }, done.Load
+}
+
+// restartWithoutInbox kills the engine with SIGKILL and starts it again with nothing but git and the hub.
+func (s *scene) restartWithoutInbox(t *testing.T) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.signal(syscall.SIGKILL)
+	found, err := filepath.Glob(filepath.Join(s.world.dir, "engine", "inbox.sqlite*"))
+	if err != nil || len(found) == 0 {
+		t.Errorf("find the inbox: %v, %v", found, err)
+	}
+	for _, file := range found {
+		if err := os.Remove(file); err != nil {
+			t.Error(err)
+		}
+	}
+	s.start()
+}
+
+// lostRunbook gives its child a value that only shows when it runs.
+const lostRunbook = `title: "Move somewhere"
+match: labels: service: "lost"
+alert: _
+steps: {
+	where: {risk: "read", exec: command: ["sh", "-c", "echo '{\"region\": \"mars\"}'"], output: region: string}
+	failover: {
+		approval: {from: ["acme/sre"], count: 1}
+		runbook: {name: "db_failover", with: region: where.output.region}
+	}
+}
+`
+
+// TestChildCannotOpen orders a child whose inputs do not fit: the step fails and says why, and there is no child.
+func TestChildCannotOpen(t *testing.T) {
+	t.Parallel()
+	files := kinFiles()
+	files["runbooks/lost.cue"] = lostRunbook
+	s := newScene(t, stage{files: files})
+	s.serve(t)
+	group := s.raise(t, alarm{Name: "Lost", Labels: map[string]string{"service": "lost"}})
+	seen := s.await(t, group, "the gate opens", func(v sight) bool { return count[incident.GateOpened](v) > 0 })
+	if err := s.world.review(t.Context(), "alice", seen.pull.GetNumber(), "/approve failover"); err != nil {
+		t.Fatal(err)
+	}
+	seen = s.await(t, group, "the step has ended", func(v sight) bool { _, over := v.ended("failover"); return over })
+	ended, _ := seen.ended("failover")
+	if want := `runbooks/db_failover.cue:3:9: inputs.region`; ended.Conclusion != runbook.Failed || !strings.Contains(ended.Error, want) || !strings.Contains(ended.Error, "mars") {
+		t.Errorf("it ended as %q with %q, want %s", ended.Conclusion, ended.Error, want)
+	}
+	if branches := s.pullBranches(t); len(branches) != 1 {
+		t.Errorf("there are pull requests of %v", branches)
+	}
+}
+
+// TestChildIsGone deletes the branch of a child and kills the engine with its inbox: the child is not opened again, the
+// parent says what is the matter, and a person's /cancel ends it.
+func TestChildIsGone(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, stage{files: kinFiles(), open: true})
+	s.serve(t)
+	k := askForChild(t, s)
+	k.approve(t, "alice", s.see(t, k.group), "failover")
+	child := k.awaitGate(t, 1)
+	s.await(t, k.group, "the parent records its child", func(v sight) bool { return count[incident.ChildOpened](v) == 1 })
+	m := newMeddler(t, s, child)
+	m.git(t, m.dir, "push", "--quiet", "origin", ":refs/heads/"+m.branch)
+	s.restartWithoutInbox(t)
+	s.awaitHealth(t)
+	parent := s.await(t, k.group, "the parent says that its child is gone", func(v sight) bool { return strings.Contains(v.pull.GetBody(), "its branch was deleted") })
+	k.say(t, "alice", parent, "/cancel gone")
+	parent = s.await(t, k.group, "the parent is merged", sight.merged)
+	if failover, _ := parent.ended("failover"); failover.Conclusion != runbook.Cancelled || !strings.Contains(failover.Error, "branch was deleted") {
+		t.Errorf("the step ended as %q: %s", failover.Conclusion, failover.Error)
+	}
+	if branches := s.pullBranches(t); len(branches) != 2 {
+		t.Errorf("there are pull requests of %v", branches)
 	}
 }
 

@@ -219,15 +219,18 @@ func (c Child) conclusion(st StepState, recalled bool) (how runbook.Conclusion, 
 // hasChild reports whether the step waits for another incident.
 func (s StepState) hasChild() bool { return s.Phase == PhaseStarted && s.Kind == runbook.KindRunbook }
 
-// childOf is the child of the attempt that waits; one without a name if there is none yet. One that was there and is
-// nowhere to be found any more is stuck.
-func (d *decider) childOf(step string, st StepState) Child {
-	c := d.view.Children[step]
-	if c.Attempt != st.Attempt {
-		c = Child{Attempt: st.Attempt}
+// childOf is the child of the attempt that waits.
+func (d *decider) childOf(step string, st StepState) Child { return st.ChildIn(d.view, step) }
+
+// ChildIn is the child of the latest attempt of a step, as the view has it; one without a name if there is none yet. One
+// that was there and is nowhere to be found any more is stuck.
+func (s StepState) ChildIn(v View, step string) Child {
+	c := v.Children[step]
+	if c.Attempt != s.Attempt {
+		c = Child{Attempt: s.Attempt}
 	}
-	if c.Incident == "" && st.Child != "" {
-		c.Incident, c.Stuck = st.Child, "its branch was deleted"
+	if c.Incident == "" && s.Child != "" {
+		c.Incident, c.Stuck = s.Child, "its branch was deleted"
 	}
 	return c
 }

@@ -14,10 +14,7 @@ func (r row) waitsForChild() bool {
 
 // childWord says how the incident stands that a step waits for.
 func (b board) childWord(r row) string {
-	c := b.view.Children[r.step.Name]
-	if c.Attempt != r.st.Attempt || c.Incident == "" && r.st.Child != "" {
-		c = incident.Child{Incident: r.st.Child}
-	}
+	c := r.st.ChildIn(b.view, r.step.Name)
 	if c.Incident == "" {
 		return "its own incident is being opened"
 	}
