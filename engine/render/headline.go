@@ -11,7 +11,7 @@ import (
 // headline says first what matters most: each line begins with the bold word that a person on a phone looks for.
 func (b board) headline() string {
 	var lines []string
-	for _, line := range []string{b.frozen(), b.end(), b.stage(), b.halted(), b.waiting(), b.locked(), b.running(), b.timers(), b.mitigated()} {
+	for _, line := range []string{b.frozen(), b.born(), b.end(), b.stage(), b.halted(), b.waiting(), b.locked(), b.followed(), b.running(), b.timers(), b.mitigated()} {
 		if line != "" {
 			lines = append(lines, line)
 		}
@@ -154,7 +154,9 @@ func (b board) waits(r row) string {
 }
 
 func (b board) running() string {
-	running := b.pick(func(r row) bool { return r.class == classRunning && r.st.Phase != incident.PhaseEach })
+	running := b.pick(func(r row) bool {
+		return r.class == classRunning && r.st.Phase != incident.PhaseEach && !r.waitsForChild()
+	})
 	if len(running) == 0 || b.state.End != "" {
 		return ""
 	}

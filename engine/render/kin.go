@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/pullbook/pullbook/engine/incident"
 	"github.com/pullbook/pullbook/engine/runbook"
@@ -12,26 +13,52 @@ func (r row) waitsForChild() bool {
 	return r.st.Phase == incident.PhaseStarted && r.st.Kind == runbook.KindRunbook
 }
 
-// childWord says how the incident stands that a step waits for.
-func (b board) childWord(r row) string {
+// childStands says how the incident stands that a step waits for.
+func (b board) childStands(r row) (class, string) {
 	c := r.st.ChildIn(b.view, r.step.Name)
 	if c.Incident == "" {
-		return "its own incident is being opened"
+		return classRunning, "its own incident is being opened"
 	}
 	which := link(c.Incident, c.Pull, c.URL)
 	switch {
 	case c.Stuck != "":
-		return "nothing runs on " + which + ": " + Safe(c.Stuck)
+		return classFailed, "nothing runs on " + which + ": " + Safe(c.Stuck)
 	case c.End != "":
-		return which + " has ended: " + inline(string(c.End), 40)
+		return classRunning, which + " has ended: " + inline(string(c.End), 40)
 	case c.Asks:
-		return which + " waits for people"
+		return classRunning, which + " waits for people"
 	case c.Recalled:
-		return which + " was told not to go on"
+		return classRunning, which + " was told not to go on"
 	case c.Stage == runbook.StageUndo:
-		return which + " is being undone"
+		return classRunning, which + " is being undone"
 	}
-	return which + " is open"
+	return classRunning, which + " is open"
+}
+
+// followed names the incidents that steps wait for.
+func (b board) followed() string {
+	rows := b.pick(row.waitsForChild)
+	if len(rows) == 0 || b.state.End != "" {
+		return ""
+	}
+	const shown = 5
+	var out []string
+	for _, r := range rows[:min(len(rows), shown)] {
+		out = append(out, code(r.step.Name)+": "+r.word)
+	}
+	if n := len(rows) - shown; n > 0 {
+		out = append(out, plural(n, "more", "more"))
+	}
+	return "**Goes on elsewhere:** " + strings.Join(out, "; ") + "."
+}
+
+// born says which incident opened this one; empty if an alert or a person did.
+func (b board) born() string {
+	p := b.state.Opened.Parent
+	if p == nil {
+		return ""
+	}
+	return "**Opened by** the step " + code(p.Step) + " of " + link(p.Incident, 0, p.Pull) + ", which waits for its end."
 }
 
 // link names another incident, with a link to its pull request where that is known.

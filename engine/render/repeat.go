@@ -1,6 +1,8 @@
 package render
 
 import (
+	"fmt"
+
 	"github.com/pullbook/pullbook/engine/incident"
 )
 
@@ -12,7 +14,7 @@ func (b board) repeats(r row) string {
 		text = ", repeated " + plural(rep.Attempt-r.st.Attempt, "time", "times")
 	}
 	if rep.Failed > 0 {
-		text += ", " + plural(rep.Failed, "of that failed", "of those failed")
+		text += fmt.Sprintf(", %d of them failed", rep.Failed)
 		if rep.Why != "" {
 			text += " (the latest: " + inline(rep.Why, 160) + ")"
 		}

@@ -83,7 +83,7 @@ func newBoard(p runbook.Plan, s incident.State, v incident.View) board {
 		case r.word == "":
 			r.word = b.idle(step, settled)
 		case r.waitsForChild():
-			r.word = b.childWord(r)
+			r.class, r.word = b.childStands(r)
 		}
 		if r.locked = b.lockedOut(r); len(r.locked) > 0 {
 			r.class, r.word = classWaiting, lockWord(r)
