@@ -143,7 +143,7 @@ func (e *Engine) childDraft(ctx context.Context, o Order) (d draft, problem stri
 	name, there := runbook.Find(files, o.Runbook)
 	d = draft{runbook: name, why: fmt.Sprintf("it was opened by step %s of incident %s", o.Parent.Step, o.Parent.Incident)}
 	if !there {
-		return d, fmt.Sprintf("there is no runbook %s at commit %s", runbookPath(d.runbook), o.Commit), nil
+		return d, fmt.Sprintf("there is no runbook %s at commit %s", o.Runbook, o.Commit), nil
 	}
 	d.source = runbook.SourceOf(files, d.runbook)
 	d.source.Inputs = given(o.Inputs)

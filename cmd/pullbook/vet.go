@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -44,9 +45,9 @@ func runVet(cmd *cobra.Command, args []string, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	problems := []runbook.Problem{}
+	problems, shelves := []runbook.Problem{}, map[string]map[string][]byte{}
 	for _, path := range files {
-		found, err := vet(path)
+		found, err := vet(path, shelves)
 		if err != nil {
 			return err
 		}
@@ -120,8 +121,8 @@ func isRunbookDir(path string) bool {
 }
 
 // vet checks a runbook, and reads the packages that it imports as they turn out to be missing.
-func vet(path string) ([]runbook.Problem, error) {
-	l, src, err := readSource(path)
+func vet(path string, shelves map[string]map[string][]byte) ([]runbook.Problem, error) {
+	l, src, err := readSource(path, shelves)
 	if err != nil {
 		return nil, err
 	}
@@ -178,8 +179,8 @@ func (l ledgerDir) cue(dir string) (map[string][]byte, error) {
 }
 
 // readSource reads a runbook, the ledger's pullbook.cue, which lies in the directory of the runbook or above it, and the
-// runbooks beside it, which it may open. Those are known by the paths that they have in a ledger.
-func readSource(path string) (l ledgerDir, src runbook.Source, err error) {
+// runbooks beside it, which it may open. Those are known by the paths that they have in a ledger, and read once, into shelves.
+func readSource(path string, shelves map[string]map[string][]byte) (l ledgerDir, src runbook.Source, err error) {
 	name := filepath.ToSlash(filepath.Clean(path))
 	src = runbook.Source{Runbook: name, Files: map[string][]byte{}, Others: map[string][]byte{}}
 	dir := filepath.Dir(path)
@@ -204,9 +205,14 @@ func readSource(path string) (l ledgerDir, src runbook.Source, err error) {
 			return l, src, err
 		}
 	}
-	if err := l.others(src.Others, dir); err != nil {
-		return l, src, err
+	if shelves[dir] == nil {
+		shelf := map[string][]byte{}
+		if err := l.others(shelf, dir); err != nil {
+			return l, src, err
+		}
+		shelves[dir] = shelf
 	}
+	maps.Copy(src.Others, shelves[dir])
 	if org, ok := src.Files[runbook.Organisation]; ok {
 		src.Others[runbook.Organisation] = org
 	}
