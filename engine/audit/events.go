@@ -77,7 +77,7 @@ func (t *trail) judge(b *batch, e incident.Event) *Finding {
 	case incident.GateExpired:
 		return t.at(b, d.Step, t.placed)
 	case incident.RepeatStarted:
-		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.repeatStarted(m, e.At, d), t.placed(m)) })
+		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.repeatStarted(m, d, e), t.demanded(m, e), t.placed(m)) })
 	case incident.RepeatEnded:
 		return t.at(b, d.Step, func(m moment) *Finding { return t.repeatEnded(m, d) })
 	case incident.ChildOpened:

@@ -3,6 +3,7 @@ package audit
 import (
 	"time"
 
+	"github.com/pullbook/pullbook/engine/approval"
 	"github.com/pullbook/pullbook/engine/incident"
 	"github.com/pullbook/pullbook/engine/journal"
 	"github.com/pullbook/pullbook/engine/runbook"
@@ -10,21 +11,21 @@ import (
 
 // repeatStarted checks the intent of a repetition: the plan asks for one, not before its time, and behind a gate it is what
 // was approved. That the step has succeeded, and that the incident is not mitigated, the fold has checked.
-func (t *trail) repeatStarted(m moment, at time.Time, d incident.RepeatStarted) *Finding {
+func (t *trail) repeatStarted(m moment, d incident.RepeatStarted, e incident.Event) *Finding {
 	due := t.state.RepeatAt(m.step)
 	switch {
 	case d.Key != runbook.AttemptKey(string(t.record.ID), d.Step, d.Attempt):
 		return m.wrong("", "repetition %d of step %s has the key of another", d.Attempt, d.Step)
 	case due.IsZero():
 		return m.wrong("", "step %s is repeated, and the plan asks for no repetition of it", d.Step)
-	case at.Before(due):
+	case e.At.Before(due):
 		return m.wrong("", "step %s is repeated before %s, when it was due", d.Step, due.Format(time.RFC3339))
 	}
 	gate := t.gateOf(m)
 	switch {
-	case m.step.Approval != nil && (d.Gate == "" || d.Gate != gate.Page):
+	case t.gated(m, e) && (d.Gate == "" || !approval.Met(gate.Rule, approval.Voters(gate.Votes))):
 		return m.wrong("", "step %s is repeated without its approvals", d.Step)
-	case m.step.Approval != nil && d.Digest != gate.Digest:
+	case d.Gate != "" && d.Digest != gate.Digest:
 		return m.wrong("", "step %s is repeated with another digest than was approved", d.Step)
 	}
 	return nil

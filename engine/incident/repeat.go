@@ -87,8 +87,8 @@ func (s *State) repeatStarted(e Event, d RepeatStarted) error {
 		return fmt.Errorf("step %s is repeated although the incident is mitigated, or its main stage over", d.Step)
 	case st.Repeats.Running || d.Attempt != st.next():
 		return fmt.Errorf("repetition %d of step %s does not follow attempt %d", d.Attempt, d.Step, st.next()-1)
-	case len(gate.Votes) > 0 && d.Gate != gate.Page:
-		return fmt.Errorf("step %s is repeated without its gate", d.Step)
+	case d.Gate != "" && (d.Gate != gate.Page || len(gate.Votes) == 0):
+		return fmt.Errorf("step %s is repeated behind a gate that was not approved", d.Step)
 	}
 	st.Repeats.Attempt, st.Repeats.Running, st.Repeats.Begun = d.Attempt, true, e.At
 	s.set(d.Step, st)
@@ -178,6 +178,7 @@ func (d *decider) repeatNow(step runbook.Step, st StepState) {
 	if step.Approval != nil {
 		gate, stands := d.standing(step, st)
 		if !stands {
+			d.wakeForCalendar(step)
 			return
 		}
 		d.confirm = append(d.confirm, gate)
@@ -185,6 +186,7 @@ func (d *decider) repeatNow(step runbook.Step, st StepState) {
 	if !d.record(intent) {
 		return
 	}
+	d.departs(step)
 	d.room--
 	d.flushFor("the intent of " + step.Name)
 	d.starts = append(d.starts, d.start(step, intent.Attempt))
