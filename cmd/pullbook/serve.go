@@ -14,8 +14,8 @@ func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve one ledger: take alerts and webhooks, run runbooks",
-		Long: `Serve is the engine. It takes alerts at /alerts/alertmanager and /alerts/generic,
-webhooks of its GitHub App at /webhooks, and orders of ` + "`pullbook open`" + ` at /open.
+		Long: `Serve is the engine. It takes alerts at /alerts/alertmanager, /alerts/generic and, in
+formats that the ledger's pullbook.cue defines, at /alerts/custom/NAME, webhooks of its GitHub App at /webhooks, and orders of ` + "`pullbook open`" + ` at /open.
 One engine is active per ledger. It may be killed at any time: everything that
 was answered 202 is there after a restart.`,
 		Example: `  pullbook serve --repo acme/ops --app-id 1234 --app-key app.pem \

@@ -23,8 +23,8 @@ func vetCommand() *cobra.Command {
 		Use:   "vet [path...]",
 		Short: "Check runbooks: every mistake with its place, the problem and a hint",
 		Long: `Vet checks runbooks against the schema, the policy of the ledger's pullbook.cue,
-and their own graph. A path is a runbook or a directory of runbooks; without one it
-is the directory runbooks. pullbook.cue and what runbooks import are looked for in
+and their own graph. A path is a runbook, a directory of runbooks or a pullbook.cue;
+without one it is the directory runbooks. pullbook.cue and what runbooks import are looked for in
 the directory above.
 
 Exit status: 0 all good, 1 there are mistakes, 2 wrong usage.`,
@@ -126,8 +126,12 @@ func vet(path string, shelves map[string]map[string][]byte) ([]runbook.Problem, 
 	if err != nil {
 		return nil, err
 	}
+	check := cueval.Vet
+	if filepath.Base(path) == runbook.Organisation {
+		check = cueval.VetOrganisation
+	}
 	for {
-		problems := cueval.Vet(src)
+		problems := check(src)
 		more := false
 		for _, p := range problems {
 			if p.Missing == "" {

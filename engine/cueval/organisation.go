@@ -49,6 +49,7 @@ func readOrganisation(ctx *cue.Context, types cue.Value, lib *library) (organisa
 	var org organisation
 	org.file, org.text, org.intakes = f, text, field(v, "intake")
 	org.restricted = field(v, "readCommands").Exists()
+	sound, right := true, len(ps) == 0 // what can be read, and all of it
 	for name, into := range org.parts() {
 		x := field(v, name)
 		if !x.Exists() {
@@ -58,10 +59,13 @@ func readOrganisation(ctx *cue.Context, types cue.Value, lib *library) (organisa
 		if err == nil {
 			err = x.Decode(into)
 		}
-		ps = append(ps, r.report(err)...)
+		ps, sound = append(ps, r.report(err)...), sound && err == nil
 	}
-	if len(ps) == 0 {
-		ps = append(org.check(), org.readCalendar(v)...)
+	if sound {
+		ps = append(ps, org.check()...)
+	}
+	if sound && right {
+		ps = append(ps, org.readCalendar(v)...)
 	}
 	channels, more := readChannels(f, v)
 	org.channels, ps = channels, append(ps, more...)

@@ -6,9 +6,11 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/cuecontext"
 	cueerrors "cuelang.org/go/cue/errors"
 
 	"github.com/pullbook/pullbook/engine/runbook"
+	"github.com/pullbook/pullbook/schema"
 )
 
 // Vet checks a runbook in every way there is and returns its problems, sorted by place: one for each mistake. No
@@ -22,6 +24,22 @@ func Vet(src runbook.Source) (ps []runbook.Problem) {
 	}()
 	_, _, ps = load(src)
 	return ps
+}
+
+// VetOrganisation checks pullbook.cue alone, as Vet checks it with a runbook.
+func VetOrganisation(src runbook.Source) (ps []runbook.Problem) {
+	defer func() {
+		if x := recover(); x != nil {
+			ps = []runbook.Problem{{File: organisationFile, Text: fmt.Sprintf("makes the evaluation panic: %v", x)}}
+		}
+	}()
+	ctx := cuecontext.New()
+	types := ctx.CompileBytes(schema.Runbook(), cue.Filename(schemaName))
+	d := &document{ctx: ctx, lib: newLibrary(src), types: types, kinds: readKinds(types)}
+	if d.org, ps = readOrganisation(ctx, types, d.lib); d.org.text != nil {
+		ps = append(ps, d.intakeProblems()...)
+	}
+	return tidy(ps)
 }
 
 // load checks a runbook and makes a plan of it. With problems there is no plan.
