@@ -96,3 +96,14 @@ func BenchmarkRoute100(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkElements1000 resolves one template with 1,000 elements.
+func BenchmarkElements1000(b *testing.B) {
+	q, made := looped(b, 1_000)
+	b.ReportAllocs()
+	for b.Loop() {
+		if plan, err := resolve(q, &made); err != nil || len(plan.Steps[1].Now.Elements) != 1_000 {
+			b.Fatal(err)
+		}
+	}
+}

@@ -32,6 +32,20 @@ func TestResolvingIsLinear(t *testing.T) {
 
 // TestElementsAreLinear is the same for the elements of one template: the list is not evaluated anew for each.
 func TestElementsAreLinear(t *testing.T) {
+	costs := map[string]float64{}
+	for _, n := range []int{200, 2_000} {
+		q, made := looped(t, n)
+		if plan, err := resolve(q, &made); err != nil || len(plan.Steps[1].Now.Elements) != n {
+			t.Fatalf("%d elements: %v", n, err)
+		}
+		costs[fmt.Sprintf("%d elements", n)] = allocations(t, q, made) / float64(n)
+	}
+	alike(t, costs)
+}
+
+// looped is a runbook with a template for n hosts that a step put out.
+func looped(t testing.TB, n int) (runbook.Query, runbook.Plan) {
+	t.Helper()
 	src := runbook.Source{Runbook: "runbooks/x.cue", Files: map[string][]byte{organisationFile: []byte("limits: each: 5000\n"), "runbooks/x.cue": []byte(`title: "t"
 steps: {
 	find: {risk: "read", exec: command: ["./find"], output: hosts: [...{name: string, port: int}]}
@@ -42,27 +56,19 @@ steps: {
 	if len(ps) > 0 {
 		t.Fatal(ps)
 	}
-	costs := map[string]float64{}
-	for _, n := range []int{200, 2_000} {
-		type host struct {
-			Name string `json:"name"`
-			Port int    `json:"port"`
-		}
-		hosts := make([]host, n)
-		for i := range hosts {
-			hosts[i] = host{fmt.Sprintf("web-%d", i), i}
-		}
-		output, err := json.Marshal(map[string]any{"hosts": hosts})
-		if err != nil {
-			t.Fatal(err)
-		}
-		q := runbook.Query{Source: src, Ended: map[string]runbook.Ended{"find": {Conclusion: runbook.Succeeded, Output: output}}}
-		if plan, err := resolve(q, &made); err != nil || len(plan.Steps[1].Now.Elements) != n {
-			t.Fatalf("%d elements: %v", n, err)
-		}
-		costs[fmt.Sprintf("%d elements", n)] = allocations(t, q, made) / float64(n)
+	type host struct {
+		Name string `json:"name"`
+		Port int    `json:"port"`
 	}
-	alike(t, costs)
+	hosts := make([]host, n)
+	for i := range hosts {
+		hosts[i] = host{fmt.Sprintf("web-%d", i), i}
+	}
+	output, err := json.Marshal(map[string]any{"hosts": hosts})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return runbook.Query{Source: src, Ended: map[string]runbook.Ended{"find": {Conclusion: runbook.Succeeded, Output: output}}}, made
 }
 
 func allocations(t *testing.T, q runbook.Query, made runbook.Plan) float64 {
