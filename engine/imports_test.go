@@ -37,7 +37,7 @@ func rooms() map[string]room {
 		"engine/cueval":   {imports: []string{"engine/runbook", "schema"}, tests: []string{"runbooks"}},
 		"engine/gitstore": {},
 		"engine/door":     {},
-		"engine/github":   {imports: []string{"engine/approval", "engine/incident", "engine/door"}},
+		"engine/github":   {imports: []string{"engine/runbook", "engine/approval", "engine/incident", "engine/door"}},
 		"engine/intake":   {imports: []string{"engine/incident", "engine/door"}},
 		"engine/inbox":    {},
 		"engine/step":     {imports: []string{"engine/runbook"}, tests: []string{"schema"}},

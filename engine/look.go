@@ -73,6 +73,7 @@ func (e *Engine) gather(ctx context.Context, w *worker, alerts []incident.Alert)
 		w.others = e.locks.others(w.branch)
 		view.Locks = w.others
 	}
+	view.Authors = e.authors(ctx, w, plan)
 	return plan, view, nil
 }
 

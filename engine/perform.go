@@ -242,6 +242,7 @@ func (e *Engine) cleanUp(ctx context.Context, w *worker) error {
 		return fmt.Errorf("delete %s after the merge: %w", w.branch, err)
 	}
 	e.drop(w)
+	w.ledger, w.hub = nil, nil // who waits for this worker finds no incident, and does not clean up again
 	e.locks.forget(w.branch)
 	return e.wakeLocked(ctx)
 }

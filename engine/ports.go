@@ -23,6 +23,8 @@ type Hub interface {
 	Publish(ctx context.Context, p incident.Publication) error
 	// Merge merges, and fails if the head has moved. A pull request that is merged already is no error.
 	Merge(ctx context.Context, m incident.MergeRequest) error
+	// Blame returns who wrote the lines of files at a commit. The commit is on the default branch: its answer stays.
+	Blame(ctx context.Context, commit string, files []string) ([]runbook.Blame, error)
 }
 
 // Ledger reads the remote repository.

@@ -34,6 +34,7 @@ type worker struct {
 	hub    *incident.HubView
 	others map[string]incident.Holder // locks that other incidents held at the latest look
 	plan   resolved
+	blame  []runbook.Blame // of the frozen commit; nil: nobody has asked
 	bodyAt time.Time
 	body   string               // last published, or read
 	timers map[string]time.Time // by kind: the latest that was set, so that each look does not set it again
@@ -217,7 +218,7 @@ func (w *worker) freeze(static runbook.Plan, opened incident.Opened, files map[s
 		}
 	}
 	w.frozen = frozen{source: source, alert: alert, pins: map[string][]runbook.File{}}
-	who := append(slices.Clone(static.Command), static.Calendar.People()...)
+	who := slices.Concat(static.Command, static.SelfApproval, static.Calendar.People())
 	for _, s := range static.Steps {
 		w.frozen.pins[s.Name] = s.Files
 		if s.Approval != nil {

@@ -138,7 +138,7 @@ func (w *world) seed(st stage) (localhub.Seed, error) {
 	}
 	for i, login := range []string{"alice", "bob", "carol"} {
 		w.tokens[login] = "demo_" + rand.Text()
-		seed.Users = append(seed.Users, localhub.SeedUser{Login: login, ID: int64(101 + i), Name: strings.ToUpper(login[:1]) + login[1:], Token: w.tokens[login]})
+		seed.Users = append(seed.Users, localhub.SeedUser{Login: login, ID: int64(101 + i), Email: login + "@acme.test", Name: strings.ToUpper(login[:1]) + login[1:], Token: w.tokens[login]})
 	}
 	return seed, nil
 }

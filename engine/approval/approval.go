@@ -12,7 +12,7 @@
 // Rules, in the order in which they are asked of each review:
 //
 //  1. The reviewer is a person, not the engine, an App or an agent, has write permission now, and is named by the rule
-//     itself or by membership of a named team now.
+//     itself or by membership of a named team now. They did not write the step, unless the organisation allows that.
 //  2. The review was given on a commit of the engine's own, and the page of this gate in that commit has the same digest
 //     as the page now. Other steps may move the head without voiding anything.
 //  3. The review means this gate: its body says `/approve <step>` or `/reject <step> <why>`, or it says neither and
@@ -84,6 +84,8 @@ type Gate struct {
 	Page     string // SHA-256 of the page's bytes now, hex
 	Rule     runbook.Approval
 	Excluded map[int64]string // people who may not vote on this gate, with the reason
+	Wrote    map[int64]bool   // people who wrote the step: they may not vote on it either,
+	May      []string         // unless they are among these users (login) and teams (org/slug)
 }
 
 // Status is the answer.
@@ -185,6 +187,9 @@ func (t *tally) count(r Review) {
 	if !slices.Contains(t.order, r.By.ID) {
 		t.order = append(t.order, r.By.ID)
 	}
+	if c == approves && t.gate.Wrote[r.By.ID] {
+		t.notes = append(t.notes, Verdict{StatusApproved, fmt.Sprintf("%s wrote this step, and counts: selfApproval of pullbook.cue allows it", r.By.Login), nil})
+	}
 	t.last[r.By.ID] = ballot{c, Vote{Review: r.ID, By: r.By, Commit: r.Commit, At: r.At, Words: r.Body}}
 }
 
@@ -201,6 +206,8 @@ func (t *tally) barred(p Person) string {
 		return "does not count: only people approve"
 	case t.gate.Excluded[p.ID] != "":
 		return "does not count: " + t.gate.Excluded[p.ID]
+	case t.gate.Wrote[p.ID] && !Named(p, t.gate.May):
+		return "does not count: wrote this step"
 	case !p.Write:
 		return "does not count: no write permission on the ledger"
 	case !Named(p, t.gate.Rule.People()):

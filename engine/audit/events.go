@@ -155,7 +155,9 @@ func (t *trail) gateApproved(m moment, d incident.GateApproved) *Finding {
 	barred := t.state.Barred(t.plan, d.Step)
 	for _, vote := range d.Votes {
 		by := vote.By
-		not := slices.IndexFunc(barred, func(b incident.Barred) bool { return b.ID == by.ID })
+		not := slices.IndexFunc(barred, func(b incident.Barred) bool {
+			return b.ID == by.ID && !(b.Wrote && approval.Named(by, t.plan.SelfApproval))
+		})
 		switch {
 		case by.ID <= 0 || by.Bot:
 			return m.wrong("", "review %d counts as an approval of step %s, and is not a person's", vote.Review, d.Step)

@@ -240,6 +240,7 @@ func planText(p runbook.Plan) string {
 		fmt.Fprintf(&b, "window %v %s to %s\n", w.Days, w.From, w.To)
 	}
 	for _, s := range p.Steps {
+		s.Lines = nil // TestLines holds them
 		text, err := json.Marshal(s)
 		if err != nil {
 			return "error: " + err.Error() + "\n"

@@ -94,7 +94,7 @@ func assemble(src runbook.Source) (*document, runbook.Plan, []runbook.Problem) {
 		ps = d.policyProblems()
 		bad = stepsWith(ps)
 	}
-	plan := runbook.Plan{Name: planName(src.Runbook), Command: d.org.command, Sources: d.lib.sources(d.text, d.org.text)}
+	plan := runbook.Plan{Name: planName(src.Runbook), Command: d.org.command, SelfApproval: d.org.selfApproval, Sources: d.lib.sources(d.text, d.org.text)}
 	if plan.Command == nil {
 		plan.Command = []string{}
 	}
@@ -112,6 +112,7 @@ func assemble(src runbook.Source) (*document, runbook.Plan, []runbook.Problem) {
 	if len(ps) > 0 {
 		return nil, runbook.Plan{}, ps
 	}
+	d.linesOf(&plan)
 	return d, plan, nil
 }
 

@@ -281,6 +281,12 @@ func (d *decider) question(step runbook.Step, st StepState) runbook.Gate {
 	if r, ok := d.base.Rehearsal(step.Name); ok {
 		g.Rehearsal = d.state.Step(r.Name).Output
 	}
+	if step.Approval == nil {
+		return g
+	}
+	g.Authors, _ = d.authors(step, st)
+	rule := g.Authors.Rule(*step.Approval)
+	g.Step.Approval, g.SelfApproval = &rule, d.base.SelfApproval
 	return g
 }
 
@@ -357,7 +363,8 @@ func (d *decider) heldBack(step runbook.Step, st StepState, answer approval.Deci
 func (d *decider) asked(step runbook.Step, st StepState) (GateOpened, []byte) {
 	question := d.question(step, st)
 	page := question.Page()
-	opened := GateOpened{Step: step.Name, Round: st.Round, Page: runbook.PageDigest(page), Rule: *step.Approval, Digest: question.Digest(), Because: question.Because}
+	opened := GateOpened{Step: step.Name, Round: st.Round, Page: runbook.PageDigest(page), Rule: *question.Step.Approval,
+		Digest: question.Digest(), Because: question.Because, Authors: question.Authors}
 	if step.Each {
 		opened.Elements = step.Now.Keys()
 	}
@@ -372,6 +379,10 @@ func (d *decider) answer(g approval.Gate) approval.Decision {
 }
 
 func (d *decider) ask(step runbook.Step, opened GateOpened, page []byte) {
+	if _, known := d.authors(step, d.state.Step(step.Name)); !known {
+		d.wakeAt(d.now.Add(authorsPause), "who wrote "+step.Name+" is looked up again")
+		return
+	}
 	if !d.record(opened) {
 		return
 	}
@@ -403,7 +414,8 @@ func (d *decider) pass(step runbook.Step, asked approval.Gate, votes []approval.
 
 // approvalGate is the open gate of a step as the verdict sees it.
 func (d *decider) approvalGate(step runbook.Step, st StepState) approval.Gate {
-	return approval.Gate{Step: step.Name, Page: st.Gate.Page, Rule: st.Gate.Rule, Excluded: d.state.excluded(d.base, step.Name)}
+	not, wrote := d.state.excluded(d.base, step.Name)
+	return approval.Gate{Step: step.Name, Page: st.Gate.Page, Rule: st.Gate.Rule, Excluded: not, Wrote: wrote, May: d.base.SelfApproval}
 }
 
 // Verdict explains an open gate: who has approved, who still can, why a review does not count.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pullbook/pullbook/engine/approval"
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
@@ -60,7 +61,10 @@ func (d *decider) helpers(step runbook.Step) []string {
 	st := d.state.Step(step.Name)
 	barred := d.state.Barred(d.base, step.Name)
 	mayNot := func(who string) bool {
-		return slices.ContainsFunc(barred, func(b Barred) bool { return strings.EqualFold(b.Login, who) })
+		return slices.ContainsFunc(barred, func(b Barred) bool {
+			may := b.Wrote && approval.Named(approval.Person{Login: who}, d.base.SelfApproval)
+			return strings.EqualFold(b.Login, who) && !may
+		})
 	}
 	return slices.DeleteFunc(d.answer(d.approvalGate(step, st)).Helpers, mayNot)
 }

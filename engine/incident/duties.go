@@ -2,23 +2,33 @@ package incident
 
 import (
 	"slices"
+	"time"
 
 	"github.com/pullbook/pullbook/engine/approval"
 	"github.com/pullbook/pullbook/engine/runbook"
 )
+
+// authorsPause is how long it takes until somebody asks again who wrote a step, where the hub did not say.
+const authorsPause = time.Minute
 
 // Barred is a person who may not approve a gate.
 type Barred struct {
 	ID    int64 // the hub's numeric user id
 	Login string
 	Why   string // a few words, after "does not count: "
+	Wrote bool   // they wrote it: who is named in the plan's SelfApproval approves it all the same
 }
 
-// Barred lists who may not approve the gate of a step: who asked for the attempt, and whose word the gate rests on. The
-// plan is that of the journal. A person may be listed twice, for two reasons.
+// Barred lists who may not approve the gate of a step: who asked for the attempt, whose word the gate rests on, and who
+// wrote it. The plan is that of the journal. A person may be listed twice, for two reasons.
 func (s State) Barred(plan runbook.Plan, step string) (out []Barred) {
 	for _, deed := range s.Step(step).Asked {
-		out = append(out, Barred{deed.By.ID, deed.By.Login, "asked for this attempt"})
+		out = append(out, Barred{ID: deed.By.ID, Login: deed.By.Login, Why: "asked for this attempt"})
+	}
+	if a := s.Step(step).Gate.Authors; a != nil {
+		for _, p := range a.People {
+			out = append(out, Barred{ID: p.ID, Login: p.Login, Why: "wrote this step", Wrote: true})
+		}
 	}
 	name := step
 	if template, _, isElement := runbook.SplitName(step); isElement {
@@ -40,18 +50,37 @@ func (s StepState) spoke(name string) []Barred {
 	if s.Word == nil {
 		return nil
 	}
-	return []Barred{{s.Word.By.ID, s.Word.By.Login, "this rests on their word about " + name}}
+	return []Barred{{ID: s.Word.By.ID, Login: s.Word.By.Login, Why: "this rests on their word about " + name}}
 }
 
 // excluded is the same for the verdict on a gate.
-func (s State) excluded(plan runbook.Plan, step string) map[int64]string {
-	out := map[int64]string{}
+func (s State) excluded(plan runbook.Plan, step string) (not map[int64]string, wrote map[int64]bool) {
+	not, wrote = map[int64]string{}, map[int64]bool{}
 	for _, b := range s.Barred(plan, step) {
-		if out[b.ID] == "" {
-			out[b.ID] = b.Why
+		switch {
+		case b.Wrote:
+			wrote[b.ID] = true
+		case not[b.ID] == "":
+			not[b.ID] = b.Why
 		}
 	}
-	return out
+	return not, wrote
+}
+
+// authors is who wrote a step; nil where the plan does not say which lines make it. known is false where that has still to
+// be looked up: its gate cannot open. What a gate was opened with never changes.
+func (d *decider) authors(step runbook.Step, st StepState) (a *runbook.Authorship, known bool) {
+	if len(step.Lines) == 0 {
+		return nil, true
+	}
+	if st.Gate.Authors != nil {
+		return st.Gate.Authors, true
+	}
+	if t := d.state.Step(step.Of).Gate.Authors; step.Of != "" && t != nil {
+		return t, true
+	}
+	found, known := d.view.Authors[baseName(step)]
+	return &found, known
 }
 
 // approvedIt says why a person may not do a step by hand: they approved that it is done.

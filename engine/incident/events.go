@@ -69,6 +69,9 @@ type GateOpened struct {
 	Page   string           `json:"page"`   // SHA-256 of the gate page, hex
 	Rule   runbook.Approval `json:"rule"`   // who must agree
 	Digest string           `json:"digest"` // of the step and everything upstream of it, hex
+	// Authors are who wrote the step at the frozen commit, as the hub told it; nil where the plan does not say which lines
+	// make it. They do not approve it unless the plan says so, and the rule asks for one more where some are unknown.
+	Authors *runbook.Authorship `json:"authors,omitempty"`
 
 	Elements []string         `json:"elements,omitempty"` // of a template: the keys of its elements, in the order of the page
 	Because  []runbook.Demand `json:"because,omitempty"`  // what the calendar demands: a part of the rule

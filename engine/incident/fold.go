@@ -154,7 +154,7 @@ func (s *State) gateOpened(e Event, d GateOpened) error {
 	}
 	s.closeGate(d.Step, e.Seq)
 	s.spans = append(s.spans, span{step: d.Step, page: d.Page, from: e.Seq})
-	st.Phase, st.since, st.Gate = PhaseGate, e.Seq, Gate{Opened: e.At, Page: d.Page, Digest: d.Digest, Rule: d.Rule, Because: d.Because, Elements: d.Elements}
+	st.Phase, st.since, st.Gate = PhaseGate, e.Seq, Gate{Opened: e.At, Page: d.Page, Digest: d.Digest, Rule: d.Rule, Because: d.Because, Authors: d.Authors, Elements: d.Elements}
 	s.set(d.Step, st)
 	return nil
 }

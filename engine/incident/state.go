@@ -65,6 +65,8 @@ type Gate struct {
 	Because []runbook.Demand // what the calendar demanded
 	Votes   []approval.Vote  // that opened it
 
+	Authors *runbook.Authorship // who wrote the step
+
 	Elements []string // of a template: the keys of those on the page
 }
 

@@ -35,6 +35,7 @@ func (s *stage) command(t *testing.T, d *datadriven.TestData) string {
 	switch d.Cmd {
 	case "plan":
 		said := s.makePlan(t, d.Input)
+		s.plan.SelfApproval = strings.FieldsFunc(args["self"], func(r rune) bool { return r == ',' })
 		if n := args["concurrency"]; n != "" {
 			s.plan.Concurrency = int(number(t, n))
 		}
@@ -67,6 +68,8 @@ func (s *stage) command(t *testing.T, d *datadriven.TestData) string {
 		s.now = s.now.Add(wait)
 	case "push-fails":
 		s.unpushed = true
+	case "authors":
+		s.wrote(t, args)
 	case "dies-after-push":
 		s.cut = true
 	case "restart":
@@ -233,6 +236,8 @@ func option(t *testing.T, step *runbook.Step, word string) {
 		step.Approval.Within, _ = time.ParseDuration(value)
 	case "attempts":
 		step.Retry = runbook.Retry{Attempts: int(number(t, value)), Backoff: 10 * time.Second}
+	case "written": // by somebody: the command authors says by whom
+		step.Lines = []runbook.Lines{{File: "runbooks/test.cue", From: 1, To: 2}}
 	case "idempotent":
 		step.Idempotent = true
 	case "jitter":

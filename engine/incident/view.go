@@ -13,12 +13,13 @@ type View struct {
 	Reviews  []approval.Review
 	Comments []Comment
 	Branch   Branch
-	Attempts []Attempt         // of this incident's steps, as the step queue knows them
-	Locks    map[string]Holder // that other incidents of the ledger hold, by name
-	Checks   map[string]bool   // external ids of the check runs that are published
-	Alerts   []Alert           // notifications of this group that arrived and are not recorded yet
-	Children map[string]Child  // by step: of those steps that wait for another incident
-	Recall   *Recalled         // why the parent does not want the incident to go on; nil: it does, or there is none
+	Attempts []Attempt                     // of this incident's steps, as the step queue knows them
+	Locks    map[string]Holder             // that other incidents of the ledger hold, by name
+	Checks   map[string]bool               // external ids of the check runs that are published
+	Alerts   []Alert                       // notifications of this group that arrived and are not recorded yet
+	Children map[string]Child              // by step: of those steps that wait for another incident
+	Recall   *Recalled                     // why the parent does not want the incident to go on; nil: it does, or there is none
+	Authors  map[string]runbook.Authorship // who wrote a step of the frozen plan, where that was looked up
 }
 
 // Pull is the incident's pull request.

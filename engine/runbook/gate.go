@@ -30,6 +30,9 @@ type Gate struct {
 	Upstream  []Upstream      `json:"upstream,omitempty"`  // every step upstream of it, in plan order
 	Rehearsal json.RawMessage `json:"rehearsal,omitempty"` // of a step that was rehearsed: what that put out; Upstream has its digest
 	Elements  []Element       `json:"elements,omitempty"`  // of a template: what runs for each of them; Work is empty then
+	// Authors are who wrote the step; nil where nobody asked. SelfApproval are those who may approve it although they did.
+	Authors      *Authorship `json:"authors,omitempty"`
+	SelfApproval []string    `json:"self_approval,omitempty"`
 }
 
 // Digest binds the step and everything upstream of it, never the whole plan: an edit elsewhere does not void it.
@@ -92,6 +95,7 @@ func (g Gate) Page() []byte {
 	if len(g.Upstream) > 0 {
 		b.WriteString("\n## It rests on\n\n" + Fence("json", string(canonical(g.Upstream))))
 	}
+	b.WriteString(g.wrote())
 	fmt.Fprintf(&b, "\n## Digests\n\n- Step and everything upstream: `%s`\n", g.Digest())
 	return b.Bytes()
 }

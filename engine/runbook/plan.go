@@ -110,6 +110,8 @@ type Plan struct {
 	Calendar Calendar `json:"calendar,omitzero"`
 	// Command are the users (login) and teams (org/slug) that may command incidents of this plan by comments.
 	Command []string `json:"command"`
+	// SelfApproval are the users (login) and teams (org/slug) that may approve steps although they wrote them.
+	SelfApproval []string `json:"self_approval,omitempty"`
 }
 
 // Step is one unit of a plan.
@@ -142,7 +144,15 @@ type Step struct {
 	Of         string        `json:"-"`                     // the template that this step is an element of; only Expand makes elements
 	Key        string        `json:"-"`                     // of an element: what tells it from the others of its template
 	Runbook    string        `json:"runbook,omitempty"`     // name of the runbook that a step of KindRunbook opens
+	Lines      []Lines       `json:"lines,omitempty"`       // of the runbook that make the step: who wrote them does not approve it
 	Now        Resolution    `json:"-"`
+}
+
+// Lines is a range of lines of a file of the ledger, at the frozen commit.
+type Lines struct {
+	File string `json:"file"`
+	From int    `json:"from"` // the first, counted from 1
+	To   int    `json:"to"`   // the last
 }
 
 // File is a file of the ledger that a step uses, pinned to the bytes it had at the frozen commit.
