@@ -8,13 +8,14 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
 // TestIntake maps payloads by the intakes of testdata/intake.txtar, in a child.
 func TestIntake(t *testing.T) {
-	e := New(Config{Child: []string{os.Args[0], "eval-child"}})
+	e := New(Config{Child: []string{os.Args[0], "eval-child"}, Wall: time.Minute}) // a busy machine is no hostile payload
 	a, err := txtar.ParseFile("testdata/intake.txtar")
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +86,7 @@ func sameJSON(t *testing.T, got []byte, want string) bool {
 // TestIntakeWalls shows that a payload, and an intake, that would keep the evaluator busy are stopped, and that a mistake
 // elsewhere in pullbook.cue keeps no alert out while one in its syntax or imports does.
 func TestIntakeWalls(t *testing.T) {
-	e := New(Config{Child: []string{os.Args[0], "eval-child"}})
+	e := New(Config{Child: []string{os.Args[0], "eval-child"}, Wall: time.Minute})
 	deep := strings.Repeat(`{"a":`, 5_000) + "1" + strings.Repeat("}", 5_000)
 	for text, want := range map[string]any{
 		"people: alice: lgoin: 3\n":               nil,
@@ -99,7 +100,8 @@ func TestIntakeWalls(t *testing.T) {
 		}
 	}
 	bomb := map[string][]byte{organisationFile: []byte("intake: a: {payload: {n: string}, alert: name: _x}\n" + doubling())}
-	if _, err := e.Alert(t.Context(), bomb, "a", []byte(`{"n": "x"}`)); !stopped(err) {
+	short := New(Config{Child: []string{os.Args[0], "eval-child"}})
+	if _, err := short.Alert(t.Context(), bomb, "a", []byte(`{"n": "x"}`)); !stopped(err) {
 		t.Errorf("a bomb: %v", err)
 	}
 	open := map[string][]byte{organisationFile: []byte("intake: a: {payload: _, alert: name: \"x\"}\n")}
