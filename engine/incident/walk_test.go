@@ -33,6 +33,11 @@ func newWalk(t *testing.T, seed uint64) *walk {
 	}
 	w.open(t)
 	w.plan.Concurrency = w.random.IntN(4)
+	if w.oneIn(3) {
+		from := w.now.Add(time.Duration(w.random.IntN(30)) * time.Minute)
+		w.plan.Calendar.Freezes = []runbook.Freeze{{From: from, To: from.Add(time.Duration(1+w.random.IntN(40)) * time.Minute), Why: "sales",
+			Rule: runbook.Approval{From: []string{"acme/sre"}, Count: 1}}}
+	}
 	w.started = func(a Start) { w.checkStart(t, a) }
 	w.ordered = func(a OpenChild) { w.checkOrder(t, a) }
 	w.flushed = func(events []Event) { w.checkTimes(t, events) }
@@ -134,6 +139,9 @@ func (w *walk) checkStart(t *testing.T, a Start) {
 		return
 	}
 	st := w.pushed.Step(a.Step)
+	if gate := w.gateOf(a.Step); step.Risk != runbook.RiskRead && len(w.plan.Calendar.InForce(st.Started)) > len(gate.Because) {
+		t.Fatalf("%s starts in a freeze without its approval", a.Key)
+	}
 	if st.Phase != PhaseStarted || st.Attempt != a.Attempt {
 		t.Fatalf("%s starts without its intent on the remote branch", a.Key)
 	}
@@ -160,6 +168,15 @@ func votesFor(journal []Event, a Start) (votes int) {
 		}
 	}
 	return 0
+}
+
+// gateOf is the gate that holds for a step: of an element in its first round, that of its template.
+func (w *walk) gateOf(step string) Gate {
+	st := w.pushed.Step(step)
+	if template, _, isElement := runbook.SplitName(step); isElement && st.Round == 1 {
+		return w.pushed.Step(template).Gate
+	}
+	return st.Gate
 }
 
 // endedBefore reports whether every earlier attempt of a step has an outcome, or a person's word after it.
