@@ -19,7 +19,8 @@ func (e *Engine) RunStep(ctx context.Context, job StepJob) (runbook.Outcome, err
 	if !ok {
 		return runbook.Outcome{}, fmt.Errorf("prepare %s: the frozen plan has no such step", job.Key)
 	}
-	a := Attempt{StepJob: job, HasOutput: step.HasOutput, Alert: b.frozen.alert, Pins: step.Files, Rehearse: step.Rehearses != ""}
+	a := Attempt{StepJob: job, HasOutput: step.HasOutput, Alert: b.frozen.alert, Pins: step.Files, Rehearse: step.Rehearses != "",
+		PullURL: b.pull}
 	if r, ok := b.plan.Rehearsal(step.Name); ok {
 		a.Rehearsal = b.ended[r.Name].Output
 	}
@@ -49,7 +50,7 @@ func (e *Engine) brief(ctx context.Context, branch string) (*brief, error) {
 		return nil, err
 	}
 	state := w.ledger.state
-	b := &brief{frozen: w.frozen, plan: plan, ended: state.Ended(plan), commit: state.Opened.Commit}
+	b := &brief{frozen: w.frozen, plan: plan, ended: state.Ended(plan), commit: state.Opened.Commit, pull: state.PullURL}
 	w.brief.Store(b)
 	return b, nil
 }

@@ -158,6 +158,7 @@ type Attempt struct {
 	Alert     json.RawMessage
 	Files     map[string]File // of the frozen commit, by path
 	Pins      []runbook.File
+	PullURL   string                                                          // of the incident's pull request; empty while there is none
 	Rehearse  bool                                                            // find out what it would do, and do nothing
 	Rehearsal json.RawMessage                                                 // what the rehearsal of the step put out; nil when there was none
 	Until     func(ctx context.Context, answer json.RawMessage) (bool, error) // decides a probe

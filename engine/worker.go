@@ -52,6 +52,7 @@ type brief struct {
 	plan   runbook.Plan
 	ended  map[string]runbook.Ended
 	commit string // at which the plan was frozen
+	pull   string // address of the pull request; empty while there is none
 }
 
 // frozen is what was fixed at the opening.

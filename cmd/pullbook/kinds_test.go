@@ -136,7 +136,7 @@ channels: oncall: email: {smtp: "localhost:%s", tls: "none", from: "pullbook@acm
 	}
 	s.picture(t, "kinds", seen.pull.GetHTMLURL())
 	s.issueIs(t, evil)
-	if mail := nextMail(t, mails); !strings.Contains(mail, "Subject: Disk") || !strings.Contains(mail, "/acme/ops/issues/") {
+	if mail := nextMail(t, mails); !strings.Contains(mail, "Subject: Disk") || !strings.Contains(mail, "/acme/ops/issues/") || !strings.Contains(mail, "/acme/ops/pull/") {
 		t.Errorf("the mail is %s", mail)
 	}
 	kept, err := filepath.Glob(filepath.Join(s.world.dir, "engine", "kept", "*", plan.Plan))

@@ -109,7 +109,7 @@ func (a *attempt) message(e email, n notice) (*mail.Msg, error) {
 	msg.SetUserAgent("pullbook")
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: nobody's absence is to be answered
 	msg.SetGenHeader("X-Pullbook-Key", n.key)
-	msg.SetBodyString(mail.TypeTextPlain, fmt.Sprintf("%s\n\n-- \nPullbook: incident %s, step %s\n", n.text, a.job.Incident, a.job.Step))
+	msg.SetBodyString(mail.TypeTextPlain, fmt.Sprintf("%s\n\n-- \nPullbook: incident %s, step %s\n%s\n", n.text, a.job.Incident, a.job.Step, a.job.PullURL))
 	a.facts["from"], a.facts["to"], a.facts["message_id"] = e.From, strings.Join(e.To, ", "), "<"+id+">"
 	return msg, nil
 }

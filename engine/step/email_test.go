@@ -138,7 +138,7 @@ func TestMail(t *testing.T) {
 	r := newRunner(t, nil)
 	r.cfg.Now = func() time.Time { return time.Date(2026, 11, 22, 9, 30, 0, 0, time.UTC) }
 	j := m.notice("none", "The checkout answers 500.\n.\nÄnderung: zurück auf 1.4.1", "ops@example.org", "boss@example.org")
-	j.HasOutput = true
+	j.HasOutput, j.PullURL = true, "https://hub/acme/ops/pull/7"
 	got := r.Run(t.Context(), j, nil)
 	expect(t, got, runbook.Succeeded, "")
 	d, h, body := m.next(t)
@@ -149,7 +149,7 @@ func TestMail(t *testing.T) {
 		h.Get("Date") != "Sun, 22 Nov 2026 09:30:00 +0000" || h.Get("Message-Id") != got.Facts["message_id"] {
 		t.Errorf("headers %v, facts %v", h, got.Facts)
 	}
-	if want := "The checkout answers 500.\n.\nÄnderung: zurück auf 1.4.1\n\n-- \nPullbook: incident 20261122-k3jq5zabcd, step deploy\n"; body != want {
+	if want := "The checkout answers 500.\n.\nÄnderung: zurück auf 1.4.1\n\n-- \nPullbook: incident 20261122-k3jq5zabcd, step deploy\nhttps://hub/acme/ops/pull/7\n"; body != want {
 		t.Errorf("body %q", body)
 	}
 	if string(got.Output) != `{"sent":[{"channel":"the mail server","answer":"2.0.0 taken as 17"}]}` || !strings.Contains(got.Log, "taken as 17") {

@@ -37,7 +37,7 @@ type channel struct {
 	Email   *email   `json:"email"`
 }
 
-// webhook takes a notice as JSON by POST: {"title", "text", "incident", "step", "key"}.
+// webhook takes a notice as JSON by POST: {"title", "text", "incident", "step", "key", "url"}.
 type webhook struct {
 	named
 	URL     string            `json:"url"` // like the headers, with secrets in the place of their $NAME
@@ -183,7 +183,7 @@ func (a *attempt) post(ctx stepContext, w webhook, n notice) (answer string, err
 	if err != nil {
 		return "", fmt.Errorf("the url: %w", err)
 	}
-	body, err := json.Marshal(map[string]string{"title": n.title, "text": n.text, "incident": a.job.Incident, "step": a.job.Step, "key": n.key})
+	body, err := json.Marshal(map[string]string{"title": n.title, "text": n.text, "incident": a.job.Incident, "step": a.job.Step, "key": n.key, "url": a.job.PullURL})
 	if err != nil {
 		return "", fmt.Errorf("write the notice: %w", err) // unreachable: texts are always JSON
 	}

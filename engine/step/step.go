@@ -56,6 +56,7 @@ type Runner struct {
 type Job struct {
 	Key       string // of the attempt, see runbook.AttemptKey; HTTP requests that change things carry it
 	Incident  string
+	PullURL   string // of the incident's pull request, for people; may be empty
 	Step      string
 	Attempt   int // from 1
 	Kind      runbook.Kind
