@@ -78,7 +78,8 @@ func (e *Engine) lookAtChild(ctx context.Context, w *worker, step runbook.Step, 
 func (e *Engine) childSeen(ctx context.Context, w *worker, step runbook.Step, k kin) (incident.Child, error) {
 	s := k.state
 	c := incident.Child{Incident: s.Opened.ID, Pull: k.pull.Number, URL: k.pull.URL, Stage: s.Stage(), Asks: s.AsksPeople(),
-		Recalled: s.Recalled != nil, Stuck: k.stuck, Merged: k.merged, End: s.End, EndedAt: s.EndedAt}
+		Recalled: s.Recalled != nil, Stuck: k.stuck, Merged: k.merged, End: s.End, EndedAt: s.EndedAt,
+		Spoke: s.Spoke()}
 	if s.End != incident.EndResolved || !step.HasOutput {
 		return c, nil
 	}

@@ -15,6 +15,8 @@ type order struct {
 	runbook string
 	child   incident.ID // empty: the journal names none
 	ended   runbook.Conclusion
+	barred  []incident.Barred // from the step itself
+	spoke   []incident.Barred // as the end of the attempt names them
 }
 
 // bornOf reports whether what an incident says of its parent can be true: its name and its group follow from the attempt,
@@ -32,7 +34,7 @@ func (t *trail) kin(data incident.Data) {
 	switch d := data.(type) {
 	case incident.StepStarted:
 		if step, _, ok := t.plan.Written(d.Step); ok && d.Work == runbook.KindRunbook {
-			t.orders[d.Key] = order{runbook: step.Runbook}
+			t.orders[d.Key] = order{runbook: step.Runbook, barred: t.state.Barred(t.plan, d.Step)}
 		}
 	case incident.ChildOpened:
 		o := t.orders[key(d.Step, d.Attempt)]
@@ -40,7 +42,7 @@ func (t *trail) kin(data incident.Data) {
 		t.orders[key(d.Step, d.Attempt)] = o
 	case incident.StepEnded:
 		if o, ok := t.orders[key(d.Step, d.Attempt)]; ok {
-			o.ended = d.Conclusion
+			o.ended, o.spoke = d.Conclusion, d.Spoke
 			t.orders[key(d.Step, d.Attempt)] = o
 		}
 	case incident.CancelAsked:
@@ -85,6 +87,10 @@ func (t *trail) agrees(parent *trail) string {
 		return fmt.Sprintf("it was frozen at commit %s, and its parent at %s", own.Commit, other.Commit)
 	case !slices.Equal(own.Parent.Runbooks, parent.state.Chain()):
 		return "the runbooks of its ancestors are not those of its parent"
+	case leftOut(o.barred, own.Parent.Barred) != "":
+		return fmt.Sprintf("it does not say that %s may approve nothing on it: it rests on their word", leftOut(o.barred, own.Parent.Barred))
+	case o.ended == runbook.Succeeded && leftOut(t.state.Spoke(), o.spoke) != "":
+		return fmt.Sprintf("the end of %s does not say that it rests on the word of %s", own.Parent.Key(), leftOut(t.state.Spoke(), o.spoke))
 	case own.Alert.Digest() != other.Alert.Digest():
 		return "its alert is not that of its parent"
 	case o.ended == runbook.Succeeded && t.state.End != incident.EndResolved:
@@ -93,6 +99,17 @@ func (t *trail) agrees(parent *trail) string {
 	if r := t.state.Recalled; r != nil && r.Deed != nil {
 		if !slices.ContainsFunc(parent.words, func(d incident.Deed) bool { return reflect.DeepEqual(d, *r.Deed) }) {
 			return "it was called off on a word that its parent does not know"
+		}
+	}
+	return ""
+}
+
+// leftOut is the first person of some who are not among those that are named; empty if all are. Authors are those of one
+// runbook alone.
+func leftOut(due, named []incident.Barred) string {
+	for _, b := range due {
+		if !b.Wrote && !slices.ContainsFunc(named, func(n incident.Barred) bool { return n.ID == b.ID }) {
+			return b.Login
 		}
 	}
 	return ""

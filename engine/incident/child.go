@@ -14,8 +14,9 @@ type Parent struct {
 	Incident ID       `json:"incident"`
 	Step     string   `json:"step"`
 	Attempt  int      `json:"attempt"`
-	Pull     string   `json:"pull,omitempty"` // URL of its pull request
-	Runbooks []string `json:"runbooks"`       // of all ancestors, as their journals name them: the first incident's first
+	Pull     string   `json:"pull,omitempty"`   // URL of its pull request
+	Runbooks []string `json:"runbooks"`         // of all ancestors, as their journals name them: the first incident's first
+	Barred   []Barred `json:"barred,omitempty"` // who may approve no gate of the incident: what it was opened with rests on their word
 }
 
 // Key is the attempt key of the step.
@@ -67,8 +68,9 @@ type Child struct {
 	Merged   bool
 	End      End // empty while it is open
 	EndedAt  time.Time
-	Output   []byte // JSON of what the step puts out, checked and projected to its declared type
-	Problem  string // why it could not be opened, or what is wrong with what it put out
+	Output   []byte   // JSON of what the step puts out, checked and projected to its declared type
+	Problem  string   // why it could not be opened, or what is wrong with what it put out
+	Spoke    []Barred // on whose words it rests
 }
 
 // OpenChild opens the incident of a step that is a runbook. A second one for the same attempt does nothing.
@@ -186,7 +188,7 @@ func (d *decider) recordChildren() {
 		if conclusion == runbook.Succeeded {
 			o.Output = c.Output
 		}
-		d.recordOutcome(o)
+		d.recordEnd(o, c.Spoke)
 	}
 }
 
@@ -251,7 +253,8 @@ func (d *decider) child(step runbook.Step, st StepState) {
 }
 
 func (d *decider) openChild(step runbook.Step, attempt int, work runbook.Child) OpenChild {
-	return OpenChild{Work: work, Parent: Parent{Incident: d.state.Opened.ID, Step: step.Name, Attempt: attempt, Pull: d.state.PullURL, Runbooks: d.state.Chain()}}
+	return OpenChild{Work: work, Parent: Parent{Incident: d.state.Opened.ID, Step: step.Name, Attempt: attempt, Pull: d.state.PullURL, Runbooks: d.state.Chain(),
+		Barred: d.state.handDown(d.base, step.Name)}}
 }
 
 // tell makes a child look at its parent, where it should not go on and goes on.

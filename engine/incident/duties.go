@@ -1,7 +1,9 @@
 package incident
 
 import (
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pullbook/pullbook/engine/approval"
@@ -13,15 +15,24 @@ const authorsPause = time.Minute
 
 // Barred is a person who may not approve a gate.
 type Barred struct {
-	ID    int64 // the hub's numeric user id
-	Login string
-	Why   string // a few words, after "does not count: "
-	Wrote bool   // they wrote it: who is named in the plan's SelfApproval approves it all the same
+	ID    int64  `json:"id"` // the hub's numeric user id
+	Login string `json:"login"`
+	Why   string `json:"why"` // a few words, after "does not count: "
+	Wrote bool   `json:"-"`   // they wrote it: who is named in the plan's SelfApproval approves it all the same
 }
 
-// Barred lists who may not approve the gate of a step: who asked for the attempt, whose word the gate rests on, and who
-// wrote it. The plan is that of the journal. A person may be listed twice, for two reasons.
-func (s State) Barred(plan runbook.Plan, step string) (out []Barred) {
+// Barred lists who may not approve the gate of a step: who asked for the attempt, whose word the gate rests on, also where
+// they gave it on the incident that opened this one, and who wrote it. The plan is that of the journal. A person may be
+// listed twice, for two reasons.
+func (s State) Barred(plan runbook.Plan, step string) []Barred {
+	out := s.barredHere(plan, step)
+	if p := s.Opened.Parent; p != nil {
+		out = append(out, p.Barred...)
+	}
+	return out
+}
+
+func (s State) barredHere(plan runbook.Plan, step string) (out []Barred) {
 	for _, deed := range s.Step(step).Asked {
 		out = append(out, Barred{ID: deed.By.ID, Login: deed.By.Login, Why: "asked for this attempt"})
 	}
@@ -45,12 +56,56 @@ func (s State) Barred(plan runbook.Plan, step string) (out []Barred) {
 	return out
 }
 
-// spoke is the person whose word brought a step to its end, if it was one.
+// spoke is the person whose word brought a step to its end, if it was one; of a step that opened a runbook, those on whose
+// words the end of that incident rests.
 func (s StepState) spoke(name string) []Barred {
 	if s.Word == nil {
-		return nil
+		return s.Spoke
 	}
-	return []Barred{{ID: s.Word.By.ID, Login: s.Word.By.Login, Why: "this rests on their word about " + name}}
+	return append([]Barred{{ID: s.Word.By.ID, Login: s.Word.By.Login, Why: "this rests on their word about " + name}}, s.Spoke...)
+}
+
+// handDown lists who may approve no gate of the incident that a step opens: those who may not approve the step itself. What
+// it is opened with can be their word.
+func (s State) handDown(plan runbook.Plan, step string) []Barred {
+	here := slices.DeleteFunc(s.barredHere(plan, step), func(b Barred) bool { return b.Wrote }) // the other runbook has authors of its own
+	out := s.elsewhere(here)
+	if p := s.Opened.Parent; p != nil {
+		out = append(out, p.Barred...)
+	}
+	return onePerPerson(out)
+}
+
+// Spoke lists on whose words the incident rests, each person once: none of them may approve what its parent does with it.
+func (s State) Spoke() (out []Barred) {
+	for _, name := range slices.Sorted(maps.Keys(s.Steps)) {
+		st := s.Steps[name]
+		if st.Word != nil {
+			out = append(out, s.elsewhere([]Barred{{ID: st.Word.By.ID, Login: st.Word.By.Login, Why: "this rests on their word about " + name}})...)
+		}
+		out = append(out, st.Spoke...)
+	}
+	return onePerPerson(out)
+}
+
+// elsewhere says the same for another incident.
+func (s State) elsewhere(all []Barred) []Barred {
+	out := slices.Clone(all)
+	for i, b := range out {
+		if !strings.Contains(b.Why, " on incident ") {
+			out[i].Why += " on incident " + string(s.Opened.ID)
+		}
+	}
+	return out
+}
+
+func onePerPerson(all []Barred) (out []Barred) {
+	for _, b := range all {
+		if !slices.ContainsFunc(out, func(o Barred) bool { return o.ID == b.ID }) {
+			out = append(out, b)
+		}
+	}
+	return out
 }
 
 // excluded is the same for the verdict on a gate.

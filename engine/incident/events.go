@@ -121,7 +121,8 @@ type StepEnded struct {
 	Cut        []runbook.Cut      `json:"cut,omitempty"`
 	Facts      map[string]string  `json:"facts,omitempty"`
 	Error      string             `json:"error,omitempty"`
-	Deed       *Deed              `json:"deed,omitempty"` // who said /done or /choose
+	Deed       *Deed              `json:"deed,omitempty"`  // who said /done or /choose
+	Spoke      []Barred           `json:"spoke,omitempty"` // of a step that opened a runbook: on whose words that incident rests
 }
 
 // StepSkipped records that a step will not run.

@@ -58,9 +58,12 @@ func (d *decider) attempt(step string, number int) (Attempt, bool) {
 	return a, known
 }
 
-func (d *decider) recordOutcome(o runbook.Outcome) {
+func (d *decider) recordOutcome(o runbook.Outcome) { d.recordEnd(o, nil) }
+
+// recordEnd records an outcome, and on whose words it rests that were said on another incident.
+func (d *decider) recordEnd(o runbook.Outcome, spoke []Barred) {
 	ended := StepEnded{Step: o.Step, Attempt: o.Attempt, Conclusion: o.Conclusion, Started: o.Started.UTC(), Ended: o.Ended.UTC(),
-		Output: o.Output, Cut: o.Cut, Facts: o.Facts, Error: o.Error}
+		Output: o.Output, Cut: o.Cut, Facts: o.Facts, Error: o.Error, Spoke: spoke}
 	if o.Log != "" {
 		ended.Evidence = runbook.PageDigest([]byte(o.Log))
 	}

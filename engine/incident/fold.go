@@ -241,7 +241,7 @@ func (s *State) stepEnded(e Event, d StepEnded) error {
 		s.hear(e, *d.Deed)
 	}
 	st.Phase, st.Attempt, st.Conclusion, st.Output, st.Why = PhaseEnded, d.Attempt, d.Conclusion, d.Output, d.Error
-	st.Word = d.Deed
+	st.Word, st.Spoke = d.Deed, d.Spoke
 	st.Started, st.Ended, st.Seq = d.Started, d.Ended, e.Seq
 	st.Tried++
 	st.ChildURL = ""

@@ -49,6 +49,7 @@ type StepState struct {
 	ChildURL   string   // of its pull request, once the attempt has ended
 	Asked      []Deed   // who asked for a retry: they cannot approve it
 	Word       *Deed    // of the person who brought it to its end: they cannot approve what rests on it
+	Spoke      []Barred // of a step that opened a runbook: likewise, on that incident
 	Locks      []string // that the latest attempt took; State.Locks says which are held
 	Closed     bool     // its outcome is unknown, and nobody is asked about it any more
 	Keys       []string // of a template: of its elements, once they are settled
