@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -45,9 +47,14 @@ func runVet(cmd *cobra.Command, args []string, asJSON bool) error {
 	if err != nil {
 		return err
 	}
+	exe, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find the program to evaluate runbooks with: %w", err)
+	}
+	eval := cueval.New(cueval.Config{Child: []string{exe, evalChild}, Wall: vetWall})
 	problems, shelves := []runbook.Problem{}, map[string]map[string][]byte{}
 	for _, path := range files {
-		found, err := vet(path, shelves)
+		found, err := vet(cmd.Context(), eval, path, shelves)
 		if err != nil {
 			return err
 		}
@@ -120,18 +127,30 @@ func isRunbookDir(path string) bool {
 	return filepath.Base(filepath.Dir(filepath.Clean(path))) == runbook.Dir && filepath.Ext(path) != ".cue"
 }
 
-// vet checks a runbook, and reads the packages that it imports as they turn out to be missing.
-func vet(path string, shelves map[string]map[string][]byte) ([]runbook.Problem, error) {
+// vetWall bounds the check of one runbook. It is longer than what the engine gives an evaluation: that a machine is busy is
+// no mistake of an author.
+const vetWall = 10 * time.Second
+
+// vet checks a runbook in a process of its own, which is stopped where the runbook would keep it busy, and reads the packages
+// that it imports as they turn out to be missing.
+func vet(ctx context.Context, eval *cueval.Evaluator, path string, shelves map[string]map[string][]byte) ([]runbook.Problem, error) {
 	l, src, err := readSource(path, shelves)
 	if err != nil {
 		return nil, err
 	}
-	check := cueval.Vet
+	check := eval.Vet
 	if filepath.Base(path) == runbook.Organisation {
-		check = cueval.VetOrganisation
+		check = eval.VetOrganisation
 	}
 	for {
-		problems := check(src)
+		problems, err := check(ctx, src)
+		if errors.Is(err, cueval.ErrDeadline) || errors.Is(err, cueval.ErrMemory) {
+			p := runbook.Problem{File: path, Text: err.Error(), Hint: "it, or what it imports, makes too much out of little; list less"}
+			return []runbook.Problem{p}, nil
+		}
+		if err != nil {
+			return nil, err
+		}
 		more := false
 		for _, p := range problems {
 			if p.Missing == "" {

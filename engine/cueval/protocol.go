@@ -47,6 +47,8 @@ func (e *IntakeError) Error() string { return e.Problem }
 // The operations of the child.
 const (
 	opLoad    = "load"
+	opVet     = "vet"
+	opVetOrg  = "vet-organisation"
 	opResolve = "resolve"
 	opUntil   = "until"
 	opOutput  = "output"
@@ -57,7 +59,7 @@ const (
 // childRequest is what the child reads: one JSON value.
 type childRequest struct {
 	Op     string            `json:"op"`
-	Query  runbook.Query     `json:"query,omitzero"`  // load takes its source alone
+	Query  runbook.Query     `json:"query,omitzero"`  // load and vet take its source alone
 	Known  *runbook.Plan     `json:"known,omitempty"` // of the query's source, if it was made before
 	Step   string            `json:"step,omitempty"`  // or the name of an intake
 	Value  json.RawMessage   `json:"value,omitempty"` // answer, output or payload
@@ -101,6 +103,10 @@ func answer(q childRequest) (r childReply) {
 	switch q.Op {
 	case opLoad:
 		_, r.Plan, r.Problems = load(q.Query.Source)
+	case opVet:
+		r.Problems = Vet(q.Query.Source)
+	case opVetOrg:
+		r.Problems = VetOrganisation(q.Query.Source)
 	case opResolve:
 		r.Plan, err = resolve(q.Query, q.Known)
 		for _, s := range r.Plan.Steps {
