@@ -41,7 +41,13 @@ type bookStep struct {
 	Approval   *runbook.Approval `json:"approval,omitempty"`
 	HasOutput  bool              `json:"has_output,omitempty"`
 	Wait       *runbook.Wait     `json:"wait,omitempty"`
+	Locks      []string          `json:"locks,omitempty"` // sorted
+	Each       string            `json:"each,omitempty"`  // the step whose output has the list, or written for one that is written out
+	Child      string            `json:"child,omitempty"` // name of the book that it opens
 }
+
+// written is the list of a template that rests on no output.
+const written = "written"
 
 // condition is a `when`: a comparison with an output of another step.
 type condition struct {
@@ -82,19 +88,29 @@ func (b *book) step(name string) *bookStep {
 	return nil
 }
 
-// newBook draws a runbook that vet would accept.
-func (w *World) newBook(name string) *book {
+// newBook draws a runbook that vet would accept. child is the name of one that its steps may open, empty for none.
+func (w *World) newBook(name, child string) *book {
 	r := w.dice.plan
 	b := &book{Name: name, Command: commanders(), Concurrency: pick(r, 0, 0, 1, 2)}
 	for i := range 1 + r.IntN(6) {
 		b.Steps = append(b.Steps, w.drawStep(b, fmt.Sprintf("s%d", i), runbook.StageMain))
 	}
 	main := len(b.Steps)
+	if i := r.IntN(main); child != "" {
+		b.Steps[i] = bookStep{Name: b.Steps[i].Name, Kind: runbook.KindRunbook, Risk: runbook.RiskChange, Needs: b.Steps[i].Needs,
+			OnFailure: b.Steps[i].OnFailure, Approval: b.Steps[i].Approval, Timeout: longest, Child: child}
+		for j := range b.Steps {
+			b.Steps[j].dropOutput(b.Steps[i].Name)
+		}
+	}
 	for i := range main {
 		s := b.Steps[i]
-		if s.Kind.NeedsRunner() && oneIn(r, 2) {
+		if s.Kind.NeedsRunner() && s.Each == "" && oneIn(r, 2) {
 			u := w.drawStep(&book{}, s.Name+"_undo", runbook.StageUndo)
-			u.Undoes, u.JoinAny = s.Name, false
+			u.Undoes, u.JoinAny, u.Each, u.OnFailure = s.Name, false, "", runbook.FailureHalts
+			if u.Locks == nil {
+				u.Locks = s.Locks
+			}
 			b.Steps = append(b.Steps, u)
 		}
 	}
@@ -107,6 +123,22 @@ func (w *World) newBook(name string) *book {
 		b.Steps = append(b.Steps, w.drawStep(b, fmt.Sprintf("f%d", i), runbook.StageFinally))
 	}
 	return b
+}
+
+// longest is the timeout of a step that opens another runbook.
+const longest = 366 * 24 * time.Hour
+
+// dropOutput removes the references to the output of a step that has none any more.
+func (s *bookStep) dropOutput(of string) {
+	if s.Uses == of {
+		s.Uses = ""
+	}
+	if s.Each == of {
+		s.Each = written
+	}
+	if s.When != nil && s.When.Step == of {
+		s.When = nil
+	}
 }
 
 // undone reports whether a step, or one that it comes after, has an undo.
@@ -137,6 +169,9 @@ func (s *bookStep) needs() []string {
 		add(n)
 	}
 	add(s.Uses)
+	if s.Each != written {
+		add(s.Each)
+	}
 	if s.When != nil {
 		add(s.When.Step)
 	}
@@ -173,7 +208,13 @@ func (w *World) drawStep(b *book, name string, stage runbook.Stage) bookStep {
 	if oneIn(r, 5) {
 		s.OnFailure = runbook.FailureContinues
 	}
+	if s.Kind.NeedsRunner() && oneIn(r, 4) {
+		s.Locks = pick(r, []string{"db"}, []string{"db", "web"}, []string{"web"})
+	}
 	w.drawNeeds(b, &s)
+	if s.Kind == kindExec && !s.HasOutput && s.Each == "" && oneIn(r, 2) {
+		s.Each = written
+	}
 	return s
 }
 
@@ -193,6 +234,9 @@ func (w *World) drawNeeds(b *book, s *bookStep) {
 		}
 		if s.Uses == "" && s.Kind == kindExec && oneIn(r, 2) {
 			s.Uses = up.Name
+		}
+		if up.Kind == kindExec && s.Kind == kindExec && !s.HasOutput && s.Each == "" && oneIn(r, 2) {
+			s.Each = up.Name
 		}
 	}
 	if s.Stage == runbook.StageMain && len(s.Needs) > 0 {

@@ -92,15 +92,20 @@ func (b *book) plan() (runbook.Plan, error) {
 	for i := range b.Steps {
 		s := &b.Steps[i]
 		step := runbook.Step{Name: s.Name, Kind: s.Kind, Title: s.Name, Risk: s.Risk, Idempotent: s.Idempotent, Needs: s.needs(), JoinAny: s.JoinAny,
-			Stage: s.Stage, Undoes: s.Undoes, Timeout: s.Timeout, Retry: s.Retry, OnFailure: s.OnFailure, Approval: s.Approval, HasOutput: s.HasOutput}
+			Stage: s.Stage, Undoes: s.Undoes, Timeout: s.Timeout, Retry: s.Retry, OnFailure: s.OnFailure, Approval: s.Approval, HasOutput: s.HasOutput,
+			TakesLocks: len(s.Locks) > 0, Each: s.Each != "", Runbook: s.Child}
 		slices.Sort(step.Needs)
 		if s.Uses != "" {
 			step.Refers = append(step.Refers, s.Uses)
 		}
-		if s.When != nil && s.When.Step != s.Uses {
+		if s.When != nil {
 			step.Refers = append(step.Refers, s.When.Step)
 		}
+		if s.Each != "" && s.Each != written {
+			step.Refers = append(step.Refers, s.Each)
+		}
 		slices.Sort(step.Refers)
+		step.Refers = slices.Compact(step.Refers)
 		steps = append(steps, step)
 	}
 	ordered, err := runbook.Order(steps)
@@ -151,7 +156,23 @@ func (b *book) now(step runbook.Step, ended map[string]runbook.Ended) runbook.Re
 		}
 		argument = out.text()
 	}
-	return runbook.Resolution{Status: runbook.StatusReady, Work: s.work(argument)}
+	if s.Each == "" {
+		return runbook.Resolution{Status: runbook.StatusReady, Work: s.work(argument), Locks: s.Locks}
+	}
+	list := []string{"a", "b"}
+	if s.Each != written {
+		out, ok := outputOf(ended[s.Each])
+		if !ok {
+			return brokenFor(s.Each)
+		}
+		list = out.Hosts
+	}
+	r := runbook.Resolution{Status: runbook.StatusReady}
+	for i, item := range list {
+		now := runbook.Resolution{Status: runbook.StatusReady, Work: s.work(strings.TrimPrefix(argument+"+"+item, "+")), Locks: s.Locks}
+		r.Elements = append(r.Elements, runbook.Element{Key: fmt.Sprint(i), Now: now})
+	}
+	return r
 }
 
 func brokenFor(step string) runbook.Resolution {
@@ -161,6 +182,7 @@ func brokenFor(step string) runbook.Resolution {
 // put is an output: of a choice, or of anything else.
 type put struct {
 	N      int
+	Hosts  []string
 	Choice string
 }
 
@@ -197,6 +219,8 @@ func (s *bookStep) work(argument string) runbook.Work {
 		return runbook.Work{Wait: s.Wait}
 	case runbook.KindChoose:
 		return runbook.Work{Choose: &runbook.Choose{Question: "which", Options: []runbook.Option{{Name: "x"}, {Name: "y"}}}}
+	case runbook.KindRunbook:
+		return runbook.Work{Runbook: &runbook.Child{Name: s.Child}}
 	case kindHTTP:
 		return runbook.Work{Run: []byte(`{"url":"` + url + `"}`)}
 	case runbook.KindProbe:

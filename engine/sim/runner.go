@@ -27,7 +27,7 @@ func (w *World) drawFate() fate {
 		longest = time.Second
 	}
 	f := fate{before: between(r, 0, longest), after: between(r, 0, longest), conclusion: runbook.Succeeded,
-		output: fmt.Sprintf(`{"n":%d}`, r.IntN(4)), log: fmt.Sprintf("line %d\n", r.IntN(100))}
+		output: fmt.Sprintf(`{"hosts":%s,"n":%d}`, pick(r, `[]`, `["h1"]`, `["h1","h2"]`, `["h1","h2","h3"]`), r.IntN(4)), log: fmt.Sprintf("line %d\n", r.IntN(100))}
 	if w.calm {
 		return f
 	}
@@ -39,7 +39,7 @@ func (w *World) drawFate() fate {
 	case 4:
 		f.conclusion = runbook.Unknown
 	case 5:
-		f.output = `{"n":"not a number"}`
+		f.output = `{"hosts":[],"n":"not a number"}`
 	}
 	return f
 }

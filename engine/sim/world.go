@@ -18,7 +18,6 @@ type World struct {
 	current *task
 	story   *story
 
-	books    map[string]*book // by path in the ledger
 	parsed   map[string]*book // by text
 	remote   *remote
 	forge    *forge
@@ -117,7 +116,7 @@ func (w *World) fail(invariant, format string, args ...any) {
 
 // newWorld is a world with a ledger, people and generated runbooks, and nothing running yet.
 func newWorld(seed uint64, o Options) *World {
-	w := &World{seed: seed, dice: newDice(seed), books: map[string]*book{}, parsed: map[string]*book{},
+	w := &World{seed: seed, dice: newDice(seed), parsed: map[string]*book{},
 		tally: Tally{Faults: map[Fault]int{}, Points: map[Point]int{}}}
 	w.now = time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC).Add(between(w.dice.time, 0, 72*time.Hour))
 	if o.Story {
@@ -133,13 +132,20 @@ func newWorld(seed uint64, o Options) *World {
 // found makes the ledger: the organisation, and a runbook for each alert group.
 func (w *World) found(groups int) {
 	files := map[string][]byte{}
-	for i := range groups {
-		b := w.newBook(fmt.Sprintf("book%d", i))
+	add := func(b *book) {
 		path := "runbooks/" + b.Name + ".cue"
-		w.books[path] = b
 		files[path] = b.text()
+		w.tell("", "%s:\n%s", path, b)
+	}
+	child := ""
+	if oneIn(w.dice.plan, 3) {
+		child = "child"
+		add(w.newBook(child, ""))
+	}
+	for i := range groups {
+		b := w.newBook(fmt.Sprintf("book%d", i), pick(w.dice.plan, "", child))
+		add(b)
 		w.sources = append(w.sources, &source{w: w, group: fmt.Sprintf("group-%d", i), book: b.Name})
-		w.tell("", "%s answers alerts of group-%d:\n%s", path, i, b)
 	}
 	w.remote.first(files, w.now)
 }
