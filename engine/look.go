@@ -14,8 +14,13 @@ import (
 // left then goes on in the next message.
 const maxRounds = 1000
 
+// maxAnew bounds how often one look begins anew because what it rested on had changed. After that the message is tried
+// again later, with growing pauses: a hub that shows an old head for a while must not be asked without end.
+const maxAnew = 3
+
 // look decides and performs until nothing is due. The caller holds the worker's lock.
 func (e *Engine) look(ctx context.Context, w *worker, refresh bool, alerts []incident.Alert) error {
+	anew := 0
 	for range maxRounds {
 		if err := e.read(ctx, w); err != nil {
 			return err
@@ -37,6 +42,9 @@ func (e *Engine) look(ctx context.Context, w *worker, refresh bool, alerts []inc
 		case errors.Is(err, ErrMoved), errors.Is(err, errWithdrawn), errors.Is(err, errLocked), errors.Is(err, errCalendar):
 			e.Log.Info("look again", "branch", w.branch, "why", err)
 			e.forget(w)
+			if anew++; anew > maxAnew {
+				return err
+			}
 			refresh = true
 		case err != nil:
 			return err

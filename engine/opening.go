@@ -135,6 +135,9 @@ func (e *Engine) update(ctx context.Context, w *worker, a incident.Alert) error 
 	return nil
 }
 
+// errUnread says that a file of the ledger could not be read now. That is nothing wrong with a runbook: the alert waits.
+var errUnread = errors.New("the ledger cannot be read")
+
 // draft is a plan that is about to be frozen.
 type draft struct {
 	source   runbook.Source
@@ -255,6 +258,9 @@ func (e *Engine) draft(ctx context.Context, a Arrival, tip string) (draft, error
 			d.plan, d.source = plan, d.source.Of(plan)
 			return d, nil
 		}
+		if errors.Is(err, errUnread) {
+			return d, err
+		}
 		if err != nil {
 			problems = []runbook.Problem{{File: d.runbook, Text: err.Error()}}
 		}
@@ -296,7 +302,7 @@ func (e *Engine) triage(ctx context.Context, d draft, files map[string][]byte, t
 			d.source, d.plan = src.Of(plan), plan
 			return d, nil
 		}
-		if err != nil && ctx.Err() != nil {
+		if err != nil && (ctx.Err() != nil || errors.Is(err, errUnread)) {
 			return d, fmt.Errorf("load the triage runbook: %w", err)
 		}
 		d.problems = append(d.problems, sentences(problems)...)
@@ -322,7 +328,7 @@ func (e *Engine) loadPinned(ctx context.Context, src runbook.Source, tip string)
 		for _, f := range step.Files {
 			found, err := e.Ledger.Files(ctx, tip, f.Path)
 			if err != nil {
-				return plan, nil, fmt.Errorf("read %s at %s: %w", f.Path, tip, err)
+				return plan, nil, fmt.Errorf("%w: %s at %s: %w", errUnread, f.Path, tip, err)
 			}
 			if text := unfit(f, found); text != "" {
 				problems = append(problems, runbook.Problem{File: src.Runbook, Path: "steps." + step.Name, Text: text})

@@ -42,7 +42,7 @@ func (e *Engine) fetch(ctx context.Context, files map[string][]byte, problems []
 		}
 		tree, err := e.Ledger.Files(ctx, commit, p.Missing)
 		if err != nil {
-			return false, fmt.Errorf("read the package %s at %s: %w", p.Missing, commit, err)
+			return false, fmt.Errorf("%w: the package %s at %s: %w", errUnread, p.Missing, commit, err)
 		}
 		for name, f := range tree {
 			if path.Dir(name) == p.Missing && strings.HasSuffix(name, ".cue") && files[name] == nil {

@@ -175,7 +175,8 @@ func (e *Engine) confirm(ctx context.Context, w *worker, f incident.Flush) error
 	if err != nil {
 		return fmt.Errorf("read the reviews again: %w", err)
 	}
-	if seen.Pull == nil || seen.Pull.Head != n.remote {
+	// The hub does not move the head of a closed pull request; where the branch is, the push itself compares.
+	if seen.Pull == nil || seen.Pull.Open && seen.Pull.Head != n.remote {
 		return fmt.Errorf("%w: the pull request's head is not the engine's", errWithdrawn)
 	}
 	for _, g := range gates {
