@@ -25,7 +25,10 @@ func (c *chronicle) judge(p *process, r *record, d incident.StepStarted) {
 		c.w.fail("I5", "%s: the intent of %s was pushed without asking for the reviews again", r.id, d.Step)
 		return
 	}
-	page := d.Gate
+	page, name := d.Gate, d.Step
+	if r.state.Step(name).Gate.Page != page {
+		name = template(name) // an element passes the gate of its template, until a person has it tried again
+	}
 	votes := map[int64]approval.Person{}
 	reviews := slices.Clone(said.reviews)
 	slices.SortFunc(reviews, func(a, b approval.Review) int { return int(a.ID - b.ID) })
@@ -37,16 +40,16 @@ func (c *chronicle) judge(p *process, r *record, d incident.StepStarted) {
 		case approval.Dismissed:
 			delete(votes, v.By.ID)
 		case approval.ChangesRequested:
-			if c.about(v, d.Step) {
+			if c.about(v, name) {
 				delete(votes, v.By.ID)
 			}
 		case approval.Approved:
-			if c.pageAt(r, v.Commit, d.Step) == page && (!v.Edited || len(approval.Commands(v.Body)) == 0) && c.about(v, d.Step) {
+			if c.pageAt(r, v.Commit, name) == page && (!v.Edited || len(approval.Commands(v.Body)) == 0) && c.about(v, name) {
 				votes[v.By.ID] = v.By
 			}
 		}
 	}
-	for _, deed := range r.state.Step(d.Step).Asked {
+	for _, deed := range r.state.Step(name).Asked {
 		delete(votes, deed.By.ID)
 	}
 	for _, way := range step.Approval.Ways() {
@@ -55,6 +58,12 @@ func (c *chronicle) judge(p *process, r *record, d incident.StepStarted) {
 		}
 	}
 	c.w.fail("I5", "%s: the intent of %s has %d valid approvals, which is not %s", r.id, d.Step, len(votes), step.Approval)
+}
+
+// template is the step of the plan that a step is, or is an element of.
+func template(step string) string {
+	name, _, _ := runbook.SplitName(step)
+	return name
 }
 
 // filled reports whether different people can fill every leaf of a way to meet a rule.

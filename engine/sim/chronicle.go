@@ -161,6 +161,7 @@ func (c *chronicle) note(p *process, r *record, before incident.State, e inciden
 		c.keep(r.state.Opened.Group, d.Alert)
 	case incident.GateOpened:
 		r.gates[d.Step] = c.w.now
+		c.w.forge.stillAsked(r.branch)
 		if page := made.files[r.gatePath(d.Step)]; runbook.PageDigest(page) != d.Page {
 			c.w.fail("I5", "%s: the gate of %s opens with another page than the one beside it", r.id, d.Step)
 		}

@@ -176,6 +176,15 @@ func (f *forge) review(p *pull, by *person, state approval.ReviewState, commit, 
 	return r
 }
 
+// stillAsked notes that a request which is not answered yet stands for what is asked now as well.
+func (f *forge) stillAsked(branch string) {
+	if p := f.of(branch); p != nil {
+		for who := range p.requested {
+			p.asked[who] = f.w.now
+		}
+	}
+}
+
 // dismiss takes back a review that approves or asks for changes.
 func (f *forge) dismiss(r *review) error {
 	if r.state != approval.Approved && r.state != approval.ChangesRequested {

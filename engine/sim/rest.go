@@ -72,7 +72,7 @@ func (w *World) restless(r *record) string {
 		return why
 	}
 	waits, text := r.waits(w.now)
-	if !waits {
+	if !waits && !w.waitsForOthers(r) {
 		return "nobody is asked and no timer runs: " + text
 	}
 	return w.undone(r)
@@ -98,7 +98,7 @@ func (w *World) undone(r *record) string {
 func (r *record) waits(now time.Time) (bool, string) {
 	s := r.state
 	var phases []string
-	for _, step := range r.plan.Steps {
+	for _, step := range r.state.Expand(r.plan).Steps {
 		st := s.Step(step.Name)
 		phases = append(phases, fmt.Sprintf("%s %s %s", step.Name, st.Phase, st.Conclusion))
 		switch {
@@ -109,7 +109,43 @@ func (r *record) waits(now time.Time) (bool, string) {
 			return true, ""
 		}
 	}
-	return s.Due(r.plan).After(now), strings.Join(phases, ", ")
+	return s.Due(s.Expand(r.plan)).After(now), strings.Join(phases, ", ")
+}
+
+// waitsForOthers reports whether a step waits for the incident that it opened, or for a lock that another incident holds.
+func (w *World) waitsForOthers(r *record) bool {
+	for _, step := range r.state.Expand(r.plan).Steps {
+		st := r.state.Step(step.Name)
+		if st.Phase == incident.PhaseStarted && st.Kind == runbook.KindRunbook {
+			child := w.chronicle.childOf(r, step.Name, st.Attempt)
+			if child != nil && !child.merged {
+				return true
+			}
+		}
+		if b := w.books[r.plan.Name]; !st.Over() && b != nil && w.lockedOut(r, b.step(template(step.Name)).Locks) {
+			return true
+		}
+	}
+	return false
+}
+
+// childOf is the incident that an attempt of a step has opened; nil while there is none.
+func (c *chronicle) childOf(r *record, step string, attempt int) *record {
+	return c.branches[incident.BranchPrefix+incident.ChildSlot(runbook.AttemptKey(string(r.id), step, attempt))]
+}
+
+// lockedOut reports whether another incident holds one of some locks.
+func (w *World) lockedOut(r *record, locks []string) bool {
+	for _, other := range w.chronicle.records {
+		if other == r || other.merged || other.void {
+			continue
+		}
+		held := other.state.Locks()
+		if slices.ContainsFunc(locks, func(l string) bool { _, is := held[l]; return is }) {
+			return true
+		}
+	}
+	return false
 }
 
 // failed reports whether a step has ended badly for good, and the incident halts for it.
@@ -120,7 +156,7 @@ func (r *record) failed(step runbook.Step) bool {
 
 // unasked says who is waited for and was not asked, or nothing.
 func (w *World) unasked(r *record, p *pull) string {
-	for _, step := range r.plan.Steps {
+	for _, step := range r.state.Expand(r.plan).Steps {
 		if r.state.Step(step.Name).Phase != incident.PhaseGate || step.Approval == nil {
 			continue
 		}
@@ -153,7 +189,7 @@ func (w *World) answer(p *pull) (asked bool) {
 	if w.calm {
 		approvers = append(approvers, "erin", "frank", "grace") // they have asked for nothing yet, so nothing bars them
 	}
-	for _, step := range r.plan.Steps {
+	for _, step := range r.state.Expand(r.plan).Steps {
 		st, said := r.state.Step(step.Name), ""
 		switch {
 		case st.Phase == incident.PhaseGate:

@@ -106,7 +106,7 @@ func (c *chronicle) disturbed(group string) bool {
 func (w *World) waitForTimer() {
 	var due time.Time
 	for _, r := range w.chronicle.records {
-		if at := r.state.Due(r.plan); !r.disturbed && !r.merged && !r.void && at.After(w.now) && (due.IsZero() || at.Before(due)) {
+		if at := r.state.Due(r.state.Expand(r.plan)); !r.disturbed && !r.merged && !r.void && at.After(w.now) && (due.IsZero() || at.Before(due)) {
 			due = at
 		}
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	seeds = flag.Uint64("seeds", 200, "how many seeds TestSeeds simulates")
+	seeds = flag.Uint64("seeds", 150, "how many seeds TestSeeds simulates")
 	from  = flag.Uint64("from", 0, "the first seed of TestSeeds")
 	seed  = flag.Uint64("seed", 0, "the seed that TestReplay tells")
 )

@@ -48,13 +48,19 @@ type trouble interface {
 	plan(w *World, until time.Duration)
 }
 
+// maxCalls bounds one simulation: what needs more goes round in circles.
+const maxCalls = 50_000
+
 // call is how every port acts: it lets time pass, lets things go wrong, and does it.
 func (p *process) call(pt Point, do func() error) error {
 	w, t := p.w, p.w.current
 	if p.dead {
 		return errDead
 	}
-	w.tally.Calls++
+	if w.tally.Calls++; w.tally.Calls > maxCalls {
+		w.fail("I8", "it does not come to rest: %d calls of ports", w.tally.Calls)
+		return errDead
+	}
 	w.tally.Points[pt]++
 	if !t.park() {
 		return errDead

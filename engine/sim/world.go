@@ -18,6 +18,7 @@ type World struct {
 	current *task
 	story   *story
 
+	books    map[string]*book // by name
 	parsed   map[string]*book // by text
 	remote   *remote
 	forge    *forge
@@ -116,7 +117,7 @@ func (w *World) fail(invariant, format string, args ...any) {
 
 // newWorld is a world with a ledger, people and generated runbooks, and nothing running yet.
 func newWorld(seed uint64, o Options) *World {
-	w := &World{seed: seed, dice: newDice(seed), parsed: map[string]*book{},
+	w := &World{seed: seed, dice: newDice(seed), books: map[string]*book{}, parsed: map[string]*book{},
 		tally: Tally{Faults: map[Fault]int{}, Points: map[Point]int{}}}
 	w.now = time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC).Add(between(w.dice.time, 0, 72*time.Hour))
 	if o.Story {
@@ -134,7 +135,7 @@ func (w *World) found(groups int) {
 	files := map[string][]byte{}
 	add := func(b *book) {
 		path := "runbooks/" + b.Name + ".cue"
-		files[path] = b.text()
+		files[path], w.books[b.Name] = b.text(), b
 		w.tell("", "%s:\n%s", path, b)
 	}
 	child := ""
