@@ -81,7 +81,7 @@ const anAlert = `{"name":"a","source":"s","status":"firing","fingerprint":"f","g
 func plain(p runbook.Plan) []runbook.Step {
 	steps := slices.Clone(p.Steps)
 	for i := range steps {
-		steps[i].Now, steps[i].Files = runbook.Resolution{}, nil
+		steps[i].Now, steps[i].Files, steps[i].Lines = runbook.Resolution{}, nil, nil
 	}
 	return steps
 }
