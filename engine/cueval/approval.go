@@ -47,8 +47,55 @@ func misfitOfRule(a runbook.Approval, at ...string) *misfit {
 		return &misfit{at, fmt.Sprintf("the rule has %d lists of people, %d deep", a.Leaves(), a.Depth()),
 			fmt.Sprintf("at most %d lists, at most %d deep", runbook.MaxRuleLeaves, runbook.MaxRuleDepth)}
 	}
-	return unmet(a, at)
+	if m := unmet(a, at); m != nil {
+		return m
+	}
+	if !slices.ContainsFunc(a.Ways(), enough) {
+		return &misfit{at, "nobody can meet the rule: the people that it names are too few, since each counts once in the whole of it", "name more people or a team"}
+	}
+	return nil
 }
+
+// enough reports whether there are different people for all leaves of a way. A team may have as many as are needed.
+func enough(way []runbook.Leaf) bool {
+	var seats [][]string // who may take each
+	for _, leaf := range way {
+		if slices.ContainsFunc(leaf.From, isTeam) {
+			continue
+		}
+		from := make([]string, len(leaf.From))
+		for i, who := range leaf.From {
+			from[i] = strings.ToLower(who)
+		}
+		for range leaf.Count {
+			seats = append(seats, from)
+		}
+	}
+	taken := map[string]int{}
+	for i := range seats {
+		if !seated(seats, i, taken, map[string]bool{}) {
+			return false
+		}
+	}
+	return true
+}
+
+// seated finds somebody for a seat, and another seat for whoever gives theirs up.
+func seated(seats [][]string, i int, taken map[string]int, asked map[string]bool) bool {
+	for _, who := range seats[i] {
+		if asked[who] {
+			continue
+		}
+		asked[who] = true
+		if other, busy := taken[who]; !busy || seated(seats, other, taken, asked) {
+			taken[who] = i
+			return true
+		}
+	}
+	return false
+}
+
+func isTeam(who string) bool { return strings.Contains(who, "/") }
 
 func unmet(a runbook.Approval, at []string) *misfit {
 	users := slices.Clone(a.From)
@@ -57,7 +104,6 @@ func unmet(a runbook.Approval, at []string) *misfit {
 	}
 	slices.Sort(users)
 	users = slices.Compact(users)
-	isTeam := func(who string) bool { return strings.Contains(who, "/") }
 	switch {
 	case a.Count > 0 && len(a.From) == 0:
 		return &misfit{at, "count says how many, and nobody is named in from", "write from: [...], or the count inside of all and any"}

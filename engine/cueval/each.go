@@ -359,11 +359,11 @@ func (d *document) itemReferences(bad map[string]bool) (ps []runbook.Problem) {
 			continue
 		}
 		s := runbook.Step{Name: e.to}
-		typ := field(d.templateIn(d.value, s), fieldItem)
-		if typ.IncompleteKind() == cue.TopKind {
-			typ = d.elementType(s)
+		types := []cue.Value{field(d.templateIn(d.value, s), fieldItem)}
+		if types[0].IncompleteKind() == cue.TopKind {
+			types = d.elementTypes(s)
 		}
-		if name, candidates, ok := missing(typ, e.path[1:]); ok {
+		if name, candidates, ok := missingInAll(types, e.path[1:]); ok {
 			p := problemAt(e.pos, pathAt(d.file, e.pos), fmt.Sprintf("the item has no field %q", name))
 			p.Hint = didYouMean(name, candidates)
 			ps = append(ps, p)
@@ -372,15 +372,53 @@ func (d *document) itemReferences(bad map[string]bool) (ps []runbook.Problem) {
 	return ps
 }
 
-// elementType is the type of what a template's list holds, as far as it is known; it may not exist.
-func (d *document) elementType(s runbook.Step) cue.Value {
+// elementTypes are the types of what a template's list holds, as far as they are known: the one that holds for all, or else
+// those of the elements that are written out.
+func (d *document) elementTypes(s runbook.Step) (types []cue.Value) {
 	list := d.listOf(d.value, s)
 	for _, any := range []cue.Selector{cue.AnyIndex, cue.AnyString} {
 		if typ := list.LookupPath(cue.MakePath(any)); typ.Exists() {
-			return typ
+			return []cue.Value{typ}
 		}
 	}
-	return cue.Value{}
+	it, err := list.List()
+	for err == nil && it.Next() && len(types) < runbook.UsualElements {
+		types = append(types, it.Value())
+	}
+	fields, err := list.Fields()
+	for err == nil && fields.Next() && len(types) < runbook.UsualElements {
+		types = append(types, fields.Value())
+	}
+	return types
+}
+
+// missingInAll finds a path that none of the types has.
+func missingInAll(types []cue.Value, path []string) (name string, candidates []string, ok bool) {
+	for i, typ := range types {
+		n, c, none := missing(typ, path)
+		if !none && typ.Validate(cue.Concrete(true)) == nil {
+			n, c, none = unwritten(typ, path)
+		}
+		if !none {
+			return "", nil, false
+		}
+		if i == 0 {
+			name, candidates, ok = n, c, true
+		}
+	}
+	return name, candidates, ok
+}
+
+// unwritten is missing for a value that is written out: nothing adds a field to it, although it is not closed.
+func unwritten(v cue.Value, path []string) (name string, candidates []string, ok bool) {
+	for _, name := range path {
+		next, found := lookup(v, []string{name})
+		if !found {
+			return name, fieldNames(v), name != "*" && v.IncompleteKind() == cue.StructKind
+		}
+		v = next
+	}
+	return "", nil, false
 }
 
 // ofItem reports whether a field of a step belongs to its elements.

@@ -130,7 +130,7 @@ func (w *walker) reference(e ast.Expr) {
 	case p[0] == "alert":
 		w.graph.alert = append(w.graph.alert, edge{from: w.from, stage: w.stage, to: "alert", path: p[1:], pos: e.Pos()})
 	case p[0] == "inputs":
-		w.graph.inputs = append(w.graph.inputs, edge{from: w.from, stage: w.stage, to: "inputs", path: p[1:], pos: e.Pos()})
+		w.graph.inputs = append(w.graph.inputs, edge{from: w.from, stage: w.stage, to: "inputs", path: p[1:], pos: e.Pos(), field: w.field})
 	case p[0] != "steps" && p[0] != "finally":
 	case len(p) == 1 || p[1] == "*":
 		w.graph.whole = append(w.graph.whole, e.Pos())
