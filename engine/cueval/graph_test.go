@@ -131,7 +131,7 @@ steps: {
 		when: logs.output.errors > 10
 		needs: ["logs"]
 		approval: {from: ["acme/sre"], count: 1, within: "15m"}
-		http: {url: "http://\(logs.output.deep.name)", method: "POST", headers: {Accept: "x"}, body: "b", secrets: ["TOKEN"]}
+		http: {url: "http://a.example/\(logs.output.deep.name)", method: "POST", headers: {Accept: "x"}, body: "b", secrets: ["TOKEN"]}
 	}
 	look: {
 		needs: ["change"]
