@@ -46,10 +46,14 @@ func (w *World) boot(m *machine) *process {
 	p.name = m.name + string(rune('0'+m.store.epoch%10))
 	w.procs = append(w.procs, p)
 	w.tell(p.name, "boots")
-	p.engine = engine.New(engine.Config{Hub: hubPort{p}, Ledger: ledgerPort{p}, Journal: journalPort{p}, Eval: evalPort{p}, Inbox: inboxPort{p},
+	config := engine.Config{Hub: hubPort{p}, Ledger: ledgerPort{p}, Journal: journalPort{p}, Eval: evalPort{p}, Inbox: inboxPort{p},
 		Runner: runnerPort{p}, Clock: clockPort{p}, DefaultBranch: mainBranch, Triage: w.triage(), Versions: map[string]string{"pullbook": "sim"},
 		Schema: []byte("// simulated\n"), Observe: p.observe,
-		Lock: func() sync.Locker { return &turnstile{w: w} }, Log: slog.New(teller{w: w, who: p.name})})
+		Lock: func() sync.Locker { return &turnstile{w: w} }, Log: slog.New(teller{w: w, who: p.name})}
+	if w.options.spoil != nil {
+		config = w.options.spoil(config)
+	}
+	p.engine = engine.New(config)
 	m.store.takeBack(p)
 	p.sweep()
 	p.poke(0)

@@ -129,6 +129,23 @@ func (w *World) waitsForOthers(r *record) bool {
 	return false
 }
 
+// excused reports whether an incident cannot end: somebody wrote to its branch or deleted it, or did so to the incident that
+// it waits for, or to one that keeps a lock.
+func (w *World) excused(r *record) bool {
+	if r.disturbed || r.void {
+		return true
+	}
+	for _, other := range w.chronicle.records {
+		if !other.disturbed {
+			continue
+		}
+		if p := other.state.Opened.Parent; p != nil && p.Incident == r.id || len(other.state.Locks()) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // childOf is the incident that an attempt of a step has opened; nil while there is none.
 func (c *chronicle) childOf(r *record, step string, attempt int) *record {
 	return c.branches[incident.BranchPrefix+incident.ChildSlot(runbook.AttemptKey(string(r.id), step, attempt))]

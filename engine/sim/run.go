@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/pullbook/pullbook/engine"
 )
 
 // Options say what a simulation is like.
@@ -12,6 +14,7 @@ type Options struct {
 	Story  bool // keep the story
 	Clean  bool // nothing goes wrong
 	single *single
+	spoil  func(engine.Config) engine.Config // puts something wrong between the engine and its ports; nil as a rule
 }
 
 func (o Options) trouble(w *World) trouble {
@@ -84,7 +87,7 @@ func (w *World) finished() bool { return w.unfinished() == nil }
 
 func (w *World) unfinished() error {
 	for _, r := range w.chronicle.records {
-		if !r.disturbed && !r.void && (!r.merged || w.remote.heads[r.branch] != "") {
+		if !w.excused(r) && (!r.merged || w.remote.heads[r.branch] != "") {
 			_, text := r.waits(w.now)
 			return fmt.Errorf("%s: %s", r.id, text)
 		}

@@ -136,6 +136,7 @@ func newSwarm(w *World) *swarm {
 	r := w.dice.trouble
 	s := &swarm{w: w, rates: map[Fault]int{}}
 	if oneIn(r, 6) {
+		w.smooth = true
 		return s // nothing goes wrong: what is slow or never happens here has no excuse
 	}
 	for _, f := range Faults() {

@@ -11,6 +11,7 @@ import (
 // World is one simulation.
 type World struct {
 	seed    uint64
+	options Options
 	dice    dice
 	now     time.Time
 	agenda  agenda
@@ -26,6 +27,7 @@ type World struct {
 	procs    []*process // every one that ever ran, the dead included
 	sources  []*source
 	trouble  trouble
+	smooth   bool          // nothing ever goes wrong: what is late has no excuse
 	calm     bool          // faults have stopped
 	ahead    time.Duration // the most that any clock was ahead
 
@@ -117,7 +119,7 @@ func (w *World) fail(invariant, format string, args ...any) {
 
 // newWorld is a world with a ledger, people and generated runbooks, and nothing running yet.
 func newWorld(seed uint64, o Options) *World {
-	w := &World{seed: seed, dice: newDice(seed), books: map[string]*book{}, parsed: map[string]*book{},
+	w := &World{seed: seed, options: o, dice: newDice(seed), books: map[string]*book{}, parsed: map[string]*book{},
 		tally: Tally{Faults: map[Fault]int{}, Points: map[Point]int{}}}
 	w.now = time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC).Add(between(w.dice.time, 0, 72*time.Hour))
 	if o.Story {
