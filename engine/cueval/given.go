@@ -11,7 +11,7 @@ import (
 
 // permissions are the fields of a step that say what it takes to run it. An author writes them: what an input is given can
 // be the word of whoever opens an incident, and of an alert or an output where a step opens it.
-var permissions = [...]string{"approval", "risk"}
+func permissions() []string { return []string{"approval", "risk"} }
 
 // permitted reports the permissions of steps that inputs decide on: by the text, and, once values are given, where they
 // are other ones without these.
@@ -23,7 +23,7 @@ func (d *document) permitted(plan runbook.Plan) (ps []runbook.Problem) {
 		}
 	}
 	for _, e := range d.graph.inputs {
-		if slices.Contains(permissions[:], e.field) {
+		if slices.Contains(permissions(), e.field) {
 			report(problemAt(e.pos, pathAt(d.file, e.pos), ""))
 		}
 	}
@@ -31,7 +31,7 @@ func (d *document) permitted(plan runbook.Plan) (ps []runbook.Problem) {
 		return ps
 	}
 	for _, s := range plan.Steps {
-		for _, name := range permissions {
+		for _, name := range permissions() {
 			if !sameValue(field(d.step(d.value, s.Name), name), field(d.step(d.authored(), s.Name), name)) {
 				report(d.placeIn(s.Name, name))
 			}

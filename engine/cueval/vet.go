@@ -108,8 +108,7 @@ func assemble(src runbook.Source) (*document, runbook.Plan, []runbook.Problem) {
 	}
 	ps = append(ps, d.whole(&plan)...)
 	ps = append(ps, d.rehearsals(&plan)...)
-	ps = append(ps, d.permitted(plan)...)
-	ps = append(ps, d.secretly(plan)...)
+	ps = append(ps, slices.Concat(d.permitted(plan), d.secretly(plan))...)
 	ps = append(ps, d.link(&plan, len(ps) == 0)...)
 	if len(ps) > 0 {
 		return nil, runbook.Plan{}, ps
