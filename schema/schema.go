@@ -19,9 +19,6 @@ package schema
 
 import _ "embed"
 
-// Version names this state of the schema. A frozen plan records it, so that an older incident is recognised.
-const Version = "2"
-
 //go:embed runbook.cue
 var runbook string
 
