@@ -253,10 +253,7 @@ func (d *document) elementsOf(v cue.Value, s runbook.Step) (out []element, m *mi
 	default:
 		return nil, notAList(list)
 	}
-	if most, where := d.org.mostElements(); len(out) > most {
-		return nil, &misfit{[]string{fieldEach}, fmt.Sprintf("there are %d elements, and at most %d are allowed", len(out), most), where}
-	}
-	return out, nil
+	return out, d.tooMany(len(out), s)
 }
 
 func notAList(list cue.Value) *misfit {
@@ -469,15 +466,4 @@ func (d *document) elementOutput(v cue.Value, plan runbook.Plan, name string, te
 		return nil, &OutputError{Step: name, Problem: d.why(err, s.Name, "output").String()}
 	}
 	return out, nil
-}
-
-// mostElements is how many elements a template may have, and where to allow more.
-func (o organisation) mostElements() (most int, hint string) {
-	if o.limits.Each == 0 {
-		return runbook.UsualElements, fmt.Sprintf("limits: each in %s can allow up to %d", organisationFile, runbook.MostElements)
-	}
-	if f, depth := fieldOf(o.file, []string{"limits", "each"}); depth == 2 {
-		hint = "the rule is at " + placeOf(f.Pos())
-	}
-	return o.limits.Each, hint
 }

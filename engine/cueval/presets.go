@@ -30,8 +30,9 @@ type retries struct {
 
 // limits are the bounds of pullbook.cue. Zero is no bound.
 type limits struct {
-	Steps int `json:"steps"`
-	Each  int `json:"each"`
+	Steps    int `json:"steps"`
+	Each     int `json:"each"`
+	Children int `json:"children"`
 }
 
 // ofSteps reports whether any default is about steps.

@@ -77,10 +77,17 @@ func newScenario(a *txtar.Archive) *scenario {
 	for _, f := range a.Files {
 		switch {
 		case strings.HasSuffix(f.Name, ".cue"):
-			s.src.Files[f.Name] = f.Data
 			if s.src.Runbook == "" && f.Name != organisationFile {
 				s.src.Runbook = runbook.PathOf(f.Name)
 			}
+			if runbook.IsRunbook(f.Name) && runbook.PathOf(f.Name) != s.src.Runbook {
+				if s.src.Others == nil {
+					s.src.Others = map[string][]byte{}
+				}
+				s.src.Others[f.Name] = f.Data
+				continue
+			}
+			s.src.Files[f.Name] = f.Data
 		case f.Name == "alert.json":
 			s.alert = f.Data
 		case f.Name == "inputs.json":

@@ -15,10 +15,12 @@ type Element struct {
 	Now   Resolution `json:"now"`             // ready, skip or broken; never with elements of its own
 }
 
-// The bounds of a template. A policy sets another bound on elements, up to MostElements.
+// The bounds of a template. A policy sets other bounds on elements, up to MostElements and MostChildren.
 const (
 	UsualElements = 256     // how many elements a template may have, where the policy says nothing
 	MostElements  = 5_000   // whatever the policy says
+	UsualChildren = 20      // how many, where each opens an incident and the policy says nothing
+	MostChildren  = 200     // whatever the policy says of these
 	MostCollected = 1 << 20 // bytes of the JSON that the elements of one template put out, together
 )
 
