@@ -144,6 +144,9 @@ func checkKin(t *testing.T, parent, child sight) {
 	if p := opened.Parent; p == nil || p.Incident != first.ID || p.Step != "failover" || !slices.Equal(p.Runbooks, []string{"runbooks/kin.cue"}) {
 		t.Errorf("the child says of its parent %+v", opened.Parent)
 	}
+	if named, _ := find[incident.ChildOpened](parent); string(named.Inputs) != `{"region":"eu"}` {
+		t.Errorf("the parent says that it gave %s", named.Inputs)
+	}
 	if opened.Commit != first.Commit || opened.Alert.Digest() != first.Alert.Digest() || !strings.Contains(string(opened.Inputs), `"eu"`) {
 		t.Errorf("the child was opened at %s for %s with %s", opened.Commit, opened.Alert.Name, opened.Inputs)
 	}

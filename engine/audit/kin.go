@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -14,6 +15,7 @@ import (
 type order struct {
 	runbook string
 	child   incident.ID // empty: the journal names none
+	inputs  json.RawMessage
 	ended   runbook.Conclusion
 	barred  []incident.Barred // from the step itself
 	spoke   []incident.Barred // as the end of the attempt names them
@@ -38,7 +40,7 @@ func (t *trail) kin(data incident.Data) {
 		}
 	case incident.ChildOpened:
 		o := t.orders[key(d.Step, d.Attempt)]
-		o.child = d.Incident
+		o.child, o.inputs = d.Incident, d.Inputs
 		t.orders[key(d.Step, d.Attempt)] = o
 	case incident.StepEnded:
 		if o, ok := t.orders[key(d.Step, d.Attempt)]; ok {
@@ -83,6 +85,8 @@ func (t *trail) agrees(parent *trail) string {
 		return fmt.Sprintf("it follows the runbook %s, and %s opens %s", own.Runbook, own.Parent.Key(), o.runbook)
 	case o.child != "" && o.child != own.ID:
 		return fmt.Sprintf("%s names %s as the incident that it opened", own.Parent.Key(), o.child)
+	case otherInput(o.inputs, own.Inputs) != "":
+		return fmt.Sprintf("its %s than %s gave it", otherInput(o.inputs, own.Inputs), own.Parent.Key())
 	case own.Commit != other.Commit:
 		return fmt.Sprintf("it was frozen at commit %s, and its parent at %s", own.Commit, other.Commit)
 	case !slices.Equal(own.Parent.Runbooks, parent.state.Chain()):

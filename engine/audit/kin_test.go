@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -39,7 +40,7 @@ func (l *ledger) kin() {
 	l.record("child recalled", nil, incident.Recalled{Why: "bob cancelled it", Deed: &deed})
 	l.closedAs("child ", incident.EndCancelled)
 	l.inc, l.branch = parent, branch
-	l.record("named", nil, incident.ChildOpened{Step: "failover", Attempt: 1, Incident: child}, outcome("told", runbook.Succeeded, 23))
+	l.record("named", nil, incident.ChildOpened{Step: "failover", Attempt: 1, Incident: child, Inputs: json.RawMessage(`{"to":"eu","hosts":2}`)}, outcome("told", runbook.Succeeded, 23))
 	l.inc.clock = 81
 	again := incident.RepeatStarted{Step: "told", Attempt: 2, Key: runbook.AttemptKey(string(parent.id), "told", 2), Digest: digest, Deadline: at(150)}
 	l.record("again", nil, again)
@@ -68,6 +69,9 @@ func (l *ledger) openedAs(name, group, path, text string, parent *incident.Paren
 		Labels: map[string]string{"service": "checkout"}, Annotations: map[string]string{}, StartsAt: at(1)}
 	opened := incident.Opened{ID: l.inc.id, Group: group, Alert: alert, Runbook: path, Why: "so", Commit: l.branch.hash.String(),
 		Plan: journal.PlanDigest(frozen), Versions: map[string]string{}, Parent: parent}
+	if parent != nil {
+		opened.Inputs = json.RawMessage(`{"hosts":2.0,"quick":true,"to":"eu"}`)
+	}
 	files := map[string][]byte{journal.IdentityPath(dir): journal.Identity(opened)}
 	for p, data := range frozen {
 		files[journal.PlanDir(dir)+p] = data
@@ -107,6 +111,9 @@ func TestKin(t *testing.T) {
 		{"a runbook that opens itself", opened(func(o *incident.Opened) { o.Parent.Runbooks = []string{childPath} }), "child open", "does not follow from the attempt"},
 		{"no ancestors", opened(func(o *incident.Opened) { o.Parent.Runbooks = nil }), "child open", "does not follow from the attempt"},
 		{"other ancestors", opened(func(o *incident.Opened) { o.Parent.Runbooks = []string{"runbooks/x.cue"} }), "child open", "ancestors"},
+		{"another input", opened(func(o *incident.Opened) { o.Inputs = json.RawMessage(`{"hosts":2,"to":"us"}`) }), "child open", "its input to is another than"},
+		{"no inputs", opened(func(o *incident.Opened) { o.Inputs = nil }), "child open", "its input hosts is another than"},
+		{"given something else", say("named", func(_ *ledger, d *incident.ChildOpened) { d.Inputs = json.RawMessage(`["eu"]`) }), "child open", "its inputs are others than"},
 		{"another alert", opened(func(o *incident.Opened) { o.Alert.Name = "Other" }), "child open", "its alert is not"},
 		{"no order", instead("ordered", func(_ *ledger, due []incident.Event) []any { return []any{due[0].Data} }), "named", "does not wait for an incident"},
 		{"a word that nobody said", say("child recalled", func(_ *ledger, d *incident.Recalled) { d.Deed = &other }), "child open", "on a word"},

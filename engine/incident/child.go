@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -38,9 +39,10 @@ func ChildSlot(key string) string { return Slot("child", ID(key)) }
 
 // ChildOpened records the incident that an attempt opened, so that it is never opened again and the journal names it.
 type ChildOpened struct {
-	Step     string `json:"step"`
-	Attempt  int    `json:"attempt"`
-	Incident ID     `json:"incident"`
+	Step     string          `json:"step"`
+	Attempt  int             `json:"attempt"`
+	Incident ID              `json:"incident"`
+	Inputs   json.RawMessage `json:"inputs,omitempty"` // the values that the step gives for its inputs, a JSON object by name
 }
 
 // Recalled records that the parent does not want an incident to go on. Its main stage stops, as by /cancel.
@@ -171,7 +173,7 @@ func (d *decider) recordChildren() {
 		}
 		c, recall := d.childOf(step.Name, st), d.state.Recall(step.Name, st.Attempt, d.now)
 		if c.Incident != "" && st.Child == "" {
-			d.record(ChildOpened{Step: step.Name, Attempt: st.Attempt, Incident: c.Incident})
+			d.record(namedChild(step, st.Attempt, c.Incident))
 		}
 		conclusion, why := c.conclusion(st, recall != nil)
 		if conclusion == "" {
@@ -190,6 +192,15 @@ func (d *decider) recordChildren() {
 		}
 		d.recordEnd(o, c.Spoke)
 	}
+}
+
+// namedChild names the incident of an attempt, and what the step gave to it, as far as its values can be worked out.
+func namedChild(step runbook.Step, attempt int, id ID) ChildOpened {
+	opened := ChildOpened{Step: step.Name, Attempt: attempt, Incident: id}
+	if work := step.Now.Work.Runbook; work != nil {
+		opened.Inputs = work.With
+	}
+	return opened
 }
 
 // conclusion is how the attempt of a step ended whose child is c; empty while it has not. What has been told not to go on

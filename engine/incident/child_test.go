@@ -94,6 +94,17 @@ func clockOf(second int) time.Time {
 	return time.Date(2026, 11, 22, 3, 0, second, 0, time.UTC)
 }
 
+// TestChildOpenedHoldsWhatWasGiven names a child with the values of its step, and without any where they are not known.
+func TestChildOpenedHoldsWhatWasGiven(t *testing.T) {
+	step := runbook.Step{Name: "a", Now: runbook.Resolution{Work: runbook.Work{Runbook: &runbook.Child{Name: "b", With: []byte(`{"to":"eu"}`)}}}}
+	if got := namedChild(step, 2, "x"); string(got.Inputs) != `{"to":"eu"}` || got.Step != "a" || got.Attempt != 2 || got.Incident != "x" {
+		t.Errorf("%+v", got)
+	}
+	if got := namedChild(runbook.Step{Name: "a"}, 1, "x"); got.Inputs != nil {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestRecalledFitsOnlyAChild(t *testing.T) {
 	var empty State
 	for want, data := range map[string][]Data{

@@ -175,6 +175,16 @@ func as[T incident.Data](raw []byte) (incident.Data, error) {
 	return data, nil
 }
 
+// compactly is as for an event with JSON of others in it: the file holds that indented, and its value is the compact form.
+func compactly[T incident.Data](raw []byte) (incident.Data, error) {
+	data, err := as[T](raw)
+	if err != nil {
+		return nil, err
+	}
+	e, err := Normal(incident.Event{Data: data})
+	return e.Data, err
+}
+
 // decodeData knows every kind of event that there is.
 func decodeData(kind string, raw []byte) (incident.Data, error) {
 	switch kind {
@@ -219,18 +229,13 @@ func decodeStep(kind string, raw []byte) (incident.Data, error) {
 	case incident.StepStarted{}.Kind():
 		return as[incident.StepStarted](raw)
 	case incident.StepEnded{}.Kind():
-		data, err := as[incident.StepEnded](raw)
-		if err != nil {
-			return nil, err
-		}
-		e, err := Normal(incident.Event{Data: data}) // the file holds the output indented; its value is the compact form
-		return e.Data, err
+		return compactly[incident.StepEnded](raw)
 	case incident.RepeatStarted{}.Kind():
 		return as[incident.RepeatStarted](raw)
 	case incident.RepeatEnded{}.Kind():
 		return as[incident.RepeatEnded](raw)
 	case incident.ChildOpened{}.Kind():
-		return as[incident.ChildOpened](raw)
+		return compactly[incident.ChildOpened](raw)
 	case incident.StepSkipped{}.Kind():
 		return as[incident.StepSkipped](raw)
 	case incident.StepBroken{}.Kind():

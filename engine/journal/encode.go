@@ -79,8 +79,8 @@ func encodeEvent(head Head, e incident.Event) ([]byte, error) {
 	return canonical(stored{Version: Version, Seq: e.Seq, Prev: head.Sum, Time: e.At.Format(timeForm), Kind: e.Data.Kind(), Data: data})
 }
 
-// Normal returns the event as Decode would return it: its time in whole milliseconds of UTC, the output of a step as
-// compact JSON. Digests of outputs are taken from this form, so the state in memory and the state in git agree.
+// Normal returns the event as Decode would return it: its time in whole milliseconds of UTC, the output of a step and what
+// is given to a child as compact JSON. Digests of outputs are taken from this form, so the state in memory and the state in git agree.
 func Normal(e incident.Event) (incident.Event, error) {
 	e.At = e.At.UTC().Truncate(time.Millisecond)
 	if ended, ok := e.Data.(incident.StepEnded); ok && len(ended.Output) > 0 {
@@ -90,6 +90,14 @@ func Normal(e incident.Event) (incident.Event, error) {
 		}
 		ended.Output = compact
 		e.Data = ended
+	}
+	if child, ok := e.Data.(incident.ChildOpened); ok && len(child.Inputs) > 0 {
+		compact, err := compacted(child.Inputs)
+		if err != nil {
+			return incident.Event{}, fmt.Errorf("inputs of %s: %w", child.Incident, err)
+		}
+		child.Inputs = compact
+		e.Data = child
 	}
 	return e, nil
 }

@@ -107,7 +107,7 @@ func kinKinds() []incident.Event {
 	return numbered([]incident.Data{
 		opened,
 		asked("deeper", runbook.KindRunbook),
-		incident.ChildOpened{Step: "deeper", Attempt: 1, Incident: incident.NewID(incident.ChildSlot(key), clock(3))},
+		incident.ChildOpened{Step: "deeper", Attempt: 1, Incident: incident.NewID(incident.ChildSlot(key), clock(3)), Inputs: json.RawMessage(`{"region":"eu"}`)},
 		asked("told", runbook.KindExec),
 		incident.StepEnded{Step: "told", Attempt: 1, Conclusion: runbook.Succeeded, Started: clock(1), Ended: clock(4)},
 		incident.RepeatStarted{Step: "told", Attempt: 2, Key: runbook.AttemptKey(string(sampleID), "told", 2), Digest: page, Deadline: clock(2100)},
