@@ -59,13 +59,13 @@ type troubledHub struct {
 // 50 ms, and every fifth write that can be repeated fails with 502 after it was done.
 func newTroubledHub(s *scene) *troubledHub {
 	h := &troubledHub{}
-	s.hooks.before = func(r *http.Request) bool {
+	s.hooks.before.set(func(r *http.Request) bool {
 		if !s.fromEngine(r) || !h.down.Load() {
 			return false
 		}
 		h.refused.Add(1)
 		return true
-	}
+	})
 	inner := s.world.server.Handler
 	s.world.server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !h.slow.Load() || !s.fromEngine(r) {

@@ -227,8 +227,8 @@ func (s *scene) killAt(t *testing.T, m orderMoment) (arm func(), killed func() b
 		done.Store(true)
 		return true
 	}
-	s.hooks.after = func(r *http.Request) { _ = !m.before && kill(r) }
-	s.hooks.before = func(r *http.Request) bool { return m.before && kill(r) }
+	s.hooks.after.set(func(r *http.Request) { _ = !m.before && kill(r) })
+	s.hooks.before.set(func(r *http.Request) bool { return m.before && kill(r) })
 	return func() { armed.Store(true) }, done.Load
 }
 

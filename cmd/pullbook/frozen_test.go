@@ -102,13 +102,13 @@ func TestCopiedBranch(t *testing.T) {
 	s := newScene(t, stage{open: true, files: map[string]string{"runbooks/gated.cue": gated}})
 	var copied atomic.Int32
 	w := newWatch(s)
-	count := s.hooks.after
-	s.hooks.after = func(r *http.Request) {
+	count := s.hooks.after.get()
+	s.hooks.after.set(func(r *http.Request) {
 		count(r)
 		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/pulls") && s.fromEngine(r) {
 			copied.Add(1)
 		}
-	}
+	})
 	s.serve(t)
 	group, seen := s.openGate(t, "copied")
 	m := newMeddler(t, s, seen)
@@ -134,11 +134,11 @@ func newWatch(s *scene) *watch {
 	for _, n := range []string{"1", "2", "3", "4"} {
 		w.looks["/api/v3/repos/acme/ops/pulls/"+n+"/reviews"] = &atomic.Int32{}
 	}
-	s.hooks.after = func(r *http.Request) {
+	s.hooks.after.set(func(r *http.Request) {
 		if n := w.looks[r.URL.Path]; n != nil && r.Method == http.MethodGet && s.fromEngine(r) {
 			n.Add(1)
 		}
-	}
+	})
 	return w
 }
 

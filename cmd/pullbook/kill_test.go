@@ -80,17 +80,17 @@ func newKilling(t *testing.T, m moment) *killing {
 	t.Helper()
 	k := &killing{scene: newScene(t, stage{}), moment: m}
 	k.startToy(t)
-	k.hooks.before = func(r *http.Request) bool { return m.before != nil && m.before(r, k) && k.kill() }
-	k.hooks.after = func(r *http.Request) {
+	k.hooks.before.set(func(r *http.Request) bool { return m.before != nil && m.before(r, k) && k.kill() })
+	k.hooks.after.set(func(r *http.Request) {
 		if m.after != nil && m.after(r, k) {
 			k.kill()
 		}
-	}
-	k.hooks.rolled = func() {
+	})
+	k.hooks.rolled.set(func() {
 		if m.rolled {
 			k.kill()
 		}
-	}
+	})
 	return k
 }
 

@@ -40,11 +40,24 @@ type scene struct {
 	read   map[string][]incident.Event // journals that were read, by commit and slot
 }
 
-// hooks see what happens around the engine. Each may be nil. They are set before the engine starts.
+// hooks see what happens around the engine. Each may be unset. The hub and the service answer while they are set.
 type hooks struct {
-	before func(*http.Request) bool // a request to the hub; true cuts it off: the hub never sees it
-	after  func(*http.Request)      // the hub has done it, and has not told yet that it is done
-	rolled func()                   // the service has rolled back
+	before hook[func(*http.Request) bool] // a request to the hub; true cuts it off: the hub never sees it
+	after  hook[func(*http.Request)]      // the hub has done it, and has not told yet that it is done
+	rolled hook[func()]                   // the service has rolled back
+}
+
+// hook holds one function, which handlers get while a test sets it.
+type hook[F any] struct{ f atomic.Pointer[F] }
+
+func (h *hook[F]) set(f F) { h.f.Store(&f) }
+
+// get returns the zero F while none is set.
+func (h *hook[F]) get() (f F) {
+	if p := h.f.Load(); p != nil {
+		return *p
+	}
+	return f
 }
 
 // plainPolicy lets the team command, and lets no runbook change anything without an approval.
@@ -103,20 +116,20 @@ func (s *scene) startToy(t *testing.T) {
 			return
 		}
 		s.effect.Add(1)
-		if s.hooks.rolled != nil {
-			s.hooks.rolled()
+		if rolled := s.hooks.rolled.get(); rolled != nil {
+			rolled()
 		}
 	})
 }
 
 func (s *scene) watch(inner http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.hooks.before != nil && s.hooks.before(r) {
+		if before := s.hooks.before.get(); before != nil && before(r) {
 			panic(http.ErrAbortHandler)
 		}
 		inner.ServeHTTP(w, r)
-		if s.hooks.after != nil {
-			s.hooks.after(r)
+		if after := s.hooks.after.get(); after != nil {
+			after(r)
 		}
 	})
 }
