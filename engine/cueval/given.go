@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
 
 	"github.com/pullbook/pullbook/engine/runbook"
 )
@@ -13,15 +14,21 @@ import (
 // be the word of whoever opens an incident, and of an alert or an output where a step opens it.
 func permissions() []string { return []string{"approval", "risk"} }
 
-// permitted reports the permissions of steps that inputs decide on: by the text, and, once values are given, where they
+// permitted reports the permissions of steps, and the addresses of notices, that inputs decide on: by the text, and, once values are given, where they
 // are other ones without these.
 func (d *document) permitted(plan runbook.Plan) (ps []runbook.Problem) {
-	report := func(p runbook.Problem) {
-		p.Text, p.Hint = "who approves a step, and what its risk is, cannot depend on an input", "write it out; a step with when for each case can have its own"
+	add := func(p runbook.Problem, text, hint string) {
+		p.Text, p.Hint = text, hint
 		if !slices.ContainsFunc(ps, func(o runbook.Problem) bool { return o.Path == p.Path }) {
 			ps = append(ps, p)
 		}
 	}
+	report := func(p runbook.Problem) {
+		add(p, "who approves a step, and what its risk is, cannot depend on an input", "write it out; a step with when for each case can have its own")
+	}
+	d.addresses(plan, func(p runbook.Problem) {
+		add(p, "where a notice goes cannot depend on an input", "write it out, or name a channel of "+organisationFile)
+	})
 	for _, e := range d.graph.inputs {
 		if slices.Contains(permissions(), e.field) {
 			report(problemAt(e.pos, pathAt(d.file, e.pos), ""))
@@ -38,6 +45,39 @@ func (d *document) permitted(plan runbook.Plan) (ps []runbook.Problem) {
 		}
 	}
 	return ps
+}
+
+// addresses reports the fields that authors write out of which an input decides a part: by the text where it stands in the
+// step, and, once values are given, wherever it comes from. Whoever opens an incident would otherwise choose who is told of it.
+func (d *document) addresses(plan runbook.Plan, report func(runbook.Problem)) {
+	for _, s := range plan.Steps {
+		for _, t := range d.kind(s.Kind).traits {
+			if !t.written {
+				continue
+			}
+			below := append([]string{string(s.Kind)}, t.path...)
+			in := func(v cue.Value) cue.Value {
+				for _, name := range below {
+					v = field(v, name)
+				}
+				return v
+			}
+			at := append(slices.Clone(d.homeOf[s.Name].path), below...)
+			differs := len(d.given) > 0 && !sameValue(in(d.step(d.value, s.Name)), in(d.step(d.authored(), s.Name)))
+			if differs || slices.ContainsFunc(d.refs.vals[joined(at)], d.refs.takesInputs) {
+				report(d.placeIn(s.Name, below...))
+			}
+		}
+	}
+}
+
+// takesInputs reports whether an expression, or a helper that it names, refers to an input, and leaves no edge.
+func (w *walker) takesInputs(e ast.Expr) bool {
+	old := *w.graph
+	defer func() { *w.graph = old }()
+	w.begin("")
+	w.walk(e)
+	return len(w.graph.inputs) > len(old.inputs)
 }
 
 // sameValue compares two values that are known; what is known of one alone differs.

@@ -33,6 +33,7 @@ type trait struct {
 	ledger   bool                    // paths of files of the ledger
 	tree     bool                    // or of directories
 	tries    bool                    // false in it means that the step is not rehearsed
+	written  bool                    // no input decides it
 	channel  bool                    // names of channels; what runs holds the channels themselves
 	repeat   bool                    // how long after its success the step is due again
 	one      string                  // exactly one of the fields with the same word is there
@@ -104,7 +105,7 @@ func traitsOf(def cue.Value, above []string) (traits []trait) {
 }
 
 func (t *trait) plain() bool {
-	return !t.static && !t.free && !t.named && !t.duration && !t.ledger && !t.tries && !t.channel && !t.repeat && t.one == "" && t.later == "" && t.risks == nil && t.with == nil
+	return !t.static && !t.free && !t.named && !t.duration && !t.ledger && !t.tries && !t.channel && !t.written && !t.repeat && t.one == "" && t.later == "" && t.risks == nil && t.with == nil
 }
 
 // read takes a field's type and attributes.
@@ -122,6 +123,8 @@ func (t *trait) read(v cue.Value) {
 			t.ledger, t.static, t.tree = true, true, a.Contents() == "tree"
 		case "rehearsal":
 			t.tries, t.static = true, true
+		case "written":
+			t.written, t.static = true, true
 		case "channel":
 			t.channel, t.static = true, true
 		case "repeat":

@@ -12,7 +12,7 @@ import (
 type NewIssue struct {
 	Repo              string // owner/name; the client's own when empty
 	Title, Body       string
-	Mark              string // a part of Body by which the issue is found again
+	Mark              string // the beginning of Body, by which the issue is found again
 	Labels, Assignees []string
 }
 
@@ -20,7 +20,7 @@ type NewIssue struct {
 // repetition follows its first try within hours.
 const ticketPages = 3
 
-// OpenIssue opens an issue, or returns the one of the App that holds the mark. It may be repeated after any error.
+// OpenIssue opens an issue, or returns the one of the App that begins with the mark. It may be repeated after any error.
 // Repositories of other owners are refused: the installation is on one account.
 func (c *Client) OpenIssue(ctx context.Context, n NewIssue) (number int, url string, err error) {
 	owner, name := c.owner, c.repo
@@ -55,7 +55,8 @@ func (c *Client) OpenIssue(ctx context.Context, n NewIssue) (number int, url str
 	return found.GetNumber(), found.GetHTMLURL(), err
 }
 
-// findIssue looks for an issue that the App opened with a mark, newest first.
+// findIssue looks for an issue that the App opened and that begins with a mark, newest first. Further on in an issue of the
+// App there can be the words of anybody, and with them any mark.
 func (c *Client) findIssue(ctx context.Context, hub *gh.Client, name, mark string) (found *gh.Issue, err error) {
 	opts := &gh.IssueListByRepoOptions{State: "all", Creator: c.bot.GetLogin(), Sort: "created", Direction: "desc",
 		ListOptions: gh.ListOptions{PerPage: 100, Page: 1}}
@@ -70,7 +71,7 @@ func (c *Client) findIssue(ctx context.Context, hub *gh.Client, name, mark strin
 			return nil, err
 		}
 		for _, i := range all {
-			if mark != "" && !i.IsPullRequest() && i.GetUser().GetID() == c.bot.GetID() && strings.Contains(i.GetBody(), mark) {
+			if mark != "" && !i.IsPullRequest() && i.GetUser().GetID() == c.bot.GetID() && strings.HasPrefix(i.GetBody(), mark) {
 				return i, nil
 			}
 		}

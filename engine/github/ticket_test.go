@@ -17,6 +17,7 @@ func TestOpenIssue(t *testing.T) {
 	s := newStage(t)
 	c := s.client()
 	s.say("GET "+issues, 200, "["+issueJSON("3", "of another", "500", "")+","+issueJSON("4", "MARK", "666", "")+","+
+		issueJSON("6", "of another, with an alert that says MARK", "500", "")+","+
 		issueJSON("5", "MARK", "500", `, "pull_request": {"url": "x"}`)+"]")
 	s.say("POST "+issues, 201, issueJSON("7", "MARK", "500", ""))
 	n := NewIssue{Title: strings.Repeat("é", 300), Body: "MARK\nwords", Mark: "MARK", Labels: []string{"incident"}, Assignees: []string{"alice"}}
@@ -32,7 +33,7 @@ func TestOpenIssue(t *testing.T) {
 		t.Error(q)
 	}
 	// What is there already is found, whoever edited its other words, and not opened again.
-	s.say("GET "+issues, 200, "["+issueJSON("9", "edited MARK edited", "500", "")+"]")
+	s.say("GET "+issues, 200, "["+issueJSON("9", "MARK edited", "500", "")+"]")
 	s.say("POST "+issues, 500, "{}")
 	if number, _, err := c.OpenIssue(context.Background(), n); number != 9 || err != nil {
 		t.Errorf("%d, %v", number, err)

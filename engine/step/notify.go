@@ -183,7 +183,7 @@ func (a *attempt) post(ctx stepContext, w webhook, n notice) (answer string, err
 	if err != nil {
 		return "", fmt.Errorf("the url: %w", err)
 	}
-	body, err := json.Marshal(map[string]string{"title": n.title, "text": n.text, "incident": a.job.Incident, "step": a.job.Step, "key": n.key, "url": a.job.PullURL})
+	body, err := json.Marshal(map[string]string{"title": defused(n.title), "text": defused(n.text), "incident": a.job.Incident, "step": a.job.Step, "key": n.key, "url": a.job.PullURL})
 	if err != nil {
 		return "", fmt.Errorf("write the notice: %w", err) // unreachable: texts are always JSON
 	}
@@ -204,6 +204,14 @@ func (a *attempt) post(ctx stepContext, w webhook, n notice) (answer string, err
 		return "", fmt.Errorf("%s answered %s: %s", bare(req.URL), ans.Status, head(oneLine(said.text(a.veil)), 200))
 	}
 	return ans.Status, nil
+}
+
+// defused is a text of which a chat makes no mention and no link that hides where it leads: part of it may come from an alert.
+// Signs that are only escaped would stand there as they are in chats with other rules, so angle brackets (<!channel> and
+// <address|words> in Slack, <at> in Teams, <@id> in Discord) become others, and a zero-width space parts @here and [words](address).
+func defused(text string) string {
+	const apart = "\u200b"
+	return strings.NewReplacer("<", "‹", ">", "›", "@", "@"+apart, "](", "]"+apart+"(", "][", "]"+apart+"[", "]:", "]"+apart+":").Replace(text)
 }
 
 // single makes one line of text.

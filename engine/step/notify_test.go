@@ -69,11 +69,31 @@ func TestNotifyWebhook(t *testing.T) {
 		p.key != j.Key || p.Key != j.Key || p.Incident != j.Incident || p.Step != "deploy" {
 		t.Errorf("sent %+v", p)
 	}
-	if p.Title != "Incident 20261122-k3jq5zabcd: deploy" || p.Text != "The <checkout> fails\nand fails" {
+	if p.Title != "Incident 20261122-k3jq5zabcd: deploy" || p.Text != "The ‹checkout› fails\nand fails" {
 		t.Errorf("title %q, text %q", p.Title, p.Text)
 	}
 	if string(got.Output) != `{"sent":[{"channel":"oncall","answer":"200 OK"}]}` || got.Log != "oncall: 200 OK\n" || got.Facts["url"] != h.url+"/[redacted HOOK_PATH]" {
 		t.Errorf("output %s, log %q, facts %v", got.Output, got.Log, got.Facts)
+	}
+}
+
+// TestNoticesMentionNobody sends what chats would read as mentions, and as links that hide where they lead.
+func TestNoticesMentionNobody(t *testing.T) {
+	h := newHook(t)
+	r := newRunner(t, nil)
+	foreign := "<!channel> <@U012AB> <!subteam^S1> <https://evil.example|status page> @here a@b [x](https://evil.example) [x][1]\n[1]: https://evil.example <at>all</at> &lt;!here&gt;"
+	expect(t, r.Run(t.Context(), job("notify", map[string]any{"webhook": map[string]any{"url": h.url}, "title": "<!here> @all", "text": foreign}), nil), runbook.Succeeded, "")
+	if len(h.sent) != 1 {
+		t.Fatalf("sent %+v", h.sent)
+	}
+	got := h.sent[0].Title + "\n" + h.sent[0].Text
+	for _, part := range []string{"<", ">", "@h", "@a", "@b", "@U", "](", "][", "]:"} {
+		if strings.Contains(got, part) {
+			t.Errorf("%q is sent in %q", part, got)
+		}
+	}
+	if !strings.Contains(got, "‹!channel› ‹@\u200bU012AB›") || !strings.Contains(got, "https://evil.example|status page") {
+		t.Errorf("sent %q", got)
 	}
 }
 
