@@ -91,6 +91,8 @@ func (t *trail) agrees(parent *trail) string {
 		return fmt.Sprintf("it was frozen at commit %s, and its parent at %s", own.Commit, other.Commit)
 	case !slices.Equal(own.Parent.Runbooks, parent.state.Chain()):
 		return "the runbooks of its ancestors are not those of its parent"
+	case own.Parent.Room > parent.state.Room(parent.plan, own.Parent.Step):
+		return fmt.Sprintf("%d incidents may come from it, and %s leaves it %d", own.Parent.Room, own.Parent.Key(), parent.state.Room(parent.plan, own.Parent.Step))
 	case leftOut(o.barred, own.Parent.Barred) != "":
 		return fmt.Sprintf("it does not say that %s may approve nothing on it: it rests on their word", leftOut(o.barred, own.Parent.Barred))
 	case o.ended == runbook.Succeeded && leftOut(t.state.Spoke(), o.spoke) != "":

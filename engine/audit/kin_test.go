@@ -33,7 +33,7 @@ func (l *ledger) kin() {
 	key := runbook.AttemptKey(string(parent.id), "failover", 1)
 	l.inc = &run{id: incident.NewID(incident.ChildSlot(key), at(20)), plan: runbook.Plan{Name: "failover", Title: "Fail over", Command: []string{}}, clock: 20}
 	l.branch = l.main
-	born := incident.Parent{Incident: parent.id, Step: "failover", Attempt: 1, Pull: "https://hub.test/acme/ops/pull/7", Runbooks: []string{runbookPath}}
+	born := incident.Parent{Incident: parent.id, Step: "failover", Attempt: 1, Pull: "https://hub.test/acme/ops/pull/7", Runbooks: []string{runbookPath}, Room: runbook.MaxTree}
 	l.openedAs("child ", incident.ChildGroup(key), childPath, childText, &born)
 	child := l.inc.id
 	deed := incident.Deed{By: bob(), Via: "comment", ID: 60, At: at(25), Words: "/cancel so"}
@@ -111,6 +111,7 @@ func TestKin(t *testing.T) {
 		{"a runbook that opens itself", opened(func(o *incident.Opened) { o.Parent.Runbooks = []string{childPath} }), "child open", "does not follow from the attempt"},
 		{"no ancestors", opened(func(o *incident.Opened) { o.Parent.Runbooks = nil }), "child open", "does not follow from the attempt"},
 		{"other ancestors", opened(func(o *incident.Opened) { o.Parent.Runbooks = []string{"runbooks/x.cue"} }), "child open", "ancestors"},
+		{"more than its part of a tree", opened(func(o *incident.Opened) { o.Parent.Room++ }), "child open", "1001 incidents may come from it"},
 		{"another input", opened(func(o *incident.Opened) { o.Inputs = json.RawMessage(`{"hosts":2,"to":"us"}`) }), "child open", "its input to is another than"},
 		{"no inputs", opened(func(o *incident.Opened) { o.Inputs = nil }), "child open", "its input hosts is another than"},
 		{"given something else", say("named", func(_ *ledger, d *incident.ChildOpened) { d.Inputs = json.RawMessage(`["eu"]`) }), "child open", "its inputs are others than"},

@@ -211,10 +211,6 @@ func (d *decider) begin(step runbook.Step, st StepState) {
 		return
 	}
 	attempt := st.Attempt + 1
-	if problem := d.chainProblem(step); problem != "" {
-		d.stale = d.record(StepBroken{Step: step.Name, Problem: problem}) || d.stale
-		return
-	}
 	if step.Kind.NeedsRunner() && step.Risk == runbook.RiskRead && step.Approval == nil && !step.TakesLocks {
 		if _, known := d.attempt(step.Name, attempt); !known && d.listedBeforehand(step) {
 			d.room--

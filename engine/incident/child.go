@@ -17,6 +17,7 @@ type Parent struct {
 	Attempt  int      `json:"attempt"`
 	Pull     string   `json:"pull,omitempty"`   // URL of its pull request
 	Runbooks []string `json:"runbooks"`         // of all ancestors, as their journals name them: the first incident's first
+	Room     int      `json:"room,omitempty"`   // see State.Room; 0: the journal is older than this bound
 	Barred   []Barred `json:"barred,omitempty"` // who may approve no gate of the incident: what it was opened with rests on their word
 }
 
@@ -265,7 +266,7 @@ func (d *decider) child(step runbook.Step, st StepState) {
 
 func (d *decider) openChild(step runbook.Step, attempt int, work runbook.Child) OpenChild {
 	return OpenChild{Work: work, Parent: Parent{Incident: d.state.Opened.ID, Step: step.Name, Attempt: attempt, Pull: d.state.PullURL, Runbooks: d.state.Chain(),
-		Barred: d.state.handDown(d.base, step.Name)}}
+		Room: d.state.Room(d.base, step.Name), Barred: d.state.handDown(d.base, step.Name)}}
 }
 
 // tell makes a child look at its parent, where it should not go on and goes on.
@@ -292,14 +293,6 @@ func (d *decider) childless(stages ...runbook.Stage) bool {
 		}
 	}
 	return none
-}
-
-// chainProblem says why a step must not open its runbook here; empty if it may, or opens none.
-func (d *decider) chainProblem(step runbook.Step) string {
-	if step.Kind != runbook.KindRunbook {
-		return ""
-	}
-	return runbook.ChainProblem(d.state.Chain(), step.Runbook)
 }
 
 // calledOff is the beginning of undoing what had succeeded before a person, or the parent, stopped the incident.

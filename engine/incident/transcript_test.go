@@ -86,6 +86,9 @@ func (s *stage) command(t *testing.T, d *datadriven.TestData) string {
 		s.unheard = args["lost"] != ""
 	case "child-of":
 		s.parent = &Parent{Incident: "20261121-pppppppppp", Step: "a", Attempt: 1, Runbooks: strings.Split(args["runbooks"], ",")}
+		if room := args["room"]; room != "" {
+			s.parent.Room = int(number(t, room))
+		}
 	case "recall":
 		s.view.Recall = &Recalled{Why: d.Input}
 	case "slow": // is the next push

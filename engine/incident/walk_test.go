@@ -29,7 +29,7 @@ func newWalk(t *testing.T, seed uint64) *walk {
 		t.Fatal(got)
 	}
 	if w.oneIn(4) {
-		w.parent = &Parent{Incident: "20261121-pppppppppp", Step: "a", Attempt: 1, Runbooks: []string{"runbooks/one.cue"}}
+		w.parent = &Parent{Incident: "20261121-pppppppppp", Step: "a", Attempt: 1, Runbooks: []string{"runbooks/one.cue"}, Room: 40}
 	}
 	w.open(t)
 	w.plan.Concurrency = w.random.IntN(4)

@@ -1,0 +1,68 @@
+package incident
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// Room is how many incidents may come from one attempt of a step of the plan that opens another runbook, the one that it
+// opens included. No incident knows what the others of its tree have opened, so each has a part of its own: an incident
+// divides what it may open evenly among the steps of its plan that open one, a step among the attempts that it makes by
+// itself, and a template among its elements. What a person tries again by /retry has as much again.
+func (s State) Room(p runbook.Plan, step string) int {
+	room := runbook.MaxTree
+	if p := s.Opened.Parent; p != nil && p.Room > 0 {
+		room = p.Room - 1
+	}
+	places := 0
+	for _, other := range p.Base().Steps {
+		if other.Kind == runbook.KindRunbook {
+			places++
+		}
+	}
+	written, _, ok := p.Written(step)
+	if !ok || places == 0 {
+		return 0
+	}
+	room /= places * max(1, written.Retry.Attempts)
+	if template, _, _ := runbook.SplitName(step); written.Each || written.Of != "" {
+		room /= max(1, s.elementsOf(p, template))
+	}
+	return room
+}
+
+// elementsOf is how many elements a template has: those that are settled, or that it would have now.
+func (s State) elementsOf(p runbook.Plan, template string) int {
+	if n := len(s.Step(template).Keys); n > 0 {
+		return n
+	}
+	i := slices.IndexFunc(p.Steps, func(step runbook.Step) bool { return step.Name == template })
+	if i < 0 {
+		return 0
+	}
+	return len(p.Steps[i].Now.Elements)
+}
+
+// inFamily breaks the steps that must not open their runbook here: before a gate is asked, and before anything is opened.
+func (d *decider) inFamily(plan runbook.Plan) runbook.Plan {
+	copied := false
+	for i, step := range plan.Steps {
+		if step.Kind != runbook.KindRunbook || step.Of != "" || step.Now.Status != runbook.StatusReady {
+			continue
+		}
+		problem := runbook.ChainProblem(d.state.Chain(), step.Runbook)
+		if problem == "" && d.state.Room(plan, step.Name) < 1 {
+			problem = fmt.Sprintf("too many incidents would come from one: at most %d may, and the part of them that is left here is used up", runbook.MaxTree)
+		}
+		if problem == "" {
+			continue
+		}
+		if !copied {
+			plan.Steps, copied = slices.Clone(plan.Steps), true
+		}
+		plan.Steps[i].Now = runbook.Resolution{Status: runbook.StatusBroken, Problem: problem}
+	}
+	return plan
+}
