@@ -123,8 +123,8 @@ func (e *Engine) lookAtHub(ctx context.Context, w *worker, refresh bool) error {
 	}
 	e.rememberPull(seen.Pull.Number, w.branch)
 	defer w.retell()
-	if w.body == "" {
-		w.body = seen.Pull.Body
+	if w.screen.Body == "" {
+		w.screen.Title, w.screen.Body = seen.Pull.Title, seen.Pull.Body
 	}
 	if !seen.Pull.Merged && (!seen.Pull.Open || seen.Pull.Head != n.remote) {
 		return e.reread(ctx, w) // the hub closes the pull request of a branch that is deleted

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/pullbook/pullbook/engine/incident"
 	"github.com/pullbook/pullbook/engine/journal"
@@ -43,12 +45,13 @@ func (e *Engine) publish(ctx context.Context, w *worker, what string, p incident
 }
 
 func (e *Engine) openPull(ctx context.Context, w *worker, plan runbook.Plan) error {
-	body := render.Body(plan, w.ledger.state, w.view(nil, nil))
-	pull, err := e.Hub.OpenPull(ctx, incident.NewPull{Branch: w.branch, Title: render.Title(plan, w.ledger.state), Body: body})
+	screen := render.Screen(plan, w.ledger.state, w.view(nil, nil))
+	pull, err := e.Hub.OpenPull(ctx, incident.NewPull{Branch: w.branch, Title: screen.Title, Body: screen.Body})
 	if err != nil {
 		return fmt.Errorf("open the pull request of %s: %w", w.branch, err)
 	}
-	w.hub.Pull, w.body, w.bodyAt = &pull, body, e.Clock.Now()
+	w.hub.Pull, w.seenAt = &pull, e.Clock.Now()
+	w.screen = incident.Screen{Title: screen.Title, Body: screen.Body} // the hub takes labels and assignees only of a pull request that is there
 	e.rememberPull(pull.Number, w.branch)
 	w.retell()
 	return e.wakeParent(ctx, w.ledger.state.Opened.Parent)
@@ -86,21 +89,61 @@ func (e *Engine) publishRun(ctx context.Context, w *worker, c incident.CheckRun)
 	return nil
 }
 
-// publishBody renders the body and publishes it if it says something new. While nothing waits for people it may lag.
+// publishBody renders what people see and publishes it if it says something new. While nothing waits for people it may lag.
 func (e *Engine) publishBody(ctx context.Context, w *worker, plan runbook.Plan, a incident.PublishBody) error {
-	body := render.Body(plan, w.ledger.state, w.view(nil, nil))
-	if body == w.body {
+	screen := render.Screen(plan, w.ledger.state, w.view(nil, nil))
+	asked := screen.Assignees
+	screen.Labels = changedLabels(w.hub.Pull.Labels, screen.Labels)
+	screen.Assignees = nil
+	if !slices.Equal(asked, w.screen.Assignees) { // who was unassigned by a person is not assigned again
+		if screen.Assignees = joined(w.hub.Pull.Assignees, asked); screen.Assignees == nil {
+			w.screen.Assignees = asked
+		}
+	}
+	if screen.Title == w.screen.Title && screen.Body == w.screen.Body && screen.Labels == nil && screen.Assignees == nil {
 		return nil
 	}
 	now := e.Clock.Now()
-	if due := w.bodyAt.Add(bodyPause); !a.Urgent && now.Before(due) {
+	if due := w.seenAt.Add(bodyPause); !a.Urgent && now.Before(due) {
 		return e.wake(ctx, w, KindLook, due)
 	}
-	if err := e.publish(ctx, w, "body", incident.Publication{Body: &body}); err != nil {
+	if err := e.publish(ctx, w, "what people see", incident.Publication{Screen: &screen}); err != nil {
 		return err
 	}
-	w.body, w.bodyAt = body, now
+	if screen.Labels != nil {
+		w.hub.Pull.Labels = screen.Labels
+	}
+	if screen.Assignees != nil {
+		w.hub.Pull.Assignees = screen.Assignees
+	}
+	w.screen, w.seenAt = incident.Screen{Title: screen.Title, Body: screen.Body, Assignees: asked}, now
 	return nil
+}
+
+// changedLabels are all labels of a pull request as they should be: those that people gave stay. It is nil where they are
+// so already.
+func changedLabels(have, want []string) []string {
+
+	out := append(slices.DeleteFunc(slices.Clone(have), render.OwnLabel), want...)
+	if len(out) == len(have) && !slices.ContainsFunc(out, func(l string) bool { return !slices.Contains(have, l) }) {
+		return nil
+	}
+	return out
+}
+
+// joined adds people to those who are assigned; nil where all of them are. GitHub takes at most ten.
+func joined(have, want []string) []string {
+	const most = 10
+	out := slices.Clone(have)
+	for _, who := range want {
+		if !slices.ContainsFunc(out, func(a string) bool { return strings.EqualFold(a, who) }) && len(out) < most {
+			out = append(out, who)
+		}
+	}
+	if len(out) == len(have) {
+		return nil
+	}
+	return out
 }
 
 func (e *Engine) requestReview(ctx context.Context, w *worker, a incident.RequestReview) error {

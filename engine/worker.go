@@ -34,9 +34,9 @@ type worker struct {
 	hub    *incident.HubView
 	others map[string]incident.Holder // locks that other incidents held at the latest look
 	plan   resolved
-	blame  []runbook.Blame // of the frozen commit; nil: nobody has asked
-	bodyAt time.Time
-	body   string               // last published, or read
+	blame  []runbook.Blame      // of the frozen commit; nil: nobody has asked
+	screen incident.Screen      // title and body as last published, or read; assignees as last asked for
+	seenAt time.Time            // when it was published
 	timers map[string]time.Time // by kind: the latest that was set, so that each look does not set it again
 
 	ordered map[string]bool // attempt keys whose incidents were ordered

@@ -46,7 +46,7 @@ func TestDemoCalls(t *testing.T) {
 		}
 		return
 	}
-	const body = "PATCH /repos/{owner}/{repo}/pulls/{pull_number}"
+	const body = "PATCH /repos/{owner}/{repo}/issues/{issue_number}"
 	if late := writes[body] - wantWrites[body]; late > 0 && late <= int(took/(10*time.Second)) {
 		writes[body] -= late // on a slow machine the body is brought up to date once in ten seconds besides
 	}

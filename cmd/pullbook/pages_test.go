@@ -89,13 +89,15 @@ func (g *gallery) commit(file, text, message string) string {
 }
 
 // pull opens a pull request as the App, of a branch that is pushed first.
-func (g *gallery) pull(branch, title, body string) {
+func (g *gallery) pull(branch, title, body string) (number int) {
 	g.t.Helper()
 	g.git(g.dir, "push", "-q", "origin", branch)
 	in := &github.NewPullRequest{Title: &title, Body: &body, Head: &branch, Base: github.String("main")}
-	if _, _, err := g.app.PullRequests.Create(g.t.Context(), demoOwner, demoName, in); err != nil {
+	made, _, err := g.app.PullRequests.Create(g.t.Context(), demoOwner, demoName, in)
+	if err != nil {
 		g.t.Fatal(err)
 	}
+	return made.GetNumber()
 }
 
 // check reports a check run; an empty conclusion is one that has not ended.

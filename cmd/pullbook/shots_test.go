@@ -126,6 +126,9 @@ func plan(n int) (runbook.Plan, []incident.Event) {
 				Evidence: digest, Output: []byte(`{"ok":true}`)})
 		}
 	}
+	for i := n/2 + 1; i < min(n, n/2+3); i++ {
+		add(incident.StepStarted{Step: p.Steps[i].Name, Attempt: 1, Work: runbook.KindExec, Risk: runbook.RiskRead})
+	}
 	add(incident.GateOpened{Step: p.Steps[n/2].Name, Round: 1, Page: digest, Rule: *p.Steps[n/2].Approval, Digest: digest})
 	return p, events
 }
@@ -147,7 +150,12 @@ func (g *gallery) story(branch string, n, most int) (head string) {
 	head = g.commit("report.md", "# Report\n\n| step | took |\n|---|--:|\n| one | 1.2s |\n\n- [x] done\n\n```mermaid\nflowchart LR\n  a --> b\n```\n", "Write the report")
 	view := incident.View{Branch: incident.Branch{Head: head, Commits: map[string]int{head: len(events)}},
 		Reviews: []approval.Review{{ID: 9000, By: approval.Person{ID: 103, Login: "carol"}, State: approval.Approved, Commit: head}}}
-	g.pull(branch, fmt.Sprintf("[sev1] The disk of web-1 is full (%d steps)", n), render.Body(p, s, view))
+	screen := render.Screen(p, s, view)
+	number := g.pull(branch, fmt.Sprintf("[sev1] The disk of web-1 is full (%d steps)", n), screen.Body)
+	labels := append(screen.Labels, "incident")
+	if _, _, err := g.app.Issues.Edit(g.t.Context(), demoOwner, demoName, number, &github.IssueRequest{Labels: &labels, Assignees: &[]string{"bob"}}); err != nil {
+		g.t.Fatal(err)
+	}
 	for i := range n / 2 {
 		c := render.Check(p, s, p.Steps[i].Name, "moved\ndone\n")
 		g.report(commits[i%len(commits)], c)
@@ -170,9 +178,6 @@ func (g *gallery) small() {
 	g.t.Helper()
 	ctx := g.t.Context()
 	head := g.story("incident/small", 2, 2)
-	if _, _, err := g.app.Issues.AddLabelsToIssue(ctx, demoOwner, demoName, 1, []string{"sev1", "incident"}); err != nil {
-		g.t.Fatal(err)
-	}
 	if err := g.world.comment(ctx, "bob", 1, "I am looking at it.\n\n> 95% full\n\n```sh\ndf -h /var\n```\n\n<details>\n<summary>What `df` says</summary>\n\n| disk | used |\n|---|--:|\n| sda | 95% |\n\n</details>"); err != nil {
 		g.t.Fatal(err)
 	}

@@ -32,6 +32,7 @@ func endpoints() []string {
 		"GET " + repo + "/collaborators/{username}/permission",
 		"GET " + repo + "/pulls",
 		"POST " + repo + "/pulls",
+		"PATCH " + repo + "/issues/{issue_number}",
 		"GET " + repo + "/pulls/{pull_number}",
 		"PATCH " + repo + "/pulls/{pull_number}",
 		"PUT " + repo + "/pulls/{pull_number}/merge",

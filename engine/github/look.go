@@ -106,9 +106,17 @@ func toPull(p *gh.PullRequest) incident.Pull {
 	for _, t := range p.RequestedTeams {
 		asked = append(asked, p.GetBase().GetRepo().GetOwner().GetLogin()+"/"+t.GetSlug())
 	}
+	var labels, assignees []string
+	for _, l := range p.Labels {
+		labels = append(labels, l.GetName())
+	}
+	for _, u := range p.Assignees {
+		assignees = append(assignees, u.GetLogin())
+	}
 	return incident.Pull{Number: p.GetNumber(), URL: p.GetHTMLURL(), Open: p.GetState() == "open",
 		// In lists GitHub leaves `merged` out.
-		Merged: p.GetMerged() || p.MergedAt != nil, Head: p.GetHead().GetSHA(), Body: p.GetBody(), Asked: asked}
+		Merged: p.GetMerged() || p.MergedAt != nil, Head: p.GetHead().GetSHA(), Title: p.GetTitle(), Body: p.GetBody(),
+		Labels: labels, Assignees: assignees, Asked: asked}
 }
 
 // pending is the state of a draft, which its author alone may see.

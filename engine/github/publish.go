@@ -42,9 +42,8 @@ func (c *Client) OpenPull(ctx context.Context, p incident.NewPull) (incident.Pul
 // if the answer to the first was lost.
 func (c *Client) Publish(ctx context.Context, p incident.Publication) error {
 	switch {
-	case p.Body != nil:
-		body := cutMarkdown(*p.Body, maxBody)
-		return c.edit(ctx, cosmetic, fmt.Sprintf("write the body of pull request %d", p.Pull), p.Pull, &gh.PullRequest{Body: &body})
+	case p.Screen != nil:
+		return c.screen(ctx, p.Pull, *p.Screen)
 	case p.Check != nil:
 		return c.check(ctx, *p.Check)
 	case len(p.Reviewers) > 0:
@@ -64,6 +63,32 @@ func (c *Client) Publish(ctx context.Context, p incident.Publication) error {
 		return c.deleteBranch(ctx, p.DeleteBranch)
 	}
 	return nil // a request for reviews that names nobody
+}
+
+// screen writes title, body, labels and assignees in one request: to GitHub a pull request is an issue as well ("Update an
+// issue"), and a label that the repository does not have is made. Somebody whom the hub does not let be assigned keeps the
+// rest from nobody.
+func (c *Client) screen(ctx context.Context, number int, s incident.Screen) error {
+	title, body := cut(s.Title, maxTitle), cutMarkdown(s.Body, maxBody)
+	r := gh.IssueRequest{Title: &title, Body: &body}
+	if s.Labels != nil {
+		r.Labels = &s.Labels
+	}
+	if s.Assignees != nil {
+		r.Assignees = &s.Assignees
+	}
+	write := func() error {
+		return c.write(ctx, cosmetic, fmt.Sprintf("write what people see of pull request %d", number), func() error {
+			_, _, err := c.hub.Issues.Edit(ctx, c.owner, c.repo, number, &r)
+			return err
+		})
+	}
+	err := write()
+	if status(err) == http.StatusUnprocessableEntity && r.Assignees != nil {
+		r.Assignees = nil
+		err = write()
+	}
+	return err
 }
 
 func (c *Client) edit(ctx context.Context, u urgency, op string, number int, change *gh.PullRequest) error {

@@ -54,7 +54,9 @@ func TestPublishSendsOneThing(t *testing.T) {
 		line string
 		want map[string]any
 	}{
-		{incident.Publication{Pull: 7, Body: &text}, "PATCH " + repo + "/pulls/7", map[string]any{"body": "words"}},
+		{incident.Publication{Pull: 7, Screen: &incident.Screen{Title: "T", Body: text}}, "PATCH " + repo + "/issues/7", map[string]any{"title": "T", "body": "words"}},
+		{incident.Publication{Pull: 7, Screen: &incident.Screen{Title: "T", Body: text, Labels: []string{"state:halted"}, Assignees: []string{"alice"}}},
+			"PATCH " + repo + "/issues/7", map[string]any{"title": "T", "body": "words", "labels": []any{"state:halted"}, "assignees": []any{"alice"}}},
 		{incident.Publication{Pull: 7, Comment: &text}, "POST " + repo + "/issues/7/comments", map[string]any{"body": "words"}},
 		{incident.Publication{Pull: 7, Reopen: true}, "PATCH " + repo + "/pulls/7", map[string]any{"state": "open"}},
 		{incident.Publication{Pull: 7, React: 20}, "POST " + repo + "/issues/comments/20/reactions", map[string]any{"content": "eyes"}},

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/pullbook/pullbook/engine/approval"
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
@@ -52,6 +53,9 @@ func (s *State) take(e Event) error {
 		s.Known[d.Alert.Digest()] = true
 	case Acknowledged:
 		s.hear(e, d.Deed)
+		if !slices.ContainsFunc(s.Ackers, func(p approval.Person) bool { return p.ID == d.Deed.By.ID }) {
+			s.Ackers = append(slices.Clip(s.Ackers), d.Deed.By)
+		}
 	case CancelAsked:
 		return s.cancelAsked(e, d)
 	case Recalled:

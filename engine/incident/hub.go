@@ -30,13 +30,21 @@ type NewPull struct {
 // Publication is one thing that people see on the hub. Exactly one of the members after Pull is set.
 type Publication struct {
 	Pull         int
-	Body         *string   // replaces the pull request's body
+	Screen       *Screen   // replaces what people see of the pull request at a glance
 	Check        *CheckRun // creates a check run
 	Reviewers    []string  // asks users (login) and teams (org/slug) for a review; those who cannot be asked are left out
 	Comment      *string   // adds a comment
 	React        int64     // marks a comment as heard
 	Reopen       bool      // opens the pull request again
 	DeleteBranch string    // deletes the branch after the merge; one that is gone is no error
+}
+
+// Screen is what people see of an incident at a glance: title, body, labels and assignees of its pull request. It says
+// what the branch says, and nothing is ever read from it but what people added to the lists.
+type Screen struct {
+	Title, Body string
+	Labels      []string // all of them, also those that people gave; nil: they stay as they are
+	Assignees   []string // logins, likewise
 }
 
 // CheckRun is one check run.

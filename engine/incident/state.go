@@ -86,9 +86,10 @@ type State struct {
 	OpenedAt    time.Time
 	Pull        int
 	PullURL     string
-	Alert       Alert           // as last reported
-	Known       map[string]bool // digests of the notifications that are recorded
-	AckedAt     time.Time       // the first time a person did anything
+	Alert       Alert             // as last reported
+	Known       map[string]bool   // digests of the notifications that are recorded
+	AckedAt     time.Time         // the first time a person did anything
+	Ackers      []approval.Person // who took notice by /ack, in order, each once
 	MitigatedAt time.Time
 	Cancelled   *CancelAsked  // the first
 	Recalled    *Recalled     // by its parent

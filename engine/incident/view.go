@@ -24,13 +24,16 @@ type View struct {
 
 // Pull is the incident's pull request.
 type Pull struct {
-	Number int
-	URL    string
-	Open   bool
-	Merged bool
-	Head   string // commit
-	Body   string
-	Asked  []string // users (login) and teams (org/slug) whose review is requested
+	Number    int
+	URL       string
+	Open      bool
+	Merged    bool
+	Head      string // commit
+	Title     string
+	Body      string
+	Labels    []string
+	Assignees []string // logins
+	Asked     []string // users (login) and teams (org/slug) whose review is requested
 }
 
 // Comment is a comment on the pull request.

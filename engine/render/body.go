@@ -16,8 +16,8 @@ type detail int
 const (
 	everything    detail = iota
 	overCollapsed        // steps that are over share one line
-	noGraph
-	noTitles // the last: every part has a bound of its own, and their sum is below the limit
+	noGraph              // but one that is small all the same
+	noTitles             // the last: every part has a bound of its own, and their sum is below the limit
 )
 
 // Bounds of the parts of a body in bytes. Together they stay below textLimit.
@@ -25,13 +25,16 @@ const (
 	askBudget   = 18_000
 	stepBudget  = 18_000 // at noTitles
 	alertBudget = 8_000
+
+	layersBudget = 6_000 // of a graph, from noGraph on
 )
 
 // Body is the pull request's body, at most 65,000 bytes of Markdown: what is waiting for whom, exactly what to do about it, the
 // steps as a checklist and as a graph, the alert, and where everything came from. With the view's reviews and commits it also
 // says who has approved and why a review does not count.
-func Body(p runbook.Plan, s incident.State, v incident.View) string {
-	b := newBoard(p, s, v)
+func Body(p runbook.Plan, s incident.State, v incident.View) string { return newBoard(p, s, v).whole() }
+
+func (b board) whole() string {
 	top := b.headline() + "\n" + b.asks()
 	for d := everything; ; d++ {
 		if text := b.body(top, d); len(text) <= textLimit || d == noTitles {
@@ -42,7 +45,11 @@ func Body(p runbook.Plan, s incident.State, v incident.View) string {
 
 func (b board) body(top string, d detail) string {
 	parts := []string{strings.TrimRight(top, "\n") + "\n", b.checklist(d)}
-	if graph := b.graph(); d < noGraph && len(b.rows) > 1 && len(graph) <= graphBudget {
+	graphRoom := graphBudget
+	if d >= noGraph {
+		graphRoom = layersBudget
+	}
+	if graph := b.graph(); len(b.rows) > 1 && len(graph) <= graphRoom {
 		parts = append(parts, "### Graph\n\n```mermaid\n"+graph+"```\n")
 	}
 	if d < noTitles {
@@ -56,33 +63,6 @@ func (b board) body(top string, d detail) string {
 // details folds text away behind a fixed word of ours.
 func details(word, text string) string {
 	return "<details>\n<summary>" + word + "</summary>\n\n" + text + "\n</details>\n"
-}
-
-func (b board) checklist(d detail) string {
-	if len(b.rows) == 0 {
-		return ""
-	}
-	var items []string
-	var over []row
-	for _, r := range b.top() {
-		if d >= overCollapsed && r.settled {
-			over = append(over, r)
-			continue
-		}
-		item := b.item(r, d)
-		if r.step.Each {
-			item += b.elements(r, d)
-		}
-		items = append(items, item)
-	}
-	if len(over) > 0 {
-		items = append([]string{"- [x] " + plural(len(over), "step is over", "steps are over") + ": " + names(over) + "\n"}, items...)
-	}
-	budget := textLimit
-	if d == noTitles {
-		budget = stepBudget
-	}
-	return "### Steps\n\n" + strings.TrimRight(bounded(items, "", budget), "\n") + "\n"
 }
 
 // item is one step of the checklist.
@@ -180,6 +160,13 @@ func (b board) roles() string {
 		command = people(b.plan.Command)
 	}
 	items = append(items, "- May command: "+command+"\n")
+	if len(b.state.Ackers) > 0 {
+		var who []string
+		for _, p := range b.state.Ackers {
+			who = append(who, p.Login)
+		}
+		items = append(items, "- Took notice: "+people(who)+"\n")
+	}
 	for _, r := range b.rows {
 		if r.step.Of != "" && r.st.Gate.Opened.IsZero() {
 			continue // the gate of its template covers it
@@ -216,6 +203,9 @@ func (b board) sources() []string {
 		"- Chosen because: " + Safe(o.Why) + "\n",
 		"- Plan SHA-256: " + code(o.Plan) + "\n",
 	}
+	if files := b.files(); files != "" {
+		items = append(items, "- Everything written down: "+files+"\n")
+	}
 	if p := o.Parent; p != nil {
 		items = append(items, "- Opened by: step "+code(p.Step)+" (attempt "+fmt.Sprint(p.Attempt)+") of "+link(p.Incident, 0, p.Pull)+
 			", which follows "+code(last(p.Runbooks))+"; further notifications of the alert go there\n")
@@ -227,4 +217,19 @@ func (b board) sources() []string {
 		items = append(items, "- A runbook could not be used: "+Safe(problem)+"\n")
 	}
 	return items
+}
+
+// files leads to the incident's directory on its branch, where the hub's address of its pull request is known.
+func (b board) files() string {
+	address := b.state.PullURL
+	if address == "" && b.view.Pull != nil {
+		address = b.view.Pull.URL
+	}
+	repository, _, ok := strings.Cut(address, "/pull/")
+	if !ok || !plainAddress(address) {
+		return ""
+	}
+	id := b.state.Opened.ID
+	at := repository + "/tree/" + id.Branch() + "/" + id.Dir()
+	return "[journal](" + at + "/journal), [plan](" + at + "/plan), [pages of gates](" + at + "/gates), [evidence](" + at + "/evidence)"
 }

@@ -9,11 +9,15 @@
 //   - A block is foreign text between fences that it cannot leave. What people have to copy (logs, tasks) stands in
 //     blocks, since a zero-width space would travel with it.
 //   - Undo steps are shown once something is undone that they undo; finally steps always, with dashed edges in the graph.
+//   - A list of more than 20 steps is folded: what is over, what people must see, what is still to come. A graph of more
+//     than 60 is drawn in layers, of steps that need equally many others one after the other before them.
+//   - Labels that begin with state: or severity: are the engine's, all others people's.
 //   - A row is one step with a word and a class: waiting, gate (people are asked), running, done, failed or skipped.
 //
 // Flow:
 //
-//	Plan + State + View ── rows ──┬── Body      the pull request, rendered again and again, never read back
+//	Plan + State + View ── rows ──┬── Screen    title, labels, assignees and
+//	                              ├── Body      the pull request, rendered again and again, never read back
 //	                              ├── Graph     the same as a Mermaid flowchart
 //	                              └── Check     one step that is over, on the commit that records it
 //	Events ── Timeline, Progress ─┬── Report    report.md, written once at the end

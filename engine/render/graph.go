@@ -18,27 +18,31 @@ const (
 )
 
 // Graph is a Mermaid flowchart: a node for each step with its class, an edge from each step to those that need it. With more
-// than 60 steps, those that are over become one node, and what does not fit becomes another.
+// than 60 steps it shows layers: of the steps that need equally many steps before them, one after the other, those that
+// matter now have a node of their own.
 func Graph(p runbook.Plan, s incident.State) string {
 	return newBoard(p, s, incident.View{}).graph()
 }
 
 func (b board) graph() string {
-	c := chart{node: map[string]string{}}
-	over, later := c.place(b.top())
+	rows := b.top()
+	if len(rows) > graphSteps {
+		return layered(rows)
+	}
+	c := chart{node: map[string]string{}, drawn: rows}
 	var out strings.Builder
 	out.WriteString("flowchart TD\n")
-	if over > 0 {
-		fmt.Fprintf(&out, "  over[\"%s over\"]\n", plural(over, "step is", "steps are"))
-	}
-	for _, r := range c.drawn {
+	for _, r := range rows {
+		c.node[r.step.Name] = fmt.Sprintf("s%d", r.index)
 		fmt.Fprintf(&out, "  %s%s\n", c.node[r.step.Name], shape(r))
 	}
-	if later > 0 {
-		fmt.Fprintf(&out, "  later[\"%s\"]\n", plural(later, "more step", "more steps"))
+	c.edges(&out, rows)
+	members := map[class][]string{}
+	for _, r := range rows {
+		members[r.drawn()] = append(members[r.drawn()], c.node[r.step.Name])
 	}
-	c.edges(&out, b.top())
-	c.classes(&out, over > 0, later > 0)
+	styles(&out, members)
+	c.asides(&out)
 	return out.String()
 }
 
@@ -46,26 +50,6 @@ func (b board) graph() string {
 type chart struct {
 	node  map[string]string // step to node
 	drawn []row             // those with a node of their own
-}
-
-// place gives each row a node and returns how many are folded into the node of what is over and of what comes later.
-func (c *chart) place(rows []row) (over, later int) {
-	fold := len(rows) > graphSteps
-	for _, r := range rows {
-		waits := r.drawn() == classWaiting
-		switch {
-		case fold && (r.drawn() == classDone || r.drawn() == classSkipped):
-			c.node[r.step.Name] = "over"
-			over++
-		case fold && (len(c.drawn) >= graphSteps || waits && len(c.drawn) >= graphSteps/2):
-			c.node[r.step.Name] = "later"
-			later++
-		default:
-			c.node[r.step.Name] = fmt.Sprintf("s%d", r.index)
-			c.drawn = append(c.drawn, r)
-		}
-	}
-	return over, later
 }
 
 func (c *chart) edges(out *strings.Builder, rows []row) {
@@ -82,8 +66,8 @@ func (c *chart) edges(out *strings.Builder, rows []row) {
 		}
 		for _, need := range needs {
 			e := edge{c.node[need], c.node[r.step.Name]}
-			if e.from == "" || e.from == e.to || e.to == "over" || e.from == "later" || seen[e] {
-				continue // within one folded node, or against the direction that folding keeps
+			if e.from == "" || seen[e] {
+				continue // what it needs is of no concern to people
 			}
 			seen[e] = true
 			if len(seen) > graphEdges {
@@ -98,17 +82,8 @@ func (c *chart) edges(out *strings.Builder, rows []row) {
 	}
 }
 
-func (c *chart) classes(out *strings.Builder, over, later bool) {
-	members := map[class][]string{}
-	for _, r := range c.drawn {
-		members[r.drawn()] = append(members[r.drawn()], c.node[r.step.Name])
-	}
-	if over {
-		members[classDone] = append(members[classDone], "over")
-	}
-	if later {
-		members[classWaiting] = append(members[classWaiting], "later")
-	}
+// styles colours the nodes of each class.
+func styles(out *strings.Builder, members map[class][]string) {
 	for _, style := range []struct {
 		class class
 		look  string
@@ -124,7 +99,11 @@ func (c *chart) classes(out *strings.Builder, over, later bool) {
 			fmt.Fprintf(out, "  classDef %s %s\n  class %s %s\n", style.class, style.look, strings.Join(nodes, ","), style.class)
 		}
 	}
-	var aside []string // besides the way to the solution
+}
+
+// asides marks what stands besides the way to the solution.
+func (c *chart) asides(out *strings.Builder) {
+	var aside []string
 	for _, r := range c.drawn {
 		if r.step.Stage != runbook.StageMain {
 			aside = append(aside, c.node[r.step.Name])

@@ -123,7 +123,15 @@ func (b board) waiting() string {
 	if n := len(open) - shown; n > 0 {
 		out = append(out, plural(n, "more question", "more questions"))
 	}
-	return "**Waits for people:** " + strings.Join(out, "; ") + "."
+	return "**Waits for people:**" + listed(out)
+}
+
+// listed is what follows a bold word: one thing in its line, several below it.
+func listed(items []string) string {
+	if len(items) == 1 {
+		return " " + items[0] + "."
+	}
+	return "\n\n- " + strings.Join(items, "\n- ")
 }
 
 // waits says for whom one step waits, since when and until when.

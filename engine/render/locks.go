@@ -2,7 +2,6 @@ package render
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/pullbook/pullbook/engine/approval"
 	"github.com/pullbook/pullbook/engine/incident"
@@ -57,7 +56,7 @@ func (b board) locked() string {
 	if n := len(items) - shown; n > 0 {
 		items = append(items[:shown], plural(n, "more", "more"))
 	}
-	return "**Waits for a lock:** " + strings.Join(items, "; ") + "."
+	return "**Waits for a lock:**" + listed(items)
 }
 
 // holder names the step that holds a lock, with a link to its pull request where it is another incident's.

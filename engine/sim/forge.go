@@ -31,6 +31,8 @@ type pull struct {
 	number       int
 	branch       string
 	title, body  string
+	labels       []string
+	assignees    []string
 	open, merged bool
 	head         string
 	made         time.Time

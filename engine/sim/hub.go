@@ -75,7 +75,7 @@ func (f *forge) seen(p *pull) *incident.Pull {
 		head = p.stale
 	}
 	return &incident.Pull{Number: p.number, URL: fmt.Sprintf("https://hub.test/acme/ops/pull/%d", p.number), Open: p.open, Merged: p.merged,
-		Head: head, Body: p.body, Asked: slices.Sorted(maps.Keys(p.requested))}
+		Head: head, Title: p.title, Body: p.body, Labels: p.labels, Assignees: p.assignees, Asked: slices.Sorted(maps.Keys(p.requested))}
 }
 
 // Blame names one person, who wrote every runbook and answers for nothing else.
@@ -119,7 +119,7 @@ func (h hubPort) Publish(_ context.Context, n incident.Publication) error {
 
 func pointOf(n incident.Publication) Point {
 	switch {
-	case n.Body != nil:
+	case n.Screen != nil:
 		return "hub.publish.body"
 	case n.Check != nil:
 		return "hub.publish.check"
@@ -143,7 +143,7 @@ func (p *process) publish(n incident.Publication) error {
 		w.fresh.checks = append(w.fresh.checks, *n.Check)
 		return w.forge.addCheck(*n.Check)
 	}
-	if n.Body == nil && n.Comment == nil && n.React == 0 && !n.Reopen && n.DeleteBranch == "" && len(n.Reviewers) == 0 {
+	if n.Screen == nil && n.Comment == nil && n.React == 0 && !n.Reopen && n.DeleteBranch == "" && len(n.Reviewers) == 0 {
 		return nil // a request for reviews that names nobody
 	}
 	if n.DeleteBranch != "" {
@@ -158,9 +158,15 @@ func (p *process) publish(n incident.Publication) error {
 		return err
 	}
 	switch {
-	case n.Body != nil:
-		w.fresh.out(*n.Body)
-		pr.body = *n.Body
+	case n.Screen != nil:
+		w.fresh.out(n.Screen.Title + "\n" + n.Screen.Body)
+		pr.title, pr.body = n.Screen.Title, n.Screen.Body
+		if n.Screen.Labels != nil {
+			pr.labels = n.Screen.Labels
+		}
+		if n.Screen.Assignees != nil {
+			pr.assignees = n.Screen.Assignees
+		}
 	case len(n.Reviewers) > 0:
 		w.tell(p.name, "ask %v on pull request %d", n.Reviewers, n.Pull)
 		for _, who := range n.Reviewers {
