@@ -66,10 +66,12 @@ func (t *trail) judge(b *batch, e incident.Event) *Finding {
 		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.eachExpanded(m, d), t.placed(m)) })
 	case incident.StepStarted:
 		return t.at(b, d.Step, func(m moment) *Finding {
-			return firstOf(t.stepStarted(m, d, e), m.locked(d), t.demanded(m, e), t.placed(m))
+			return firstOf(t.stepStarted(m, d, e), t.opensApproved(m, d), m.locked(d), t.demanded(m, e), t.placed(m))
 		})
 	case incident.StepEnded:
-		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.stepEnded(m, d), m.timely(e, d), t.approvedIt(m, d.Deed)) })
+		return t.at(b, d.Step, func(m moment) *Finding {
+			return firstOf(t.stepEnded(m, d), m.timely(e, d), t.approvedIt(m, d.Deed), t.carriedOut(m, d))
+		})
 	case incident.GateRejected:
 		return t.at(b, d.Step, t.placed)
 	case incident.GateLifted:
@@ -81,7 +83,7 @@ func (t *trail) judge(b *batch, e incident.Event) *Finding {
 	case incident.RepeatEnded:
 		return t.at(b, d.Step, func(m moment) *Finding { return t.repeatEnded(m, d) })
 	case incident.ChildOpened:
-		return t.at(b, d.Step, known)
+		return t.at(b, d.Step, func(m moment) *Finding { return t.sameInputs(m, d) })
 	case incident.StepSkipped:
 		return t.at(b, d.Step, t.placed)
 	case incident.StepBroken:
@@ -138,12 +140,13 @@ func (t *trail) gateOpened(m moment, d incident.GateOpened, e incident.Event) *F
 	if written {
 		t.claim(m.batch, path)
 		t.pages[path] = runbook.PageDigest(page)
+		t.shows(m, path, page)
 	}
 	switch {
 	case t.pages[path] != d.Page:
 		return m.wrong(path, "the gate page is not the one that the journal names")
 	}
-	if f := t.ruled(m, d, e); f != nil {
+	if f := firstOf(t.ruled(m, d, e), t.planShown(m, path)); f != nil {
 		return f
 	}
 	return m.gateElements(d, path, page)

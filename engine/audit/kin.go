@@ -13,12 +13,13 @@ import (
 
 // order is an attempt of a step that opens another incident.
 type order struct {
-	runbook string
-	child   incident.ID // empty: the journal names none
-	inputs  json.RawMessage
-	ended   runbook.Conclusion
-	barred  []incident.Barred // from the step itself
-	spoke   []incident.Barred // as the end of the attempt names them
+	runbook  string
+	child    incident.ID // empty: the journal names none
+	inputs   json.RawMessage
+	approved json.RawMessage // the inputs that the gate page showed; nil where no gate asked
+	ended    runbook.Conclusion
+	barred   []incident.Barred // from the step itself
+	spoke    []incident.Barred // as the end of the attempt names them
 }
 
 // bornOf reports whether what an incident says of its parent can be true: its name and its group follow from the attempt,
@@ -35,8 +36,9 @@ func (t *trail) kin(data incident.Data) {
 	key := func(step string, attempt int) string { return runbook.AttemptKey(string(t.record.ID), step, attempt) }
 	switch d := data.(type) {
 	case incident.StepStarted:
-		if step, _, ok := t.plan.Written(d.Step); ok && d.Work == runbook.KindRunbook {
-			t.orders[d.Key] = order{runbook: step.Runbook, barred: t.state.Barred(t.plan, d.Step)}
+		if step, i, ok := t.plan.Written(d.Step); ok && d.Work == runbook.KindRunbook {
+			approved, _ := t.approvedInputs(moment{step: step, index: i, was: t.state.Step(d.Step)}, d.Gate)
+			t.orders[d.Key] = order{runbook: step.Runbook, approved: approved, barred: t.state.Barred(t.plan, d.Step)}
 		}
 	case incident.ChildOpened:
 		o := t.orders[key(d.Step, d.Attempt)]
@@ -87,6 +89,8 @@ func (t *trail) agrees(parent *trail) string {
 		return fmt.Sprintf("%s names %s as the incident that it opened", own.Parent.Key(), o.child)
 	case otherInput(o.inputs, own.Inputs) != "":
 		return fmt.Sprintf("its %s than %s gave it", otherInput(o.inputs, own.Inputs), own.Parent.Key())
+	case otherInput(o.approved, []byte(runbook.Visible(string(own.Inputs)))) != "":
+		return fmt.Sprintf("it has other inputs than the gate page of %s showed", own.Parent.Key())
 	case own.Commit != other.Commit:
 		return fmt.Sprintf("it was frozen at commit %s, and its parent at %s", own.Commit, other.Commit)
 	case !slices.Equal(own.Parent.Runbooks, parent.state.Chain()):

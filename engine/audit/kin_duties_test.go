@@ -38,4 +38,12 @@ func TestDutiesOfKin(t *testing.T) {
 	if why := child.agrees(parent); !strings.Contains(why, "rests on the word of carol") {
 		t.Errorf("an end that does not name whom it rests on: %q", why)
 	}
+	child, parent = kin()
+	o = parent.orders[born.Key()]
+	o.approved = []byte(`{"to":"eu"}`)
+	parent.orders[born.Key()] = o
+	child.state.Opened.Inputs = []byte(`{"to":"us"}`)
+	if why := child.agrees(parent); !strings.Contains(why, "other inputs than the gate page") {
+		t.Errorf("a child with other inputs than people approved: %q", why)
+	}
 }

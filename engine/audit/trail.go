@@ -29,13 +29,14 @@ type trail struct {
 	record Incident
 	wanted bool // not wanted: another incident than the options ask for, which was not looked into
 
-	commits map[string]int    // those before the one at hand, each with the sequence number of its last event
-	pages   map[string]string // digest of each gate page, by path
-	begun   map[string]int    // sequence number of the latest intent of each step
-	orders  map[string]order  // of other incidents, by attempt key
-	words   []incident.Deed   // of people, that stopped this incident
-	holding []hold            // locks that are held
-	held    []hold            // locks that were held
+	commits map[string]int           // those before the one at hand, each with the sequence number of its last event
+	pages   map[string]string        // digest of each gate page, by path
+	shown   map[string]runbook.Shown // what those pages show that is compared with what ran, by path
+	begun   map[string]int           // sequence number of the latest intent of each step
+	orders  map[string]order         // of other incidents, by attempt key
+	words   []incident.Deed          // of people, that stopped this incident
+	holding []hold                   // locks that are held
+	held    []hold                   // locks that were held
 }
 
 // batch is one commit of a trail: what it changes and says.
@@ -79,7 +80,7 @@ func (a *auditor) trail(tip gitstore.Hash, before int) (*trail, *Finding) {
 		return nil, wrong(tip, "", "the branch of an incident holds no commit of its own")
 	}
 	base := a.place[commits[0].Parents[0]]
-	t := &trail{a: a, base: a.line[base], first: commits[0].Hash, commits: map[string]int{}, pages: map[string]string{}, begun: map[string]int{}, orders: map[string]order{}}
+	t := &trail{a: a, base: a.line[base], first: commits[0].Hash, commits: map[string]int{}, pages: map[string]string{}, shown: map[string]runbook.Shown{}, begun: map[string]int{}, orders: map[string]order{}}
 	r, err := journal.ParseRange(commits[0].Message)
 	if err != nil {
 		return nil, wrong(commits[0].Hash, "", "%v", err)

@@ -139,7 +139,7 @@ func (g Gate) elements() string {
 	for _, e := range g.Elements {
 		fmt.Fprintf(&lines, "%s.%s  %s\n", g.Step.Name, e.Key, oneElement(g.Step.Kind, e.Now))
 	}
-	return fmt.Sprintf("\n## What will run, for each of %d elements\n\n%s", len(g.Elements), Fence("text", lines.String()))
+	return fmt.Sprintf("\n%s%d elements\n\n%s", headElements, len(g.Elements), Fence("text", lines.String()))
 }
 
 // oneElement is exactly what runs, as JSON on one line, or why nothing does.

@@ -84,7 +84,7 @@ func (g Gate) Page() []byte {
 		if g.Step.NoUndo != "" {
 			b.WriteString("\n## Why nothing undoes it\n\n" + Fence("text", g.Step.NoUndo))
 		}
-		b.WriteString("\n## What will run\n\n" + Fence("json", string(canonical(what(g.Step.Kind, g.Work)))))
+		b.WriteString("\n" + headWhat + "\n\n" + Fence("json", string(canonical(what(g.Step.Kind, g.Work)))))
 	}
 	if g.Rehearsal != nil {
 		b.WriteString(g.rehearsal())
@@ -114,7 +114,7 @@ func (g Gate) rehearsal() string {
 		says.Text = string(g.Rehearsal) // unreachable unless a runner wrote something else: then people see what it wrote
 	}
 	var b strings.Builder
-	b.WriteString("\n## What it would do, by its rehearsal\n\n")
+	b.WriteString("\n" + headRehearsal + "\n\n")
 	if !says.Changes {
 		b.WriteString("It would change nothing.\n\n")
 	}
@@ -185,12 +185,7 @@ func (p Plan) UpstreamOf(name string) []string {
 // Fence puts text that comes from elsewhere into a fenced block that it cannot leave: the fence is longer than any run
 // of backticks in it. Control characters, which could steer a terminal, become U+FFFD.
 func Fence(info, text string) string {
-	text = strings.Map(func(c rune) rune {
-		if unicode.IsControl(c) && c != '\n' && c != '\t' || unicode.Is(unicode.Bidi_Control, c) {
-			return unicode.ReplacementChar
-		}
-		return c
-	}, text)
+	text = Visible(text)
 	longest, run := 0, 0
 	for _, c := range text {
 		if c != '`' {
@@ -202,6 +197,16 @@ func Fence(info, text string) string {
 	}
 	fence := strings.Repeat("`", max(3, longest+1))
 	return fence + info + "\n" + strings.TrimRight(text, "\n") + "\n" + fence + "\n"
+}
+
+// Visible is a text as it stands within a fence: control characters and those that turn the direction are U+FFFD.
+func Visible(text string) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) && c != '\n' && c != '\t' || unicode.Is(unicode.Bidi_Control, c) {
+			return unicode.ReplacementChar
+		}
+		return c
+	}, text)
 }
 
 func reversible(s Step) string {
