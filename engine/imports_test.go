@@ -56,9 +56,10 @@ func rooms() map[string]room {
 		"engine/localhub/openapitest": {},
 		"engine/localhub/clients":     {tests: []string{"engine/localhub", "engine/localhub/openapitest"}},
 
-		"engine":       {imports: []string{"engine/runbook", "engine/approval", "engine/incident", "engine/journal", "engine/render"}},
-		"engine/audit": {imports: []string{"engine/runbook", "engine/approval", "engine/incident", "engine/journal", "engine/render", "engine/gitstore"}},
-		"engine/sim":   {imports: []string{"engine/...", "engine"}},
+		"engine":          {imports: []string{"engine/runbook", "engine/approval", "engine/incident", "engine/journal", "engine/render"}},
+		"engine/audit":    {imports: []string{"engine/runbook", "engine/approval", "engine/incident", "engine/journal", "engine/render", "engine/gitstore"}},
+		"engine/sim":      {imports: []string{"engine/...", "engine"}},
+		"engine/scenario": {imports: []string{"engine/runbook", "engine/approval", "engine/incident", "engine/journal", "engine/render"}, tests: []string{"engine/cueval"}},
 
 		"schema":       {},
 		"runbooks":     {tests: []string{"engine/cueval", "engine/runbook"}},
