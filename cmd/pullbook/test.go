@@ -24,8 +24,10 @@ import (
 const testEnding = ".test"
 
 type testFlags struct {
-	update  bool
-	verbose bool
+	update   bool
+	verbose  bool
+	incident string // whose story is written
+	ledger   string // a clone that holds it
 }
 
 func testCommand() *cobra.Command {
@@ -39,17 +41,21 @@ engine did is compared with the lines that begin with ">"; what differs is print
 A path is a file of tests, a runbook or a directory; without one it is runbooks.
 
 --update writes what the engine did into the files: read the difference before you
-commit it.
+commit it. --from-incident writes the story of an incident that really happened to
+standard output, as it would go now, from a clone of the ledger.
 
 runbooks/testing.md says what a story can say.
 
 Exit status: 0 all passed, 1 something differs, 2 wrong usage.`,
 		Example: `  pullbook test
-  pullbook test runbooks/checkout.test --update`,
+  pullbook test runbooks/checkout.test --update
+  pullbook test --from-incident 20261122-k3jq5zabcd >> runbooks/checkout.test`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runTest(cmd, args, f) },
 	}
 	cmd.Flags().BoolVar(&f.update, "update", false, "write what the engine did into the files")
 	cmd.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "name every case")
+	cmd.Flags().StringVar(&f.incident, "from-incident", "", "write the story of this incident")
+	cmd.Flags().StringVar(&f.ledger, "ledger", ".", "clone of the ledger that holds the incident")
 	return cmd
 }
 
@@ -72,6 +78,9 @@ type suite struct {
 func runTest(cmd *cobra.Command, args []string, f testFlags) error {
 	if len(args) == 0 {
 		args = []string{runbook.Dir}
+	}
+	if f.incident != "" {
+		return recordIncident(cmd, args, f)
 	}
 	files, err := testFiles(args)
 	if err != nil {

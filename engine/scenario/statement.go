@@ -29,7 +29,7 @@ func (r *run) obey(ctx context.Context, text string) error {
 	case "alert":
 		return r.alert(ctx, rest)
 	case "open":
-		return r.open(ctx, opening{why: "chosen by a person", inputs: r.inputs})
+		return r.byHand(ctx, rest)
 	case "inputs":
 		r.inputs = json.RawMessage(rest)
 		return valid(r.inputs)
@@ -113,6 +113,21 @@ func (r *run) alert(ctx context.Context, text string) error {
 		return fmt.Errorf("%s does not answer this alert: %s; `open` opens it by hand", r.config.Source.Runbook, route.Why)
 	}
 	return r.open(ctx, opening{alert: a, why: route.Why, inputs: r.inputs})
+}
+
+// byPerson is why an incident has the runbook that a person named, as the engine records it.
+const byPerson = "chosen by a person"
+
+// byHand opens the incident as a person does, for an alert if there is one.
+func (r *run) byHand(ctx context.Context, text string) error {
+	if text != "" {
+		a, err := r.config.Alert([]byte(text))
+		if err != nil {
+			return err
+		}
+		r.incoming = &a
+	}
+	return r.open(ctx, opening{why: byPerson, inputs: r.inputs})
 }
 
 func (r *run) open(ctx context.Context, o opening) error {
