@@ -28,8 +28,9 @@ import (
 // scene is a hub and a service in this process, and an engine in another that can be killed.
 type scene struct {
 	world  *world
-	toy    *toy   // nil unless startToy was called
-	token  string // of alert sources; empty: loopback may send without
+	toy    *toy     // nil unless startToy was called
+	token  string   // of alert sources; empty: loopback may send without
+	env    []string // of the engine, over this process's
 	hooks  hooks
 	log    bytes.Buffer // of the engine; read only when it has exited
 	effect atomic.Int32 // rollbacks of the service
@@ -195,6 +196,7 @@ func (s *scene) start() {
 		cmd.Args = append(cmd.Args, "--alert-token-file", filepath.Join(dir, "alert.token"))
 	}
 	cmd.Args[0] = "pullbook"
+	cmd.Env = append(os.Environ(), s.env...)
 	cmd.Stdout, cmd.Stderr = &s.log, &s.log
 	s.engine, s.exited = cmd, make(chan struct{})
 	if err := cmd.Start(); err != nil {

@@ -2,6 +2,7 @@ package cueval
 
 import (
 	"fmt"
+	"path"
 	"strings"
 	"testing"
 
@@ -100,9 +101,17 @@ func TestShippedPolicyLetsPass(t *testing.T) {
 	if pretty, err := format.Source(text); err != nil || string(pretty) != string(text) {
 		t.Errorf("pullbook.cue is not formatted: %v\n%s", err, pretty)
 	}
-	for name, text := range runbooks.Files() {
-		if ps := Vet(runbook.Source{Runbook: name, Files: map[string][]byte{name: text, organisationFile: runbooks.Organisation()}}); len(ps) > 0 {
+	library := runbooks.Library()
+	for name, text := range library {
+		if path.Ext(name) != ".cue" {
+			continue
+		}
+		src := runbook.Source{Runbook: name, Others: library, Files: map[string][]byte{name: text, organisationFile: runbooks.Organisation()}}
+		if ps := Vet(src); len(ps) > 0 {
 			t.Errorf("%s: %v", name, ps)
+		}
+		if pretty, err := format.Source(text); err != nil || string(pretty) != string(text) {
+			t.Errorf("%s is not formatted: %v\n%s", name, err, pretty)
 		}
 	}
 }
