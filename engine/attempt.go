@@ -27,7 +27,7 @@ func (e *Engine) RunStep(ctx context.Context, job StepJob) (runbook.Outcome, err
 	if a.Files, err = e.stepFiles(ctx, b, step); err != nil {
 		return runbook.Outcome{}, fmt.Errorf("prepare %s: %w", job.Key, err)
 	}
-	query := runbook.Query{Source: b.frozen.source, Alert: b.frozen.alert, Ended: b.ended}
+	query := b.frozen.query(b.ended)
 	a.Until = func(ctx context.Context, answer json.RawMessage) (bool, error) {
 		return e.Eval.Until(ctx, query, job.Step, answer)
 	}

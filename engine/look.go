@@ -58,6 +58,11 @@ func (e *Engine) look(ctx context.Context, w *worker, refresh bool, alerts []inc
 // gather resolves the plan and puts the view together.
 func (e *Engine) gather(ctx context.Context, w *worker, alerts []incident.Alert) (runbook.Plan, incident.View, error) {
 	plan, err := e.resolve(ctx, w)
+	unread := ""
+	if errors.Is(err, ErrPlan) {
+		e.Log.Error("an incident cannot go on", "branch", w.branch, "error", err)
+		plan, unread, err = w.frozen.plan, err.Error(), nil
+	}
 	if err != nil {
 		return plan, incident.View{}, err
 	}
@@ -71,6 +76,7 @@ func (e *Engine) gather(ctx context.Context, w *worker, alerts []incident.Alert)
 		return plan, incident.View{}, err
 	}
 	view := w.view(attempts, alerts)
+	view.Unread = unread
 	if err := e.keep(ctx, w, view); err != nil {
 		return plan, view, err
 	}

@@ -13,6 +13,9 @@ import (
 // ErrMoved says that a branch on the remote is not where the engine believed it to be.
 var ErrMoved = errors.New("the remote branch has moved")
 
+// ErrPlan says that a frozen plan cannot be worked out by this engine, however often it tries.
+var ErrPlan = errors.New("the frozen plan cannot be worked out")
+
 // Hub is the forge. Every error is temporary as far as the engine is concerned: it looks again later.
 type Hub interface {
 	// Look reads what people did. A pull request that does not exist is no error: HubView.Pull is nil.
@@ -86,7 +89,7 @@ type Eval interface {
 	Route(ctx context.Context, files map[string][]byte, alert json.RawMessage) (runbook.Route, error)
 	// Load checks a runbook wholly and returns its static plan, or its problems.
 	Load(ctx context.Context, src runbook.Source) (runbook.Plan, []runbook.Problem, error)
-	// Resolve returns what each step is now.
+	// Resolve returns what each step is now. ErrPlan: this engine cannot.
 	Resolve(ctx context.Context, q runbook.Query) (runbook.Plan, error)
 	// Until decides a probe's condition on an answer.
 	Until(ctx context.Context, q runbook.Query, step string, answer json.RawMessage) (bool, error)

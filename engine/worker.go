@@ -58,6 +58,7 @@ type brief struct {
 // frozen is what was fixed at the opening.
 type frozen struct {
 	source runbook.Source
+	plan   runbook.Plan // its skeleton
 	alert  json.RawMessage
 	pins   map[string][]runbook.File // by step
 	teams  []string                  // whose membership matters, from the rules of the plan
@@ -212,13 +213,13 @@ func (w *worker) freeze(static runbook.Plan, opened incident.Opened, files map[s
 	if err != nil {
 		return fmt.Errorf("%s: encode the alert: %w", w.branch, err)
 	}
-	source := runbook.Source{Runbook: strings.TrimPrefix(opened.Runbook, embedded), Files: map[string][]byte{}, Inputs: opened.Inputs}
+	source := runbook.Source{Runbook: strings.TrimPrefix(opened.Runbook, embedded), Files: map[string][]byte{}, Inputs: opened.Inputs, Schema: files[schemaFile]}
 	for path, data := range files {
 		if path != planFile && path != schemaFile {
 			source.Files[path] = data
 		}
 	}
-	w.frozen = frozen{source: source, alert: alert, pins: map[string][]runbook.File{}}
+	w.frozen = frozen{source: source, plan: static, alert: alert, pins: map[string][]runbook.File{}}
 	who := slices.Concat(static.Command, static.SelfApproval, static.Calendar.People())
 	for _, s := range static.Steps {
 		w.frozen.pins[s.Name] = s.Files
@@ -264,7 +265,12 @@ func (e *Engine) resolve(ctx context.Context, w *worker) (runbook.Plan, error) {
 }
 
 func (w *worker) query(ended map[string]runbook.Ended) runbook.Query {
-	return runbook.Query{Source: w.frozen.source, Alert: w.frozen.alert, Ended: ended}
+	return w.frozen.query(ended)
+}
+
+// query asks about the plan as it was frozen: with its own schema and skeleton, whatever another engine would make of it.
+func (f frozen) query(ended map[string]runbook.Ended) runbook.Query {
+	return runbook.Query{Source: f.source, Alert: f.alert, Ended: ended, Frozen: &f.plan}
 }
 
 // pin gives the steps of a fresh plan the blob ids that were frozen at the opening.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pullbook/pullbook/engine"
+	"github.com/pullbook/pullbook/engine/cueval"
 	"github.com/pullbook/pullbook/engine/github"
 	"github.com/pullbook/pullbook/engine/gitstore"
 	"github.com/pullbook/pullbook/engine/inbox"
@@ -272,4 +273,15 @@ func splitRepo(s string) (owner, name string, err error) {
 		return "", "", fmt.Errorf("repository %q is not of the form owner/name", s)
 	}
 	return owner, name, nil
+}
+
+// evalPort lets the engine ask the evaluator. What is wrong with a frozen plan stays wrong.
+type evalPort struct{ *cueval.Evaluator }
+
+func (p evalPort) Resolve(ctx context.Context, q runbook.Query) (runbook.Plan, error) {
+	plan, err := p.Evaluator.Resolve(ctx, q)
+	if wrong := new(cueval.SourceError); errors.As(err, &wrong) {
+		err = fmt.Errorf("%w: %w", engine.ErrPlan, err)
+	}
+	return plan, err
 }

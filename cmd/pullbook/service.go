@@ -202,7 +202,7 @@ func (svc *service) buildEngine(signer gitstore.Signer, observe observer) error 
 	ledger := svc.ledger(signer)
 	svc.customs = &customs{ledger: ledger, branch: svc.hub.DefaultBranch(), eval: eval, log: svc.log}
 	svc.engine = engine.New(engine.Config{
-		Hub: svc.hub, Ledger: ledger, Journal: ledger, Eval: eval, Inbox: inboxPort{svc.inbox, svc.runner}, Runner: runnerPort{svc.runner},
+		Hub: svc.hub, Ledger: ledger, Journal: ledger, Eval: evalPort{eval}, Inbox: inboxPort{svc.inbox, svc.runner}, Runner: runnerPort{svc.runner},
 		Clock: wallClock{}, DefaultBranch: svc.hub.DefaultBranch(), Triage: triage, Versions: versions(), Schema: schema.Runbook(),
 		Observe: observe, Log: svc.log,
 	})

@@ -79,12 +79,29 @@ func parse(src runbook.Source) (*document, []runbook.Problem) {
 		return nil, ps
 	}
 	ctx := cuecontext.New()
-	types := ctx.CompileBytes(schema.Runbook(), cue.Filename(schemaName))
+	types, wrong := typesOf(ctx, src)
+	if len(wrong) > 0 {
+		return nil, wrong
+	}
 	org, more := readOrganisation(ctx, types, lib)
 	d := &document{ctx: ctx, lib: lib, text: p, file: p.view, types: types, org: org, kinds: readKinds(types), def: types.LookupPath(cue.MakePath(cue.Def("#Runbook")))}
 	d.refs = p.refs
 	d.graph = d.refs.read()
 	return d, append(ps, more...)
+}
+
+// typesOf compiles the schema that a source is held against.
+func typesOf(ctx *cue.Context, src runbook.Source) (cue.Value, []runbook.Problem) {
+	text := src.Schema
+	if len(text) == 0 {
+		text = schema.Runbook()
+	}
+	types := ctx.CompileBytes(text, cue.Filename(schemaName))
+	if err := types.Err(); err != nil {
+		return types, []runbook.Problem{{File: schemaName, Text: "this version of the engine cannot read the frozen schema: " + err.Error(),
+			Hint: "the version that incident.json names can"}}
+	}
+	return types, nil
 }
 
 // rewrite changes the tree so that CUE says more of what is wrong, and evaluates the elements of templates in linear time.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pullbook/pullbook/engine/runbook"
+	"github.com/pullbook/pullbook/schema"
 )
 
 // Config says how evaluations run.
@@ -130,7 +131,7 @@ func (e *Evaluator) vet(ctx context.Context, op string, src runbook.Source) ([]r
 
 // Resolve says what each step of the plan is now. It returns a *SourceError if the source makes no plan.
 func (e *Evaluator) Resolve(ctx context.Context, q runbook.Query) (runbook.Plan, error) {
-	known := e.plans.of(q.Source)
+	known := e.known(&q)
 	r, err := e.run(ctx, childRequest{Op: opResolve, Query: q, Known: known})
 	if err == nil {
 		err = r.err()
@@ -150,10 +151,24 @@ func (e *Evaluator) Resolve(ctx context.Context, q runbook.Query) (runbook.Plan,
 	return r.Plan, nil
 }
 
+// known returns the plan of a question's source, if there is one, and takes out of the question what need not travel.
+func (e *Evaluator) known(q *runbook.Query) *runbook.Plan {
+	if bytes.Equal(q.Source.Schema, schema.Runbook()) {
+		q.Source.Schema = nil
+	}
+	known := q.Frozen
+	if known == nil {
+		known = e.plans.of(q.Source)
+	}
+	q.Frozen = nil
+	return known
+}
+
 // Until says whether the condition of a probe holds for an answer {status, headers, body}. It returns an *OutputError
 // if the answer is not of the type that the probe declares, or the condition cannot be decided with it.
 func (e *Evaluator) Until(ctx context.Context, q runbook.Query, step string, answer json.RawMessage) (bool, error) {
-	r, err := e.run(ctx, childRequest{Op: opUntil, Query: q, Known: e.plans.of(q.Source), Step: step, Value: answer})
+	known := e.known(&q)
+	r, err := e.run(ctx, childRequest{Op: opUntil, Query: q, Known: known, Step: step, Value: answer})
 	if err == nil {
 		err = r.err()
 	}
@@ -166,7 +181,8 @@ func (e *Evaluator) Until(ctx context.Context, q runbook.Query, step string, ans
 // Output checks what a step put out against the type that the step declares, and returns the declared fields of it as
 // JSON, at most 256 KiB. It returns an *OutputError for another type.
 func (e *Evaluator) Output(ctx context.Context, q runbook.Query, step string, output json.RawMessage) (json.RawMessage, error) {
-	r, err := e.run(ctx, childRequest{Op: opOutput, Query: q, Known: e.plans.of(q.Source), Step: step, Value: output})
+	known := e.known(&q)
+	r, err := e.run(ctx, childRequest{Op: opOutput, Query: q, Known: known, Step: step, Value: output})
 	if err == nil {
 		err = r.err()
 	}

@@ -60,6 +60,7 @@ func digest(src runbook.Source) (sum [sha256.Size]byte) {
 	}
 	write(src.Runbook)
 	write(src.Inputs)
+	write(src.Schema)
 	for _, name := range slices.Sorted(maps.Keys(src.Files)) {
 		write(name)
 		write(src.Files[name])

@@ -29,6 +29,8 @@ func Decide(plan runbook.Plan, s State, v View, now time.Time) []Action {
 		d.freeze()
 	case s.End != "":
 		d.finish()
+	case v.Unread != "":
+		d.freeze()
 	default:
 		d.live()
 	}
@@ -106,13 +108,16 @@ func (d *decider) merged() {
 	d.actions = append(d.actions, d.people...)
 }
 
-// freeze stops everything that has not started: the branch is not the engine's any more.
+// freeze stops everything that has not started: the branch is not the engine's any more, or its plan cannot be worked out.
 func (d *decider) freeze() {
 	d.stopQueued()
 	if d.view.Pull == nil {
 		return
 	}
 	why, id := "The branch was deleted or moved by somebody else.", "gone-"+d.view.Pull.Head
+	if d.view.Unread != "" {
+		why, id = "This version of the engine cannot work out the frozen plan: "+words(d.view.Unread)+". The version that incident.json names can.", "unread"
+	}
 	if f := d.view.Branch.Foreign; f != nil {
 		why, id = "Commit "+f.Commit+" is not the engine's: "+words(f.Why)+".", "foreign-"+f.Commit
 	}

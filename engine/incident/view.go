@@ -19,6 +19,7 @@ type View struct {
 	Alerts   []Alert                       // notifications of this group that arrived and are not recorded yet
 	Children map[string]Child              // by step: of those steps that wait for another incident
 	Recall   *Recalled                     // why the parent does not want the incident to go on; nil: it does, or there is none
+	Unread   string                        // why the engine cannot work out the frozen plan, now or later; empty as a rule
 	Authors  map[string]runbook.Authorship // who wrote a step of the frozen plan, where that was looked up
 }
 

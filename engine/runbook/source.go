@@ -16,6 +16,9 @@ type Source struct {
 	// Inputs are the values of the runbook's inputs, a JSON object by name. An input that is not among them has its default.
 	// Null or absent means that nobody has given any yet, as when a runbook is vetted: only then may one without a default be missing.
 	Inputs json.RawMessage `json:"inputs,omitempty"`
+	// Schema is the text that the files are held against: of a frozen plan, the one that was frozen with it. Empty is that of
+	// the engine.
+	Schema []byte `json:"schema,omitempty"`
 }
 
 // Query asks what a plan is at this moment.
@@ -23,6 +26,9 @@ type Query struct {
 	Source Source           `json:"source"`
 	Alert  json.RawMessage  `json:"alert"`           // the alert as schema.#Alert has it; null when there is none yet
 	Ended  map[string]Ended `json:"ended,omitempty"` // by step: those that will not run again
+	// Frozen is the plan that was made of the source, where one is at hand: it is not made again, so that no other engine makes
+	// another one of it. Nil: it is made.
+	Frozen *Plan `json:"frozen,omitempty"`
 }
 
 // Ended is how a step came to its end, as far as the values of later steps depend on it.
