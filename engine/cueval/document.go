@@ -50,6 +50,8 @@ type document struct {
 	homeOf      map[string]home                    // by the name of the step
 	statusAsked map[string]bool                    // steps to whose status somebody refers
 	collects    map[string]bool                    // templates of the plan, once it is made
+	parts       *parts                             // of a known plan
+	only        *excerpt                           // what is evaluated; nil for all of it
 	lists       map[string]map[string]cue.Selector // hidden fields with the lists of templates, by steps or finally and by step
 }
 
@@ -114,6 +116,7 @@ func (d *document) rewrite() {
 // built evaluates the runbook with the values of its inputs and what else is declared.
 // The order decides: unified this way round, fields of an output that its type does not declare are refused.
 func (d *document) built(further ...ast.Decl) cue.Value {
+	defer d.only.cut(d.text.parts)()
 	return d.lib.build(d.ctx, d.text.parts, slices.Concat(d.given, further)...).Unify(d.def)
 }
 

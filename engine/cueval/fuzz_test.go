@@ -71,6 +71,7 @@ func TestReadLimit(t *testing.T) {
 // TestAlertStrict refuses an alert that the schema does not know: the engine and the schema are out of step.
 func TestAlertStrict(t *testing.T) {
 	q := checkoutQuery()
+	q.Ended = nil
 	for _, alert := range []string{`{"name": "n", "new": 1}`, `{"name": 3}`, `[]`, `{`} {
 		q.Alert = []byte(alert)
 		if _, err := resolve(q, nil); err == nil {
@@ -92,6 +93,7 @@ func TestLargeAlert(t *testing.T) {
 	member := fmt.Sprintf(`{"status": "firing", "fingerprint": "f", "labels": {"x": %q}, "annotations": {}}`, strings.Repeat("x", 4096))
 	members := strings.TrimSuffix(strings.Repeat(member+",", 250), ",")
 	q := checkoutQuery()
+	q.Ended = nil
 	q.Alert = []byte(strings.TrimSuffix(checkoutAlert, "}") + `, "alerts": [` + members + `], "cut": 3}`)
 	plan, err := resolve(q, nil)
 	if err != nil {

@@ -237,6 +237,7 @@ func (d *document) authored() cue.Value {
 		return d.static()
 	}
 	if !d.alone.Exists() {
+		defer d.only.cut(d.text.parts)()
 		d.alone = d.lib.build(d.ctx, d.text.parts).Unify(d.def)
 	}
 	return d.alone

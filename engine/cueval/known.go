@@ -27,6 +27,7 @@ func planned(src runbook.Source, known *runbook.Plan) (*document, runbook.Plan, 
 	if len(ps) > 0 {
 		return nil, runbook.Plan{}, &SourceError{Problems: tidy(ps)} // unreachable unless the plan is of another source
 	}
+	d.parts = readParts(d.text, d.org)
 	d.rewrite()
 	d.known = known
 	if err := d.fillInputs(known.Inputs); err != nil {
@@ -52,7 +53,7 @@ func (d *document) static() cue.Value {
 	}
 	d.value = d.built()
 	d.fixed = d.value
-	if err := d.applyPolicy(written(d.known.Steps)); err != nil {
+	if err := d.applyPolicy(d.only.within(d, written(d.known.Steps))); err != nil {
 		d.fixed = cue.Value{} // unreachable: a risk can always be written
 	}
 	return d.fixed
@@ -71,6 +72,9 @@ func (d *document) filledFor(plan runbook.Plan, q runbook.Query, further map[str
 	for _, s := range written(plan.Steps) {
 		end, ok := q.Ended[s.Name]
 		d.collects[s.Name] = s.Each
+		if !d.only.has(d.homeOf[s.Name]) {
+			continue
+		}
 		if ok && s.HasOutput && (succeeded(end) || len(end.Happened) > 0) {
 			set(s.Name, "output", end.Output)
 		}
@@ -99,9 +103,9 @@ func (d *document) evaluated(plan runbook.Plan, alert json.RawMessage, steps map
 		return d.filled(d.static(), alert, steps)
 	}
 	risked := maps.Clone(steps)
-	ruled := d.org.policy != nil || d.org.defaults.ofSteps()
+	ruled, there := d.org.policy != nil || d.org.defaults.ofSteps(), d.only.within(d, written(plan.Steps))
 	if ruled {
-		for _, s := range written(plan.Steps) {
+		for _, s := range there {
 			one := fill{"risk": json.RawMessage(strconv.Quote(string(s.Risk)))}
 			maps.Copy(one, steps[s.Name])
 			risked[s.Name] = one
@@ -112,7 +116,7 @@ func (d *document) evaluated(plan runbook.Plan, alert json.RawMessage, steps map
 		return cue.Value{}, err
 	}
 	if ruled {
-		decls = append(decls, d.presets(written(plan.Steps))...)
+		decls = append(decls, d.presets(there)...)
 	}
 	v := d.built(decls...)
 	if d.org.policy != nil {

@@ -91,7 +91,7 @@ func playedOut(t *testing.T, q runbook.Query) (plan runbook.Plan) {
 	}
 	q.Ended = map[string]runbook.Ended{}
 	for _, s := range loaded.Steps {
-		plan, err := resolve(q, nil)
+		plan, err := everyWay(q)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,7 +120,7 @@ func playedOut(t *testing.T, q runbook.Query) (plan runbook.Plan) {
 		}
 		q.Ended[s.Name] = end
 	}
-	plan, err := resolve(q, nil)
+	plan, err := everyWay(q)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,23 +18,6 @@ import (
 // longestTitle is how much of a title is kept, in characters: part of it may come from an alert.
 const longestTitle = 200
 
-// resolve says what each step is now. With a known plan it does not make that once more.
-func resolve(q runbook.Query, known *runbook.Plan) (runbook.Plan, error) {
-	d, plan, err := planned(q.Source, known)
-	if err != nil {
-		return runbook.Plan{}, err
-	}
-	v, err := d.filledFor(plan, q, nil)
-	if err != nil {
-		return runbook.Plan{}, err
-	}
-	d.words(&plan, v)
-	for i := range plan.Steps {
-		plan.Steps[i].Now = d.now(plan.Steps[i], v, q.Ended)
-	}
-	return plan, nil
-}
-
 // succeeded reports whether a step left an output that others can refer to.
 func succeeded(e runbook.Ended) bool {
 	return !e.Skipped && e.Conclusion == runbook.Succeeded && len(e.Output) > 0 && string(e.Output) != "null"
@@ -42,6 +25,14 @@ func succeeded(e runbook.Ended) bool {
 
 // words fills in the texts for people, as far as they are known.
 func (d *document) words(plan *runbook.Plan, v cue.Value) {
+	d.wordsOf(plan, v)
+	for i := range plan.Steps {
+		d.texts(&plan.Steps[i], v)
+	}
+}
+
+// wordsOf fills in the texts that stand outside of the steps.
+func (d *document) wordsOf(plan *runbook.Plan, v cue.Value) {
 	plan.Title = oneLine(field(v, "title"), plan.Name)
 	plan.Doc, _ = field(v, "doc").String()
 	plan.Why, _ = field(v, "why").String()
@@ -50,25 +41,34 @@ func (d *document) words(plan *runbook.Plan, v cue.Value) {
 		plan.Severity = d.org.defaults.Severity
 	}
 	d.service(plan, v)
-	for i := range plan.Steps {
-		s := &plan.Steps[i]
-		step := d.step(v, s.Name)
-		s.Title = oneLine(field(step, "title"), cmp.Or(s.Rehearses, s.Name))
-		if s.Rehearses != "" {
-			s.Title = "Rehearse: " + s.Title
+}
+
+// textFields are the fields of a step with words for people.
+func textFields() []string { return []string{"title", "doc", "why", "byHand", "noUndo"} }
+
+// texts fills in the texts of one step. What stands there as it is needs no evaluation.
+func (d *document) texts(s *runbook.Step, v cue.Value) {
+	h := d.homeOf[s.Name]
+	into := []*string{&s.Title, &s.Doc, &s.Why, &s.ByHand, &s.NoUndo}
+	for i, name := range textFields() {
+		text, known := d.parts.text(h, name)
+		if !known {
+			text, _ = v.LookupPath(h.at).LookupPath(cue.MakePath(cue.Str(name))).String()
 		}
-		s.Doc, _ = field(step, "doc").String()
-		s.Why, _ = field(step, "why").String()
-		s.ByHand, _ = field(step, "byHand").String()
-		s.NoUndo, _ = field(step, "noUndo").String()
+		*into[i] = text
+	}
+	s.Title = shortened(s.Title, cmp.Or(s.Rehearses, s.Name))
+	if s.Rehearses != "" {
+		s.Title = "Rehearse: " + s.Title
 	}
 }
 
 func oneLine(v cue.Value, unknown string) string {
-	text, err := v.String()
-	if err != nil {
-		return unknown
-	}
+	text, _ := v.String()
+	return shortened(text, unknown)
+}
+
+func shortened(text, unknown string) string {
 	text = strings.Join(strings.Fields(text), " ")
 	if runes := []rune(text); len(runes) > longestTitle {
 		text = string(runes[:longestTitle-1]) + "…"
@@ -79,15 +79,21 @@ func oneLine(v cue.Value, unknown string) string {
 	return text
 }
 
-// now says what a step is. The order matters: an unfilled list has the length 0, so a condition on it would be false
-// before the list is there; and a step that is skipped may hold values that make no sense.
-func (d *document) now(s runbook.Step, v cue.Value, ended map[string]runbook.Ended) runbook.Resolution {
+// outset says what a step is as far as that follows from how others ended. The order matters: an unfilled list has the
+// length 0, so a condition on it would be false before the list is there; and a step that is skipped may hold values that
+// make no sense.
+func (d *document) outset(s runbook.Step, ended map[string]runbook.Ended) (r runbook.Resolution, early bool) {
 	if r, early := before(s, ended); early {
-		return r
+		return r, true
 	}
 	if p, lost := d.lostOutput(s, ended, inCondition); lost {
-		return broken(p)
+		return broken(p), true
 	}
+	return r, false
+}
+
+// now says what a step is whose values decide that.
+func (d *document) now(s runbook.Step, v cue.Value, ended map[string]runbook.Ended) runbook.Resolution {
 	step := d.step(v, s.Name)
 	if w := field(step, "when"); w.Exists() && !(s.Each && d.graph.itemDecides[s.Name]) {
 		b, err := w.Bool()

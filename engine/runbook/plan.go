@@ -209,6 +209,7 @@ const (
 	StatusReady   Status = "ready"   // all values are known: Work may run
 	StatusSkip    Status = "skip"    // its `when` is false, or it only follows skipped steps
 	StatusBroken  Status = "broken"  // its values cannot be worked out although all it needs has ended
+	StatusOver    Status = "over"    // it has ended, and what it would run is not worked out again
 )
 
 // Resolution is what a step is at this moment.
@@ -330,6 +331,16 @@ func (p Plan) In(stage Stage) iter.Seq[Step] {
 
 // Repeatable reports whether a second start of the step does no harm.
 func (s Step) Repeatable() bool { return s.Risk == RiskRead || s.Idempotent }
+
+// Over reports whether a step has ended for good, so that what it would run is asked of nobody any more. It is still asked of
+// a step that people answer, that opens another incident, that stands for elements or that is repeated.
+func (s Step) Over(ended map[string]Ended) bool {
+	end, ok := ended[s.Name]
+	if !ok || s.Each || s.Every > 0 || s.Kind.AsksPeople() || s.Kind == KindRunbook {
+		return false
+	}
+	return end.Skipped || end.Conclusion == Succeeded || end.Conclusion == Failed || end.Conclusion == TimedOut
+}
 
 // AttemptKey names one attempt of one step of one incident. It is the idempotency key that effects carry.
 func AttemptKey(incident, step string, attempt int) string {

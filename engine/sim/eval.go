@@ -121,9 +121,12 @@ func (b *book) resolve(ended map[string]runbook.Ended) (runbook.Plan, error) {
 	return p, err
 }
 
-// now follows the order of package cueval: first how others ended, then the condition, then the values.
+// now follows the order of package cueval: first how the step and others ended, then the condition, then the values.
 func (b *book) now(step runbook.Step, ended map[string]runbook.Ended) runbook.Resolution {
 	s := b.step(step.Name)
+	if step.Over(ended) {
+		return runbook.Resolution{Status: runbook.StatusOver}
+	}
 	skipped := 0
 	for _, need := range step.Needs {
 		end, ok := ended[need]

@@ -50,7 +50,7 @@ func TestBooksAreRunbooks(t *testing.T) {
 		if d := cmp.Diff(plain(plan), plain(own)); d != "" {
 			t.Fatalf("seed %d: the plans differ (-CUE +book):\n%s\n%s", seed, d, cueOf(b))
 		}
-		for range 3 {
+		for range 8 {
 			ended := w.drawEnded(b)
 			real, err := eval.Resolve(t.Context(), runbook.Query{Source: src, Alert: json.RawMessage(anAlert), Ended: ended})
 			if err != nil {
