@@ -50,7 +50,8 @@ type document struct {
 	homeOf      map[string]home                    // by the name of the step
 	statusAsked map[string]bool                    // steps to whose status somebody refers
 	collects    map[string]bool                    // templates of the plan, once it is made
-	parts       *parts                             // of a known plan
+	source      runbook.Source                     // of a known plan
+	parts       *parts                             // likewise
 	only        *excerpt                           // what is evaluated; nil for all of it
 	lists       map[string]map[string]cue.Selector // hidden fields with the lists of templates, by steps or finally and by step
 }

@@ -27,6 +27,7 @@ func planned(src runbook.Source, known *runbook.Plan) (*document, runbook.Plan, 
 	if len(ps) > 0 {
 		return nil, runbook.Plan{}, &SourceError{Problems: tidy(ps)} // unreachable unless the plan is of another source
 	}
+	d.source = src
 	d.parts = readParts(d.text, d.org)
 	d.rewrite()
 	d.known = known

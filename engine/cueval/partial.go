@@ -5,7 +5,6 @@ import (
 	"cuelang.org/go/cue/cuecontext"
 
 	"github.com/pullbook/pullbook/engine/runbook"
-	"github.com/pullbook/pullbook/schema"
 )
 
 // together is how many steps are evaluated in one context. What an evaluation holds in memory grows with it.
@@ -96,9 +95,9 @@ func (d *document) wants(s runbook.Step, live bool) (out []part) {
 func (d *document) afresh() *document {
 	n := *d
 	n.ctx = cuecontext.New()
-	n.types = n.ctx.CompileBytes(schema.Runbook(), cue.Filename(schemaName))
+	n.types, _ = typesOf(n.ctx, d.source) // it has been read before, as pullbook.cue has
 	n.def = n.types.LookupPath(cue.MakePath(cue.Def("#Runbook")))
-	n.org, _ = readOrganisation(n.ctx, n.types, n.lib) // it has been read before
+	n.org, _ = readOrganisation(n.ctx, n.types, n.lib)
 	n.value, n.fixed, n.alone, n.lists, n.only = cue.Value{}, cue.Value{}, cue.Value{}, nil, nil
 	return &n
 }
