@@ -95,7 +95,7 @@ func (e *Engine) gather(ctx context.Context, w *worker, alerts []incident.Alert)
 func (w *worker) view(attempts []incident.Attempt, alerts []incident.Alert) incident.View {
 	n, h := w.ledger, w.hub
 	return incident.View{
-		Pull: h.Pull, Reviews: h.Reviews, Comments: h.Comments, Checks: h.Checks,
+		Pull: h.Pull, Reviews: h.Reviews, Comments: h.Comments, Checks: h.Checks, Teams: h.Teams,
 		Attempts: attempts, Alerts: alerts, Children: w.kin.children, Recall: w.kin.recall, Locks: w.others,
 		Branch: incident.Branch{Head: n.head, Commits: n.commits, Pushed: n.pushed, Foreign: n.foreign, Gone: n.gone},
 	}
@@ -108,7 +108,7 @@ func (e *Engine) lookAtHub(ctx context.Context, w *worker, refresh bool) error {
 		return nil
 	}
 	n := w.ledger
-	q := incident.HubQuery{Branch: w.branch, Pull: n.state.Pull, Teams: w.frozen.teams}
+	q := incident.HubQuery{Branch: w.branch, Pull: n.state.Pull, Teams: w.frozen.teams, Asked: n.state.TeamsAsked()}
 	cold := w.hub == nil
 	if cold {
 		q.CheckCommits = checkCommits(n)

@@ -224,7 +224,7 @@ func (w *worker) freeze(static runbook.Plan, opened incident.Opened, files map[s
 	for _, s := range static.Steps {
 		w.frozen.pins[s.Name] = s.Files
 		if s.Approval != nil {
-			who = append(who, s.Approval.People()...)
+			who = append(who, s.Approval.Everybody()...)
 		}
 	}
 	for _, name := range who {

@@ -83,9 +83,10 @@ type Gate struct {
 	Step     string
 	Page     string // SHA-256 of the page's bytes now, hex
 	Rule     runbook.Approval
-	Excluded map[int64]string // people who may not vote on this gate, with the reason
-	Wrote    map[int64]bool   // people who wrote the step: they may not vote on it either,
-	May      []string         // unless they are among these users (login) and teams (org/slug)
+	Excluded map[int64]string   // people who may not vote on this gate, with the reason
+	Wrote    map[int64]bool     // people who wrote the step: they may not vote on it either,
+	May      []string           // unless they are among these users (login) and teams (org/slug)
+	Teams    map[string][]int64 // numeric ids of the members of teams; of one that is absent nobody knows
 }
 
 // Status is the answer.
@@ -121,6 +122,7 @@ type Decision struct {
 	Rejected *Vote    // the vote that ended the gate
 	Unclear  []int64  // reviews that approved while several gates were open and did not say which
 	Helpers  []string // users and teams of a pending gate whose approval would bring it nearer
+	Stranded string   // why a pending gate cannot be approved by anybody who is left: a part of a sentence; empty if it can
 }
 
 // Evaluate decides one gate. shown gives, for each commit of the engine on the incident's branch, the gates that were
@@ -333,9 +335,10 @@ func (t *tally) decide() Decision {
 			d.Rejected = &b.vote
 		}
 	}
+	d.Stranded = t.stranded(d)
 	d.Verdict = t.verdict(d, against)
 	if d.Verdict.Status == StatusPending {
-		d.Helpers = Helpers(t.gate.Rule, Voters(d.Votes))
+		d.Helpers = t.useful(Helpers(t.gate.Rule, Voters(d.Votes)), d.Votes)
 	}
 	return d
 }

@@ -32,6 +32,9 @@ func (t *tally) verdict(d Decision, against []Verdict) Verdict {
 		v.Status, v.Sentence = StatusApproved, "approved by "+t.have(d)
 	default:
 		v.Sentence = "waits for " + near.lacks(t.gate.Rule)
+		if d.Stranded != "" {
+			v.Sentence += "; " + d.Stranded
+		}
 	}
 	return v
 }

@@ -77,7 +77,11 @@ func (t *trail) judge(b *batch, e incident.Event) *Finding {
 	case incident.GateLifted:
 		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.lifted(m, e), t.placed(m)) })
 	case incident.GateExpired:
-		return t.at(b, d.Step, t.placed)
+		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(m.expired(d, e), t.placed(m)) })
+	case incident.GateReminded:
+		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(m.reminded(e), t.placed(m)) })
+	case incident.GateEscalated:
+		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(m.escalated(d, e), t.placed(m)) })
 	case incident.RepeatStarted:
 		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.repeatStarted(m, d, e), t.demanded(m, e), t.placed(m)) })
 	case incident.RepeatEnded:

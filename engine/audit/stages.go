@@ -81,7 +81,7 @@ func (t *trail) undoBegun(b *batch, d incident.UndoBegun) *Finding {
 		}
 		return nil
 	}
-	if t.state.Recalled != nil && cancelled == nil {
+	if (t.state.Recalled != nil || t.state.Aborted != nil) && cancelled == nil {
 		return nil
 	}
 	for step := range t.all().In(runbook.StageMain) {

@@ -16,10 +16,11 @@ func (s *skeleton) approval(v cue.Value) {
 		return
 	}
 	rule := ruleOf(v)
-	rule.Within = s.duration(v, 0, "within", "approval")
 	s.named(&rule, "approval")
-	s.step.Approval = &rule
 	s.misfitted(misfitOfRule(rule, "approval"))
+	s.timing(v, &rule, "approval")
+	s.escalations(v, &rule)
+	s.step.Approval = &rule
 }
 
 // ruleOf reads an #Approval, or a #Rule inside of one, whose values are known. The schema has the types.

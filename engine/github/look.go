@@ -25,7 +25,7 @@ func (c *Client) Look(ctx context.Context, q incident.HubQuery) (incident.HubVie
 	if pull != nil {
 		seen := toPull(pull)
 		view.Pull = &seen
-		if err := c.readConversation(ctx, q.Teams, pull.Comments, &view); err != nil {
+		if err := c.readConversation(ctx, q, pull.Comments, &view); err != nil {
 			return incident.HubView{}, err
 		}
 	}
@@ -124,7 +124,7 @@ const pending = "PENDING"
 
 // readConversation reads reviews and comments, whether their words were edited, and who their authors are to this
 // repository. count is how many comments there are, if the hub has said so.
-func (c *Client) readConversation(ctx context.Context, teams []string, count *int, view *incident.HubView) error {
+func (c *Client) readConversation(ctx context.Context, q incident.HubQuery, count *int, view *incident.HubView) error {
 	number := view.Pull.Number
 	reviews, err := pages(c, fmt.Sprintf("read the reviews of pull request %d", number),
 		func(p gh.ListOptions) ([]*gh.PullRequestReview, *gh.Response, error) {
@@ -140,11 +140,17 @@ func (c *Client) readConversation(ctx context.Context, teams []string, count *in
 	if err != nil {
 		return err
 	}
-	past, err := c.history(ctx, teams, spoken(reviews, comments))
+	past, err := c.history(ctx, q.Teams, spoken(reviews, comments))
 	if err != nil {
 		return err
 	}
-	people, err := c.people(ctx, teams, past.members, authors(reviews, comments))
+	if len(q.Asked) > 0 {
+		if past.members, err = c.members(ctx, q.Asked, past.members); err != nil {
+			return err
+		}
+		view.Teams = past.members.lists(q.Asked)
+	}
+	people, err := c.people(ctx, q.Teams, past.members, authors(reviews, comments))
 	if err != nil {
 		return err
 	}

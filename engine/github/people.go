@@ -3,6 +3,7 @@ package github
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -18,6 +19,15 @@ const maxPeople = 200
 
 // roll is who is in each team, by team and numeric id.
 type roll map[string]map[int64]bool
+
+// lists are the numeric ids of the members of some teams; none for a team that is not there.
+func (r roll) lists(teams []string) map[string][]int64 {
+	out := map[string][]int64{}
+	for _, team := range teams {
+		out[team] = slices.Sorted(maps.Keys(r[team]))
+	}
+	return out
+}
 
 // people looks up what each person may do now, by numeric id. members are those of teams that were looked up just now.
 func (c *Client) people(ctx context.Context, teams []string, members roll, who []*gh.User) (map[int64]approval.Person, error) {
@@ -137,12 +147,15 @@ func (c *Client) mayWrite(ctx context.Context, p approval.Person) (bool, error) 
 // members returns who is in each team now, child teams included, by numeric id. A team that is not there, or not the
 // repository owner's, has no members. Those of known are not asked for.
 func (c *Client) members(ctx context.Context, teams []string, known roll) (roll, error) {
-	out := roll{}
+	out := maps.Clone(known)
+	if out == nil {
+		out = roll{}
+	}
 	for _, team := range teams {
-		if m, ok := known[team]; ok {
-			out[team] = m
+		if _, ok := out[team]; ok {
 			continue
 		}
+		out[team] = map[int64]bool{}
 		slug, ours := c.ownTeam(team)
 		if !ours {
 			c.log.Warn("a team is not one of the repository's owner; nobody counts as its member", "team", line(team))
@@ -158,7 +171,6 @@ func (c *Client) members(ctx context.Context, teams []string, known roll) (roll,
 		if err != nil {
 			return nil, fmt.Errorf("look up teams: %w", err)
 		}
-		out[team] = map[int64]bool{}
 		for _, u := range users {
 			out[team][u.GetID()] = true
 		}

@@ -3,7 +3,6 @@ package incident
 import (
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/pullbook/pullbook/engine/approval"
@@ -333,26 +332,20 @@ func (d *decider) gate(step runbook.Step, st StepState) {
 	case answer.Verdict.Status == approval.StatusRejected:
 		d.stale = d.record(GateRejected{Step: step.Name, Vote: *answer.Rejected}) || d.stale
 		d.flushFor("a gate was rejected")
-	case step.Approval.Within > 0 && !d.now.Before(st.Gate.Opened.Add(step.Approval.Within)) && !d.heldBack(step, st, answer):
-		d.stale = d.record(GateExpired{Step: step.Name}) || d.stale
-		d.flushFor("a gate expired")
+	case d.late(st, answer):
+		d.timeOver(step, st)
 	case answer.Verdict.Status == approval.StatusApproved && !d.halted && d.waits(step):
 	case answer.Verdict.Status == approval.StatusApproved && !d.halted:
 		d.pass(step, asked, answer.Votes)
 	default:
-		d.asking = true
-		d.wakeForCalendar(step)
-		if expires := st.Gate.Opened.Add(step.Approval.Within); expires.After(d.now) {
-			d.wakeAt(expires, "the gate of "+step.Name+" expires")
-		}
+		d.pending(step, st, answer)
 	}
 }
 
-// heldBack reports whether a gate was approved in time, and only the plan's bound on what runs at once, or a lock, keeps its
-// step from starting. Such a gate does not expire: the people it asked have answered.
-func (d *decider) heldBack(step runbook.Step, st StepState, answer approval.Decision) bool {
-	late := func(v approval.Vote) bool { return !v.At.Before(st.Gate.Opened.Add(step.Approval.Within)) }
-	return (d.plan.Concurrency > 0 || step.TakesLocks) && answer.Verdict.Status == approval.StatusApproved && !slices.ContainsFunc(answer.Votes, late)
+// late reports whether the time of a gate is over and nobody answered it before.
+func (d *decider) late(st StepState, answer approval.Decision) bool {
+	expires := st.Gate.Expires()
+	return !expires.IsZero() && !d.now.Before(expires) && !st.Gate.Answered(answer)
 }
 
 // asked is the gate of a step as it would be opened now, with its page.
@@ -388,10 +381,7 @@ func (d *decider) ask(step runbook.Step, opened GateOpened, page []byte) {
 	d.commit.Pages[step.Name] = page
 	d.asking = true
 	d.flushFor("a gate opens")
-	d.wakeForCalendar(step)
-	if step.Approval.Within > 0 {
-		d.wakeAt(d.now.Add(step.Approval.Within), "the gate of "+step.Name+" expires")
-	}
+	d.wakeForGate(step)
 }
 
 // pass records the votes and the intent in one commit, which departs only if the votes still stand.
@@ -411,14 +401,14 @@ func (d *decider) pass(step runbook.Step, asked approval.Gate, votes []approval.
 // approvalGate is the open gate of a step as the verdict sees it.
 func (d *decider) approvalGate(step runbook.Step, st StepState) approval.Gate {
 	not, wrote := d.state.excluded(d.base, step.Name)
-	return approval.Gate{Step: step.Name, Page: st.Gate.Page, Rule: st.Gate.Rule, Excluded: not, Wrote: wrote, May: d.base.SelfApproval}
+	return approval.Gate{Step: step.Name, Page: st.Gate.Page, Rule: st.Gate.Rule, Excluded: not, Wrote: wrote, May: d.base.SelfApproval,
+		Teams: d.view.Teams}
 }
 
 // Verdict explains an open gate: who has approved, who still can, why a review does not count.
-func (s State) Verdict(plan runbook.Plan, step string, reviews []approval.Review, commits map[string]int) approval.Decision {
-	d := decider{base: plan, state: s}
-	st := s.Step(step)
-	return approval.Evaluate(d.approvalGate(runbook.Step{Name: step}, st), reviews, s.Shown(commits))
+func (s State) Verdict(plan runbook.Plan, step string, v View) approval.Decision {
+	d := decider{base: plan, state: s, view: v}
+	return d.answer(d.approvalGate(runbook.Step{Name: step}, s.Step(step)))
 }
 
 // askUnknown asks people whether an effect happened.
@@ -448,8 +438,8 @@ func (s State) Due(plan runbook.Plan) time.Time {
 		st := s.Step(step.Name)
 		var at time.Time
 		switch {
-		case st.Phase == PhaseGate && step.Approval != nil && step.Approval.Within > 0:
-			at = st.Gate.Opened.Add(step.Approval.Within)
+		case st.Phase == PhaseGate:
+			at = st.Gate.Expires()
 		case st.Phase == PhaseStarted && st.Kind == runbook.KindWait:
 			at = st.Deadline
 		default:

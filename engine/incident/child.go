@@ -88,8 +88,8 @@ type TellChild struct{ Incident ID }
 func (OpenChild) action() {}
 func (TellChild) action() {}
 
-// CalledOff reports whether a person or the parent has stopped the incident.
-func (s State) CalledOff() bool { return s.Cancelled != nil || s.Recalled != nil }
+// CalledOff reports whether a person, the parent or a gate that nobody answered has stopped the incident.
+func (s State) CalledOff() bool { return s.Cancelled != nil || s.Recalled != nil || s.Aborted != nil }
 
 // Chain are the runbooks of an incident's ancestors and its own.
 func (s State) Chain() []string {
@@ -113,6 +113,8 @@ func (s State) Recall(step string, attempt int, now time.Time) *Recalled {
 		return s.Recalled
 	case c != nil && c.During == s.Stage():
 		return &Recalled{Why: fmt.Sprintf("%s cancelled %s: %s", c.Deed.By.Login, s.Opened.ID, c.Why), Deed: &c.Deed}
+	case s.Stopped() && s.Aborted != nil:
+		return &Recalled{Why: fmt.Sprintf("nobody approved %s of %s in time", s.Aborted.Step, s.Opened.ID)}
 	case s.Stopped():
 		return &Recalled{Why: fmt.Sprintf("a person has stopped the stage %s of %s", s.Stage(), s.Opened.ID)}
 	case st.Attempt != attempt || st.Phase != PhaseStarted:
@@ -300,6 +302,9 @@ func (d *decider) calledOff() UndoBegun {
 	if c := d.state.Cancelled; c != nil {
 		deed := c.Deed
 		return UndoBegun{Why: "the incident was cancelled", Deed: &deed}
+	}
+	if a := d.state.Aborted; a != nil && d.state.Recalled == nil {
+		return UndoBegun{Why: "nobody approved " + a.Step + " in time"}
 	}
 	return UndoBegun{Why: "its parent does not want it to go on"}
 }

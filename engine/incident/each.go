@@ -35,6 +35,10 @@ func StepOf(data Data) string {
 		return d.Step
 	case GateLifted:
 		return d.Step
+	case GateReminded:
+		return d.Step
+	case GateEscalated:
+		return d.Step
 	case EachExpanded:
 		return d.Step
 	case StepStarted:

@@ -92,7 +92,8 @@ type GateRejected struct {
 
 // GateExpired records that a gate was not answered in time. It fails closed.
 type GateExpired struct {
-	Step string `json:"step"`
+	Step  string `json:"step"`
+	Abort bool   `json:"abort,omitempty"` // and the incident stops, as by /cancel: the rule of the gate says so
 }
 
 // StepStarted is the intent: it is on the remote branch before the effect. For a manual step and a choice it is the request,

@@ -94,19 +94,6 @@ func (s *State) takeStep(e Event) error {
 	switch d := e.Data.(type) {
 	case EachExpanded:
 		return s.eachExpanded(e, d)
-	case GateOpened:
-		return s.gateOpened(e, d)
-	case GateApproved:
-		return s.gateApproved(e, d)
-	case GateRejected:
-		if err := s.gateRefused(e, d.Step, "rejected by "+d.Vote.By.Login); err != nil {
-			return err
-		}
-		s.acknowledge(e)
-	case GateLifted:
-		return s.gateLifted(e, d)
-	case GateExpired:
-		return s.gateRefused(e, d.Step, "nobody approved it in time")
 	case StepStarted:
 		return s.stepStarted(e, d)
 	case StepEnded:
@@ -143,9 +130,34 @@ func (s *State) takeStep(e Event) error {
 		}
 		s.hear(e, d.Deed)
 	default:
-		return fmt.Errorf("unknown type %T", d)
+		return s.takeGate(e)
 	}
 	return nil
+}
+
+// takeGate applies the events that move a gate.
+func (s *State) takeGate(e Event) error {
+	switch d := e.Data.(type) {
+	case GateOpened:
+		return s.gateOpened(e, d)
+	case GateApproved:
+		return s.gateApproved(e, d)
+	case GateRejected:
+		if err := s.gateRefused(e, d.Step, "rejected by "+d.Vote.By.Login); err != nil {
+			return err
+		}
+		s.acknowledge(e)
+		return nil
+	case GateLifted:
+		return s.gateLifted(e, d)
+	case GateExpired:
+		return s.gateExpired(e, d)
+	case GateReminded:
+		return s.gateReminded(e, d)
+	case GateEscalated:
+		return s.gateEscalated(e, d)
+	}
+	return fmt.Errorf("unknown type %T", e.Data)
 }
 
 func (s *State) gateOpened(e Event, d GateOpened) error {
@@ -158,7 +170,8 @@ func (s *State) gateOpened(e Event, d GateOpened) error {
 	}
 	s.closeGate(d.Step, e.Seq)
 	s.spans = append(s.spans, span{step: d.Step, page: d.Page, from: e.Seq})
-	st.Phase, st.since, st.Gate = PhaseGate, e.Seq, Gate{Opened: e.At, Page: d.Page, Digest: d.Digest, Rule: d.Rule, Because: d.Because, Authors: d.Authors, Elements: d.Elements}
+	st.Phase, st.since, st.Gate = PhaseGate, e.Seq, Gate{Opened: e.At, Page: d.Page, Digest: d.Digest, Rule: d.Rule, Because: d.Because, Authors: d.Authors, Elements: d.Elements,
+		Asked: d.Rule, Since: e.At}
 	s.set(d.Step, st)
 	return nil
 }

@@ -58,7 +58,7 @@ func journals() map[string][]Data {
 		`step a cannot end while it is "gate"`:                       {o, gate, ending("a", 1, good)},
 		`step a cannot end while it is "cleared"`:                    {o, gate, ok, ending("a", 1, good)},
 		`step a cannot end while it is "unknown"`:                    {o, start("a", 1), StepUnknown{"a", 1}, ending("a", 1, good)},
-		`step a cannot end while it is "refused"`:                    {o, gate, GateExpired{"a"}, ending("a", 1, good)},
+		`step a cannot end while it is "refused"`:                    {o, gate, GateExpired{Step: "a"}, ending("a", 1, good)},
 		`step a cannot be asked for while it is "started" in`:        {o, start("a", 1), gate},
 		`while it is "" in round 1`:                                  {o, GateOpened{Step: "a", Round: 2}},
 		"step a has no open gate":                                    {o, GateRejected{Step: "a"}},
@@ -213,7 +213,7 @@ func TestWaited(t *testing.T) {
 	at(10, gateEvent("a", "p", 1))
 	at(20, gateEvent("b", "p", 1))
 	at(30, GateApproved{Step: "a", Page: "p", Votes: votes(1)})
-	at(40, GateExpired{"b"}) // 30 s until here
+	at(40, GateExpired{Step: "b"}) // 30 s until here
 	at(100, StepStarted{Step: "m", Attempt: 1, Work: runbook.KindManual})
 	at(105, ending("m", 1, runbook.Succeeded)) // 5 s
 	at(200, start("c", 1))

@@ -11,6 +11,7 @@ type HubQuery struct {
 	Branch       string
 	Pull         int      // number, 0 when it is not known
 	Teams        []string // org/slug: whose membership matters for approvals and commands
+	Asked        []string // those of Teams that open gates ask: who is in them is to be told, although nobody of them has spoken
 	CheckCommits []string // commits whose check runs are to be listed; asked once after a start, when nobody remembers them
 }
 
@@ -19,7 +20,8 @@ type HubView struct {
 	Pull     *Pull
 	Reviews  []approval.Review
 	Comments []Comment
-	Checks   map[string]bool // external ids of the engine's check runs on CheckCommits
+	Teams    map[string][]int64 // numeric ids of the members of each team, where that was looked up; none: it is empty, or not there
+	Checks   map[string]bool    // external ids of the engine's check runs on CheckCommits
 }
 
 // NewPull is a pull request to open from an incident's branch to the default branch.

@@ -26,6 +26,7 @@ func (d *decider) publish() {
 	}
 	d.publishSteps()
 	d.publishRollup()
+	d.remind()
 	d.actions = append(d.actions, PublishBody{Urgent: d.asking || d.halted || len(d.locked) > 0})
 	d.react()
 }

@@ -62,13 +62,19 @@ type Gate struct {
 	Opened  time.Time // zero: never
 	Page    string
 	Digest  string
-	Rule    runbook.Approval
+	Rule    runbook.Approval // in force: as it was asked, or with those to whom it was escalated
 	Because []runbook.Demand // what the calendar demanded
 	Votes   []approval.Vote  // that opened it
 
 	Authors *runbook.Authorship // who wrote the step
 
 	Elements []string // of a template: the keys of those on the page
+
+	Asked    runbook.Approval // as the gate was opened, with all lists of people
+	Level    int              // how often it was escalated
+	Why      string           // it was escalated the last time
+	Since    time.Time        // when the time of Rule began
+	Reminded bool             // within the time of Rule
 }
 
 // span is a time in which a gate was open with one page, in sequence numbers.
@@ -93,6 +99,7 @@ type State struct {
 	MitigatedAt time.Time
 	Cancelled   *CancelAsked  // the first
 	Recalled    *Recalled     // by its parent
+	Aborted     *GateExpired  // by a gate that nobody answered
 	Undo        *UndoBegun    // nil unless what was done is, or was, undone
 	Finally     *FinallyBegun // nil until the finally steps
 	End         End           // empty while open

@@ -97,6 +97,8 @@ func (s *stage) command(t *testing.T, d *datadriven.TestData) string {
 		s.held(args)
 	case "state":
 		return s.describe()
+	case "members", "leaves", "verdict":
+		return s.left(d.Cmd, args)
 	default:
 		t.Fatalf("%s: unknown command %s", d.Pos, d.Cmd)
 	}
@@ -235,8 +237,8 @@ func option(t *testing.T, step *runbook.Step, word string) {
 		}
 	case "rehearses":
 		step.Rehearses = value
-	case "within":
-		step.Approval.Within, _ = time.ParseDuration(value)
+	case "within", "remind", "aborts", "escalate":
+		timing(t, step.Approval, key, value)
 	case "attempts":
 		step.Retry = runbook.Retry{Attempts: int(number(t, value)), Backoff: 10 * time.Second}
 	case "written": // by somebody: the command authors says by whom

@@ -20,6 +20,7 @@ type View struct {
 	Children map[string]Child              // by step: of those steps that wait for another incident
 	Recall   *Recalled                     // why the parent does not want the incident to go on; nil: it does, or there is none
 	Unread   string                        // why the engine cannot work out the frozen plan, now or later; empty as a rule
+	Teams    map[string][]int64            // members of the teams that gates ask, by org/slug; empty: there is nobody, or no such team; absent: nobody has looked
 	Authors  map[string]runbook.Authorship // who wrote a step of the frozen plan, where that was looked up
 }
 

@@ -300,7 +300,7 @@ func (w *walk) help() {
 	said := w.ids
 	for _, step := range w.whole().Steps {
 		switch st := w.state.Step(step.Name); {
-		case st.Phase == PhaseGate && w.state.Verdict(w.plan, step.Name, w.view.Reviews, w.view.Branch.Commits).Verdict.Status == approval.StatusApproved: // it waits for a lock
+		case st.Phase == PhaseGate && w.state.Verdict(w.plan, step.Name, w.view).Verdict.Status == approval.StatusApproved: // it waits for a lock
 		case st.Phase == PhaseGate:
 			for _, by := range []string{"alice", "bob", "carol", "erin", "frank"} { // the last two have asked for nothing yet
 				w.ids++
@@ -341,7 +341,7 @@ func explainAll(w *walk) []approval.Verdict {
 	var out []approval.Verdict
 	for _, step := range w.plan.Steps {
 		if w.state.Step(step.Name).Phase == PhaseGate {
-			out = append(out, w.state.Verdict(w.plan, step.Name, w.view.Reviews, w.view.Branch.Commits).Verdict)
+			out = append(out, w.state.Verdict(w.plan, step.Name, w.view).Verdict)
 		}
 	}
 	return out

@@ -206,6 +206,10 @@ func decodeData(kind string, raw []byte) (incident.Data, error) {
 		return as[incident.GateExpired](raw)
 	case incident.GateLifted{}.Kind():
 		return as[incident.GateLifted](raw)
+	case incident.GateReminded{}.Kind():
+		return as[incident.GateReminded](raw)
+	case incident.GateEscalated{}.Kind():
+		return as[incident.GateEscalated](raw)
 	case incident.CancelAsked{}.Kind():
 		return as[incident.CancelAsked](raw)
 	case incident.Mitigated{}.Kind():

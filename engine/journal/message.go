@@ -76,11 +76,11 @@ func weight(data incident.Data) int {
 		return 3
 	case incident.StepBroken, incident.StepByHand, incident.RetryAsked:
 		return 5
-	case incident.GateOpened, incident.GateApproved, incident.GateLifted, incident.EachExpanded:
+	case incident.GateOpened, incident.GateApproved, incident.GateLifted, incident.GateEscalated, incident.EachExpanded:
 		return 4
 	case incident.Mitigated, incident.FinallyBegun, incident.ChildOpened, incident.RepeatStarted, incident.RepeatEnded:
 		return 2
-	case incident.StepSkipped, incident.Acknowledged:
+	case incident.StepSkipped, incident.Acknowledged, incident.GateReminded:
 		return 1
 	}
 	return 0
@@ -167,6 +167,10 @@ func stepSentence(data incident.Data) string {
 		return "not approved in time"
 	case incident.GateLifted:
 		return "no approval is needed any more"
+	case incident.GateReminded:
+		return "people are reminded of its approval"
+	case incident.GateEscalated:
+		return fmt.Sprintf("more people are asked for approval (escalation %d)", d.Level)
 	case incident.StepStarted:
 		switch d.Work {
 		case runbook.KindManual:

@@ -89,6 +89,10 @@ func stagedKinds() []incident.Event {
 		incident.GateOpened{Step: "swap", Round: 1, Page: page, Digest: page, Rule: runbook.Approval{All: []runbook.Approval{
 			{From: []string{"acme/sre"}, Count: 1}, {Any: []runbook.Approval{freeze.Rule, {From: []string{"bob"}, Count: 1}}}}}, Because: []runbook.Demand{freeze}},
 		incident.GateLifted{Step: "swap"},
+		incident.GateReminded{Step: "swap"},
+		incident.GateEscalated{Step: "swap", Level: 1, Why: incident.EscalatedInTime},
+		incident.GateReminded{Step: "swap", Level: 1},
+		incident.GateExpired{Step: "swap", Abort: true},
 		locked,
 		incident.Ended{End: incident.EndUndone},
 	})

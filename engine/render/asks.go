@@ -91,12 +91,15 @@ func (b board) askApproval(r row) string {
 	fmt.Fprintf(&out, "1. Read what will run: %s (%s), SHA-256 %s.\n", code(path), b.filesLink(path), code(short(r.st.Gate.Page)))
 	fmt.Fprintf(&out, "2. In **Files changed**, submit a review: **Approve** with the line %s, or any review with the line %s.\n\n",
 		code("/approve "+r.step.Name), code("/reject "+r.step.Name+" <why>"))
-	decision := b.state.Verdict(b.plan, r.step.Name, b.view.Reviews, b.view.Branch.Commits)
+	decision := b.state.Verdict(b.plan, r.step.Name, b.view)
 	fmt.Fprintf(&out, "Now: **%s**", Safe(decision.Verdict.Sentence))
-	if until := r.expires(); !until.IsZero() {
-		out.WriteString("; without an answer it is refused at " + stamp(until))
+	if ends := r.st.Gate.Ends(); ends != "" {
+		out.WriteString("; it " + ends)
 	}
 	out.WriteString(".\n")
+	if r.st.Gate.Level > 0 {
+		out.WriteString("\nMore people are asked than at first: " + inline(r.st.Gate.Why, 300) + ".\n")
+	}
 	for _, demand := range r.st.Gate.Because {
 		out.WriteString("\nThe calendar demands a part of the rule: " + inline(demand.String(), 400) + ".\n")
 	}

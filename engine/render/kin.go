@@ -85,7 +85,10 @@ func last(texts []string) string {
 // calledOff says that the parent has stopped the incident; empty if it has not.
 func (b board) calledOff() string {
 	r := b.state.Recalled
-	if r == nil {
+	switch a := b.state.Aborted; {
+	case r == nil && a != nil:
+		return "**Aborted:** nobody approved " + code(a.Step) + " in time."
+	case r == nil:
 		return ""
 	}
 	text := "**Called off** by the incident that opened it: " + Safe(r.Why) + "."

@@ -20,7 +20,7 @@ func (b board) lockedOut(r row) []incident.LockedOut {
 	case r.st.Phase == incident.PhaseIdle && r.step.Approval == nil && r.word == nextWord, r.st.Phase == incident.PhaseCleared:
 		return out
 	case r.st.Phase == incident.PhaseGate:
-		answer := b.state.Verdict(b.plan, r.step.Name, b.view.Reviews, b.view.Branch.Commits)
+		answer := b.state.Verdict(b.plan, r.step.Name, b.view)
 		if answer.Verdict.Status == approval.StatusApproved {
 			return out
 		}

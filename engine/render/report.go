@@ -64,6 +64,9 @@ func (b board) story(events []incident.Event) string {
 	if r := s.Recalled; r != nil {
 		fmt.Fprintf(&out, " The incident that had opened it did not want it to go on: %s.", Safe(r.Why))
 	}
+	if a := s.Aborted; a != nil {
+		fmt.Fprintf(&out, " It was aborted, since nobody approved %s in time.", code(a.Step))
+	}
 	if s.Undo != nil {
 		fmt.Fprintf(&out, " From then on, what had succeeded was to be undone: %s.", Safe(s.Undo.Why))
 	}

@@ -217,12 +217,12 @@ func (r row) when() time.Time {
 	return time.Time{}
 }
 
-// expires is when an open gate rejects by itself, zero if never.
+// expires is when the time of an open gate is over, zero if never.
 func (r row) expires() time.Time {
-	if r.st.Phase != incident.PhaseGate || r.st.Gate.Rule.Within <= 0 {
+	if r.st.Phase != incident.PhaseGate {
 		return time.Time{}
 	}
-	return r.st.Gate.Opened.Add(r.st.Gate.Rule.Within)
+	return r.st.Gate.Expires()
 }
 
 // pick returns the rows that match.

@@ -119,7 +119,14 @@ func tellGate(data incident.Data) (who, what string) {
 	case incident.GateRejected:
 		return d.Vote.By.Login, fmt.Sprintf("rejected the gate of %s (review %d): %s", d.Step, d.Vote.Review, d.Vote.Words)
 	case incident.GateExpired:
+		if d.Abort {
+			return whoEngine, "the gate of " + d.Step + " expired, and the incident is aborted: nobody approved it in time"
+		}
 		return whoEngine, "the gate of " + d.Step + " expired: nobody approved it in time"
+	case incident.GateReminded:
+		return whoEngine, "reminded people of the gate of " + d.Step
+	case incident.GateEscalated:
+		return whoEngine, fmt.Sprintf("asked more people about the gate of %s (escalation %d): %s", d.Step, d.Level, d.Why)
 	case incident.GateLifted:
 		return whoEngine, "the gate of " + d.Step + " is not needed any more: the time of what the calendar demanded is over"
 	}

@@ -51,9 +51,9 @@ func (a *Authorship) Rule(rule Approval) Approval {
 	if a == nil || a.Unmapped == 0 {
 		return rule
 	}
-	inner := rule
-	inner.Within = 0
-	return Approval{All: []Approval{inner, {From: rule.People(), Count: 1}}, Within: rule.Within}
+	return rule.each(func(rule Approval) Approval {
+		return Approval{All: []Approval{rule, {From: rule.People(), Count: 1}}}
+	})
 }
 
 // wrote is the part of a gate page that says who wrote the step, and what follows from it.

@@ -127,9 +127,8 @@ func Under(own *Approval, demands []Demand) *Approval {
 	case own == nil:
 		return &Approval{All: parts}
 	}
-	first := *own
-	first.Within = 0
-	return &Approval{All: append([]Approval{first}, parts...), Within: own.Within}
+	all := own.each(func(rule Approval) Approval { return Approval{All: append([]Approval{rule}, parts...)} })
+	return &all
 }
 
 // Under returns the plan with what the calendar demands of the steps that change something.

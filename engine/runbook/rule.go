@@ -15,7 +15,13 @@ type Approval struct {
 	Count  int           `json:"count,omitempty"` // distinct people of From, at least 1 where From is written
 	All    []Approval    `json:"all,omitempty"`
 	Any    []Approval    `json:"any,omitempty"`
-	Within time.Duration `json:"within,omitempty"` // of the outermost rule: after which the gate rejects; 0 means no limit
+	Within time.Duration `json:"within,omitempty"` // of the outermost rule: how long people have to answer; 0 means no limit
+	// OnTimeout is what follows when nobody has answered in time; empty where Within is 0.
+	OnTimeout OnTimeout     `json:"on_timeout,omitempty"`
+	Remind    time.Duration `json:"remind,omitempty"` // how long before that people are reminded; 0: never
+	// Escalate are the lists of people that are asked one after the other, besides those before, each when the time of the one
+	// before is over or when nobody of it is left. Each has a time of its own.
+	Escalate []Approval `json:"escalate,omitempty"`
 }
 
 // Bounds of a rule as an author writes it. A rule within them has at most 18 ways.
@@ -111,7 +117,7 @@ func (a Approval) People() []string {
 // equal reports whether two rules are written alike.
 func (a Approval) equal(b Approval) bool {
 	same := func(x, y Approval) bool { return x.equal(y) }
-	return a.Count == b.Count && a.Within == b.Within && slices.Equal(a.From, b.From) && slices.EqualFunc(a.All, b.All, same) &&
+	return a.Count == b.Count && a.sameTime(b) && slices.Equal(a.From, b.From) && slices.EqualFunc(a.All, b.All, same) &&
 		slices.EqualFunc(a.Any, b.Any, same)
 }
 
@@ -138,9 +144,9 @@ func (a *Approval) String() string {
 	if a == nil {
 		return "none"
 	}
-	s := a.words()
-	if a.Within > 0 {
-		s += " within " + a.Within.Round(time.Second).String()
+	s := a.words() + a.timed()
+	for _, next := range a.Escalate {
+		s += ", then also " + next.words() + next.timed()
 	}
 	return s
 }

@@ -251,6 +251,7 @@ func (w *World) drawRule() *runbook.Approval {
 	rule := pick(r, team, team, runbook.Approval{From: []string{sreTeam, "grace"}, Count: 2}, runbook.Approval{All: []runbook.Approval{team, grace}},
 		runbook.Approval{Any: []runbook.Approval{team, grace}})
 	rule.Within = pick(r, 0, 0, 15*time.Minute)
+	rule.Remind = runbook.ReminderOf(rule.Within)
 	return &rule
 }
 

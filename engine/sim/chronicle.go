@@ -183,7 +183,7 @@ func (c *chronicle) note(p *process, r *record, before incident.State, e inciden
 			c.w.fail("I7", "%s: the wait %s ends %s early", r.id, d.Step, st.Deadline.Sub(p.latest()))
 		}
 	case incident.GateExpired:
-		if st := before.Step(d.Step); p.latest().Before(st.Gate.Opened.Add(st.Gate.Rule.Within)) {
+		if st := before.Step(d.Step); p.latest().Before(st.Gate.Expires()) {
 			c.w.fail("I7", "%s: the gate of %s expires early", r.id, d.Step)
 		}
 	}

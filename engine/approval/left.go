@@ -1,0 +1,79 @@
+package approval
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// stranded says why too few are left who could meet the rule of a gate that is not met, and nothing if it could be met, or if
+// nobody knows who is in one of its teams. Users who are named count as being there, and so do members who may turn out to
+// have no write permission.
+func (t *tally) stranded(d Decision) string {
+	people := Voters(d.Votes)
+	if Met(t.gate.Rule, people) || t.gate.Teams == nil {
+		return ""
+	}
+	var counts []string
+	members := map[int64][]string{}
+	for _, who := range t.gate.Rule.People() {
+		if !strings.Contains(who, "/") {
+			if !Named(Person{Login: who}, logins(d.Votes)) {
+				people = append(people, Person{Login: who})
+			}
+			continue
+		}
+		ids, known := t.membersOf(who)
+		if !known {
+			return ""
+		}
+		able := t.able(ids)
+		for _, id := range able {
+			members[id] = append(members[id], who)
+		}
+		counts = append(counts, fmt.Sprintf("%s: %d", who, len(able)))
+	}
+	for _, v := range d.Votes {
+		delete(members, v.By.ID)
+	}
+	for id, teams := range members {
+		people = append(people, Person{ID: id, Teams: teams})
+	}
+	if near, ok := nearest(t.gate.Rule, people); !ok || near.missing() == 0 || len(counts) == 0 {
+		return ""
+	}
+	return "too few are left who may approve it (" + strings.Join(counts, ", ") + ")"
+}
+
+// membersOf are the members of a team, whose name counts in any case of letters.
+func (t *tally) membersOf(team string) (ids []int64, known bool) {
+	for name, members := range t.gate.Teams {
+		if strings.EqualFold(name, team) {
+			ids, known = append(slices.Clip(ids), members...), true
+		}
+	}
+	return ids, known
+}
+
+// able are those of some people who may vote on the gate, as far as that is known without having heard of them.
+func (t *tally) able(ids []int64) []int64 {
+	return slices.DeleteFunc(slices.Clone(ids), func(id int64) bool {
+		return t.gate.Excluded[id] != "" || t.gate.Wrote[id] && len(t.gate.May) == 0
+	})
+}
+
+// useful leaves of users and teams those of whom somebody can still vote, as far as that is known.
+func (t *tally) useful(who []string, votes []Vote) []string {
+	return slices.DeleteFunc(who, func(team string) bool {
+		ids, known := t.membersOf(team)
+		voted := func(id int64) bool { return slices.ContainsFunc(votes, func(v Vote) bool { return v.By.ID == id }) }
+		return known && len(slices.DeleteFunc(t.able(ids), voted)) == 0
+	})
+}
+
+func logins(votes []Vote) (out []string) {
+	for _, v := range votes {
+		out = append(out, v.By.Login)
+	}
+	return out
+}
