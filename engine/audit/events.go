@@ -58,10 +58,6 @@ func (t *trail) judge(b *batch, e incident.Event) *Finding {
 		return f
 	}
 	switch d := e.Data.(type) {
-	case incident.GateOpened:
-		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.gateOpened(m, d, e), t.placed(m)) })
-	case incident.GateApproved:
-		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.gateApproved(m, d), t.placed(m)) })
 	case incident.EachExpanded:
 		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.eachExpanded(m, d), t.placed(m)) })
 	case incident.StepStarted:
@@ -72,16 +68,6 @@ func (t *trail) judge(b *batch, e incident.Event) *Finding {
 		return t.at(b, d.Step, func(m moment) *Finding {
 			return firstOf(t.stepEnded(m, d), m.timely(e, d), t.approvedIt(m, d.Deed), t.carriedOut(m, d))
 		})
-	case incident.GateRejected:
-		return t.at(b, d.Step, t.placed)
-	case incident.GateLifted:
-		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.lifted(m, e), t.placed(m)) })
-	case incident.GateExpired:
-		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(m.expired(d, e), t.placed(m)) })
-	case incident.GateReminded:
-		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(m.reminded(e), t.placed(m)) })
-	case incident.GateEscalated:
-		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(m.escalated(d, e), t.placed(m)) })
 	case incident.RepeatStarted:
 		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.repeatStarted(m, d, e), t.demanded(m, e), t.placed(m)) })
 	case incident.RepeatEnded:
@@ -112,6 +98,27 @@ func (t *trail) judge(b *batch, e incident.Event) *Finding {
 			return wrong(b.commit.Hash, journal.ReportPath(t.dir), "the report of the end is not there")
 		}
 		return t.end(b, d)
+	}
+	return t.judgeGate(b, e)
+}
+
+// judgeGate verifies the events of gates.
+func (t *trail) judgeGate(b *batch, e incident.Event) *Finding {
+	switch d := e.Data.(type) {
+	case incident.GateOpened:
+		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.gateOpened(m, d, e), t.placed(m)) })
+	case incident.GateApproved:
+		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.gateApproved(m, d), t.placed(m)) })
+	case incident.GateRejected:
+		return t.at(b, d.Step, t.placed)
+	case incident.GateLifted:
+		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.lifted(m, e), t.placed(m)) })
+	case incident.GateExpired:
+		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(m.expired(d, e), t.placed(m)) })
+	case incident.GateReminded:
+		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(m.reminded(e), t.placed(m)) })
+	case incident.GateEscalated:
+		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(m.escalated(d, e), t.placed(m)) })
 	}
 	return nil
 }
