@@ -65,11 +65,13 @@ func playRecord(cmd *cobra.Command, dir, called string, text []byte) (played sce
 	if err != nil {
 		return played, err
 	}
-	src := runbook.SourceOf(l.files, name)
-	if _, problems, err := l.load(cmd.Context(), eval, src); err != nil || len(problems) > 0 {
+	defer eval.Close()
+	c := scenario.Config{Eval: scenario.Remember(eval), Source: runbook.SourceOf(l.files, name), Alert: orderedAlert}
+	var problems []runbook.Problem
+	if c.Plan, problems, err = l.load(cmd.Context(), eval, c.Source); err != nil || len(problems) > 0 {
 		return played, errorOf(problems, err)
 	}
-	return file.Run(cmd.Context(), scenario.Config{Eval: scenario.Remember(eval), Source: src, Alert: orderedAlert}, file.Cases[0])
+	return file.Run(cmd.Context(), c, file.Cases[0])
 }
 
 // errorOf is what keeps a runbook from being used.

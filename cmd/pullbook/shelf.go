@@ -128,13 +128,13 @@ func relative(dir string) string {
 	return dir
 }
 
-// evaluator is one that gives an author time: that a machine is busy is no mistake of theirs.
+// evaluator is one that gives an author time: that a machine is busy is no mistake of theirs. The caller closes it.
 func evaluator() (*cueval.Evaluator, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find the program to evaluate runbooks with: %w", err)
 	}
-	return cueval.New(cueval.Config{Child: []string{exe, evalChild}, Wall: vetWall}), nil
+	return cueval.New(cueval.Config{Child: []string{exe, evalChild}, Wall: vetWall, Stay: true}), nil
 }
 
 // mistakes prints the problems of a runbook, and ends the command if there are any.

@@ -16,6 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
 
+	"github.com/pullbook/pullbook/engine/cueval"
 	"github.com/pullbook/pullbook/engine/runbook"
 	"github.com/pullbook/pullbook/engine/scenario"
 )
@@ -87,7 +88,12 @@ func runTest(cmd *cobra.Command, args []string, f testFlags) error {
 		return err
 	}
 	begun := time.Now()
-	suites, problems, err := readSuites(cmd.Context(), files)
+	eval, err := evaluator()
+	if err != nil {
+		return err
+	}
+	defer eval.Close()
+	suites, problems, err := readSuites(cmd.Context(), eval, files)
 	if err != nil {
 		return err
 	}
@@ -150,11 +156,7 @@ func testFiles(args []string) (out []string, err error) {
 }
 
 // readSuites reads files of tests and the runbooks that they are of. A runbook with mistakes has no tests to run.
-func readSuites(ctx context.Context, files []string) (suites []*suite, problems []runbook.Problem, err error) {
-	eval, err := evaluator()
-	if err != nil {
-		return nil, nil, err
-	}
+func readSuites(ctx context.Context, eval *cueval.Evaluator, files []string) (suites []*suite, problems []runbook.Problem, err error) {
 	memo, shelves := scenario.Remember(eval), map[string]*shelf{}
 	for _, name := range files {
 		s, l, err := readSuite(name, shelves)
@@ -162,8 +164,8 @@ func readSuites(ctx context.Context, files []string) (suites []*suite, problems 
 			return nil, nil, err
 		}
 		s.config.Eval = memo
-		_, found, err := l.load(ctx, eval, s.config.Source) // reads what it imports
-		if err != nil {
+		var found []runbook.Problem
+		if s.config.Plan, found, err = l.load(ctx, eval, s.config.Source); err != nil {
 			return nil, nil, err
 		}
 		problems = append(problems, found...)

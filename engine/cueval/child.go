@@ -2,6 +2,7 @@ package cueval
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -24,23 +25,33 @@ const (
 	maxReply   = 32 << 20
 )
 
-// Child evaluates the one request that in holds, writes the reply to out, and returns the exit status of the process.
-// It is the whole life of a process: it limits the memory of the process, and ends it when there is too little.
+// Child evaluates the requests that in holds, as a rule one, writes the replies to out, and returns the exit status of the
+// process. It is the whole life of a process: it limits the memory of the process, and ends it when there is too little.
 func Child(in io.Reader, out io.Writer) int {
-	var q childRequest
-	if err := json.NewDecoder(io.LimitReader(in, maxRequest)).Decode(&q); err != nil {
-		fmt.Fprintln(os.Stderr, "read the request:", err)
-		return exitRequest
-	}
-	confine(q)
+	bounded := &io.LimitedReader{R: in, N: maxRequest}
+	dec, enc := json.NewDecoder(bounded), json.NewEncoder(out)
 	stop := make(chan struct{})
 	defer close(stop)
-	go watchMemory(q.Memory, stop)
-	if err := json.NewEncoder(out).Encode(guarded(q)); err != nil {
-		fmt.Fprintln(os.Stderr, "write the reply:", err)
-		return exitRequest
+	for n := 0; ; n++ {
+		var q childRequest
+		err := dec.Decode(&q)
+		if n > 0 && errors.Is(err, io.EOF) {
+			return exitDone
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "read the request:", err)
+			return exitRequest
+		}
+		if n == 0 {
+			confine(q)
+			go watchMemory(q.Memory, stop)
+		}
+		if err := enc.Encode(guarded(q)); err != nil {
+			fmt.Fprintln(os.Stderr, "write the reply:", err)
+			return exitRequest
+		}
+		bounded.N = maxRequest
 	}
-	return exitDone
 }
 
 // guarded answers, and turns a panic of CUE into an error: a runbook that makes it panic is wrong, not the engine.

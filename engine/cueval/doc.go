@@ -17,7 +17,8 @@
 //     known by name here, but exec, whose arguments could be read as code.
 //   - A trial is an evaluation with made-up outputs of the declared types. It shows type errors before anything ran.
 //   - The child is this program once more, started to evaluate one request and killed at a deadline or a memory limit:
-//     CUE cannot be cancelled, and ten lines of it can run for ever.
+//     CUE cannot be cancelled, and ten lines of it can run for ever. One that stays answers further requests, for commands that
+//     ask much in a short life.
 //
 // Flow, in the child:
 //

@@ -21,6 +21,7 @@ type Config struct {
 	Child  []string      // argv of a process that calls Child, such as the engine's own executable and eval-child
 	Wall   time.Duration // how long one evaluation may take; 0 means 2 s
 	Memory uint64        // how much memory one evaluation may hold, in bytes; 0 means 256 MiB
+	Stay   bool          // children stay for further requests, for commands that evaluate much in a short life; Close ends them
 }
 
 // Evaluator evaluates CUE in child processes. It can be used from many goroutines; at most one child for each processor
@@ -31,11 +32,14 @@ type Evaluator struct {
 	memory uint64
 	slots  chan struct{}
 	plans  plans
+	stay   bool
+	stayed chan *stayed // those that wait
 }
 
 // New makes an evaluator. It starts nothing.
 func New(c Config) *Evaluator {
-	e := &Evaluator{child: slices.Clone(c.Child), wall: c.Wall, memory: c.Memory, slots: make(chan struct{}, runtime.NumCPU())}
+	e := &Evaluator{child: slices.Clone(c.Child), wall: c.Wall, memory: c.Memory, slots: make(chan struct{}, runtime.NumCPU()),
+		stay: c.Stay, stayed: make(chan *stayed, runtime.NumCPU())}
 	if e.wall <= 0 {
 		e.wall = 2 * time.Second
 	}
@@ -212,6 +216,9 @@ func (e *Evaluator) run(ctx context.Context, q childRequest) (childReply, error)
 		return childReply{}, errors.New("start the evaluator: no command is configured")
 	}
 	q.Memory, q.CPU = e.memory, uint64(e.wall/time.Second+1)*uint64(max(2, runtime.NumCPU()))
+	if e.stay {
+		q.CPU *= mostUses
+	}
 	in, err := json.Marshal(q)
 	if err != nil {
 		return childReply{}, fmt.Errorf("write the request: %w", err)
@@ -225,6 +232,9 @@ func (e *Evaluator) run(ctx context.Context, q childRequest) (childReply, error)
 		return childReply{}, fmt.Errorf("wait for the evaluator: %w", ctx.Err())
 	}
 	defer func() { <-e.slots }()
+	if e.stay {
+		return e.askStayed(ctx, in)
+	}
 	timed, cancel := context.WithTimeoutCause(ctx, e.wall, ErrDeadline)
 	defer cancel()
 	c := exec.CommandContext(timed, e.child[0], e.child[1:]...)

@@ -14,6 +14,7 @@ import (
 type Config struct {
 	Eval   Eval
 	Source runbook.Source                            // the runbook and pullbook.cue, and the ledger's other files among Others
+	Plan   runbook.Plan                              // as it was loaded from the source without inputs
 	Alert  func(text []byte) (incident.Alert, error) // reads an alert as monitoring tools send it
 }
 
@@ -30,7 +31,7 @@ type run struct {
 // case exactly if everything came as expected. An error means that the story cannot be played, and names the file and the
 // line; the case is then as far as it went.
 func (f File) Run(ctx context.Context, c Config, of Case) (Case, error) {
-	r := &run{config: c, head: true, stage: &stage{eval: c.Eval, source: c.Source, now: beginning(), people: map[string]approval.Person{},
+	r := &run{config: c, head: true, stage: &stage{eval: c.Eval, source: c.Source, known: c.Plan, now: beginning(), people: map[string]approval.Person{},
 		wrote: map[string]runbook.Authorship{}, given: map[string]ending{}}}
 	for _, l := range f.head {
 		if l.role != statement {

@@ -88,6 +88,10 @@ func playArchive(t *testing.T, e Eval, a *txtar.Archive) *txtar.Archive {
 		t.Fatal(err)
 	}
 	c := Config{Eval: e, Source: runbook.SourceOf(ledger, strings.TrimSuffix(tests.Name, ".test")+".cue"), Alert: alertOf}
+	var problems []runbook.Problem
+	if c.Plan, problems, err = e.Load(t.Context(), c.Source); err != nil || len(problems) > 0 {
+		t.Fatalf("%v, %v", problems, err)
+	}
 	var went []Case
 	var wrong strings.Builder
 	for _, of := range file.Cases {

@@ -22,6 +22,7 @@ const mostRounds = 1000
 type stage struct {
 	eval    Eval
 	source  runbook.Source
+	known   runbook.Plan    // of the source without inputs
 	alert   json.RawMessage // of the opening
 	plan    runbook.Plan    // as resolved last
 	state   incident.State
@@ -48,16 +49,9 @@ type opening struct {
 
 // open begins the incident.
 func (s *stage) open(ctx context.Context, o opening) error {
-	s.source.Inputs = o.inputs
-	if s.source.Inputs == nil {
-		s.source.Inputs = json.RawMessage("{}")
-	}
-	plan, problems, err := s.eval.Load(ctx, s.source)
+	plan, err := s.load(ctx, o.inputs)
 	if err != nil {
 		return err
-	}
-	if len(problems) > 0 {
-		return fmt.Errorf("%s cannot be used: %s", s.source.Runbook, problems[0])
 	}
 	s.source = s.source.Of(plan)
 	if s.alert, err = json.Marshal(o.alert); err != nil {
@@ -76,6 +70,23 @@ func (s *stage) open(ctx context.Context, o opening) error {
 	s.tell(events)
 	s.plan, err = s.eval.Resolve(ctx, s.query(nil))
 	return err
+}
+
+// load is the plan of an opening with these inputs. That of a runbook without inputs is known.
+func (s *stage) load(ctx context.Context, inputs json.RawMessage) (runbook.Plan, error) {
+	if len(inputs) == 0 && len(s.known.Inputs) == 0 {
+		s.source.Inputs = json.RawMessage("{}")
+		return s.known, nil
+	}
+	s.source.Inputs = inputs
+	if len(inputs) == 0 {
+		s.source.Inputs = json.RawMessage("{}") // from now on what is not given is missing
+	}
+	plan, problems, err := s.eval.Load(ctx, s.source)
+	if err == nil && len(problems) > 0 {
+		err = fmt.Errorf("%s cannot be used: %s", s.source.Runbook, problems[0])
+	}
+	return plan, err
 }
 
 func (s *stage) query(ended map[string]runbook.Ended) runbook.Query {
