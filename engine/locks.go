@@ -24,12 +24,12 @@ type locks struct {
 	mu      sync.Mutex
 	whole   bool                                  // every open incident is in held
 	held    map[string]map[string]incident.Holder // by branch, by lock; a branch without locks has an empty entry
-	waiting map[string][]string                   // by branch: the locks that it waits for
+	waiting map[string]incident.AwaitLocks        // by branch: what it waits for; a place that is kept until a look finds that it does not
 	owed    map[string]bool                       // branches that are to be woken
 }
 
 func newLocks() *locks {
-	return &locks{held: map[string]map[string]incident.Holder{}, waiting: map[string][]string{}, owed: map[string]bool{}}
+	return &locks{held: map[string]map[string]incident.Holder{}, waiting: map[string]incident.AwaitLocks{}, owed: map[string]bool{}}
 }
 
 // set replaces what a branch holds. Those who wait for what it does not hold any more are to be woken.
@@ -39,8 +39,13 @@ func (l *locks) set(branch string, now map[string]incident.Holder) {
 	freed := maps.Clone(l.held[branch])
 	maps.DeleteFunc(freed, func(lock string, _ incident.Holder) bool { _, still := now[lock]; return still })
 	l.held[branch] = maps.Clone(now)
-	for other, names := range l.waiting {
-		if slices.ContainsFunc(names, func(lock string) bool { _, is := freed[lock]; return is }) {
+	l.owe(branch, func(lock string) bool { _, is := freed[lock]; return is })
+}
+
+// owe notes that the other branches which wait for one of some locks are to be woken. The caller holds the mutex.
+func (l *locks) owe(branch string, is func(lock string) bool) {
+	for other, a := range l.waiting {
+		if other != branch && slices.ContainsFunc(a.Names, is) {
 			l.owed[other] = true
 		}
 	}
@@ -49,10 +54,34 @@ func (l *locks) set(branch string, now map[string]incident.Holder) {
 // forget takes a branch that is no incident's any more out of the table.
 func (l *locks) forget(branch string) {
 	l.set(branch, nil)
+	l.quit(branch)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.held, branch)
+}
+
+// quit takes a branch out of the queue: it waits for nothing, or cannot be looked at. Its place follows from its journal, so
+// it has the same one when it comes back.
+func (l *locks) quit(branch string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	steps := l.waiting[branch].Steps
 	delete(l.waiting, branch)
+	l.owe(branch, func(lock string) bool {
+		return slices.ContainsFunc(steps, func(w incident.Waiting) bool { return slices.Contains(w.Locks, lock) })
+	})
+}
+
+// queue are the steps of other branches that wait.
+func (l *locks) queue(branch string) (out []incident.Waiting) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for other, a := range l.waiting {
+		if other != branch {
+			out = append(out, a.Steps...)
+		}
+	}
+	return out
 }
 
 // sleepers are the branches that are to be woken; woken says that one has been.
@@ -75,11 +104,10 @@ func (l *locks) keeps(branch string) bool {
 	return len(l.held[branch]) > 0
 }
 
-// others are the locks that other branches hold. While the branch looks it waits for none.
+// others are the locks that other branches hold.
 func (l *locks) others(branch string) map[string]incident.Holder {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.waiting, branch)
 	out := map[string]incident.Holder{}
 	for other, held := range l.held {
 		if other != branch {
@@ -89,12 +117,29 @@ func (l *locks) others(branch string) map[string]incident.Holder {
 	return out
 }
 
-// wait registers a branch as one that waits for locks. It reports whether one of them is free by now.
-func (l *locks) wait(branch string, names []string) (free bool) {
+// wait registers a branch as one that waits for locks. It reports whether one of its steps could have all of them by now.
+func (l *locks) wait(branch string, a incident.AwaitLocks) (free bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.waiting[branch] = names
-	return slices.ContainsFunc(names, func(lock string) bool { _, taken := l.takenBy(branch, lock); return !taken })
+	l.waiting[branch] = a
+	return slices.ContainsFunc(a.Steps, func(w incident.Waiting) bool {
+		return !slices.ContainsFunc(w.Locks, func(lock string) bool {
+			_, taken := l.takenBy(branch, lock)
+			return taken || l.claimed(branch, lock, w)
+		})
+	})
+}
+
+// claimed reports whether a step of another branch waits for a lock and came before the given one. The caller holds the mutex.
+func (l *locks) claimed(branch, lock string, than incident.Waiting) bool {
+	for other, a := range l.waiting {
+		if other != branch && slices.ContainsFunc(a.Steps, func(w incident.Waiting) bool {
+			return slices.Contains(w.Locks, lock) && w.Before(than)
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 // reserve gives a branch all of the locks that it is about to hold, or none.

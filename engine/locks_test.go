@@ -49,18 +49,59 @@ func TestLockTable(t *testing.T) {
 	if err := l.reserve("a", table("x", "A", "y", "A", "z", "A")); err != nil {
 		t.Errorf("who holds a lock cannot keep it: %v", err)
 	}
-	if l.wait("b", []string{"y"}) || !l.wait("c", []string{"y", "free"}) {
+	if l.wait("b", waiting("B", 1, "y")) || !l.wait("c", waiting("C", 2, "free")) {
 		t.Error("what is free was not told from what is taken")
 	}
-	l.wait("c", []string{"x"})
+	l.wait("c", waiting("C", 2, "x"))
 	l.set("a", table("x", "A"))
 	if d := cmp.Diff([]string{"b"}, l.sleepers()); d != "" {
 		t.Errorf("woken: %s", d)
 	}
 	l.woken("b")
-	l.others("c") // it looks, and waits for nothing any more
+	l.quit("c") // it looked, and waits for nothing any more
 	if l.forget("a"); len(l.sleepers()) > 0 || l.keeps("a") || len(l.others("d")) > 0 {
 		t.Errorf("%v are woken, and a keeps %v", l.sleepers(), l.others("d"))
+	}
+}
+
+// waiting is what a step of an incident waits for, since a number of minutes.
+func waiting(id string, since int, locks ...string) incident.AwaitLocks {
+	who := incident.Holder{Incident: incident.ID(id), Step: "s", Since: time.Date(2026, 11, 22, 3, since, 0, 0, time.UTC), Waits: true}
+	return incident.AwaitLocks{Names: locks, Steps: []incident.Waiting{{Holder: who, Locks: locks}}}
+}
+
+// TestLockQueue: who waits for two locks is not overtaken by those who came later and need one, is seen by them, and keeps
+// nothing from anybody once it does not wait any more.
+func TestLockQueue(t *testing.T) {
+	l := newLocks()
+	l.makeWhole()
+	if err := l.reserve("a", table("x", "A")); err != nil {
+		t.Fatal(err)
+	}
+	if l.wait("both", waiting("B", 1, "x", "y")) {
+		t.Error("a step may start without one of its locks")
+	}
+	if l.wait("late", waiting("C", 2, "y")) {
+		t.Error("who came later overtakes")
+	}
+	if !l.wait("early", waiting("D", 0, "y")) {
+		t.Error("who came first waits for who came later")
+	}
+	l.quit("early")
+	if q := l.queue("late"); len(q) != 1 || q[0].Incident != "B" {
+		t.Errorf("the queue before the last one: %+v", q)
+	}
+	l.woken("late")
+	l.set("a", nil)
+	if d := cmp.Diff([]string{"both"}, l.sleepers()); d != "" {
+		t.Errorf("woken when the lock is free: %s", d)
+	}
+	l.woken("both")
+	if l.quit("both"); !l.wait("late", waiting("C", 2, "y")) {
+		t.Error("who has left the queue keeps a lock from others")
+	}
+	if d := cmp.Diff([]string{"late"}, l.sleepers()); d != "" {
+		t.Errorf("woken when the first one leaves: %s", d)
 	}
 }
 
@@ -164,7 +205,7 @@ func TestRelease(t *testing.T) {
 	e := New(Config{Ledger: b, Inbox: b, Log: slog.New(slog.DiscardHandler)})
 	e.locks.makeWhole()
 	e.locks.set("incident/gone", table("x", "A"))
-	e.locks.wait("incident/waits", []string{"x"})
+	e.locks.wait("incident/waits", waiting("W", 1, "x"))
 	if err := e.lookAt(t.Context(), "incident/gone", false); err != nil || !e.locks.keeps("incident/gone") || len(b.puts) > 0 {
 		t.Fatalf("what runs lost its lock: %v %v", err, b.puts)
 	}

@@ -18,15 +18,29 @@ const maxRounds = 1000
 // again later, with growing pauses: a hub that shows an old head for a while must not be asked without end.
 const maxAnew = 3
 
-// look decides and performs until nothing is due. The caller holds the worker's lock.
+// look decides and performs until nothing is due. An incident that waits for a lock keeps its place as long as it does; one
+// that cannot be looked at gives way. The caller holds the worker's lock.
 func (e *Engine) look(ctx context.Context, w *worker, refresh bool, alerts []incident.Alert) error {
+	waits, err := e.goOn(ctx, w, refresh, alerts)
+	if waits {
+		return nil
+	}
+	e.locks.quit(w.branch)
+	if err != nil {
+		return err
+	}
+	return e.wakeLocked(ctx)
+}
+
+// goOn decides and performs until nothing is due, and reports whether the incident then waits for a lock.
+func (e *Engine) goOn(ctx context.Context, w *worker, refresh bool, alerts []incident.Alert) (waits bool, err error) {
 	anew := 0
 	for range maxRounds {
 		if err := e.read(ctx, w); err != nil {
-			return err
+			return false, err
 		}
 		if err := e.lookAtHub(ctx, w, refresh); err != nil {
-			return err
+			return false, err
 		}
 		if refresh {
 			w.kin = relatives{}
@@ -34,7 +48,7 @@ func (e *Engine) look(ctx context.Context, w *worker, refresh bool, alerts []inc
 		refresh = false
 		plan, view, err := e.gather(ctx, w, alerts)
 		if err != nil {
-			return err
+			return false, err
 		}
 		actions := incident.Decide(plan, w.ledger.state, view, e.Clock.Now())
 		again, err := e.perform(ctx, w, plan, actions)
@@ -43,16 +57,16 @@ func (e *Engine) look(ctx context.Context, w *worker, refresh bool, alerts []inc
 			e.Log.Info("look again", "branch", w.branch, "why", err)
 			e.forget(w)
 			if anew++; anew > maxAnew {
-				return err
+				return false, err
 			}
 			refresh = true
 		case err != nil:
-			return err
+			return false, err
 		case !again:
-			return nil
+			return slices.ContainsFunc(actions, func(a incident.Action) bool { _, is := a.(incident.AwaitLocks); return is }), nil
 		}
 	}
-	return e.Inbox.Put(ctx, Message{Kind: KindLook, Key: w.branch})
+	return false, e.Inbox.Put(ctx, Message{Kind: KindLook, Key: w.branch})
 }
 
 // gather resolves the plan and puts the view together.
@@ -85,7 +99,8 @@ func (e *Engine) gather(ctx context.Context, w *worker, alerts []incident.Alert)
 			return plan, view, err
 		}
 		w.others = e.locks.others(w.branch)
-		view.Locks = w.others
+		w.queue = e.locks.queue(w.branch)
+		view.Locks, view.Queue = w.others, w.queue
 	}
 	view.Authors = e.authors(ctx, w, plan)
 	return plan, view, nil
@@ -96,7 +111,7 @@ func (w *worker) view(attempts []incident.Attempt, alerts []incident.Alert) inci
 	n, h := w.ledger, w.hub
 	return incident.View{
 		Pull: h.Pull, Reviews: h.Reviews, Comments: h.Comments, Checks: h.Checks, Teams: h.Teams,
-		Attempts: attempts, Alerts: alerts, Children: w.kin.children, Recall: w.kin.recall, Locks: w.others,
+		Attempts: attempts, Alerts: alerts, Children: w.kin.children, Recall: w.kin.recall, Locks: w.others, Queue: w.queue,
 		Branch: incident.Branch{Head: n.head, Commits: n.commits, Pushed: n.pushed, Foreign: n.foreign, Gone: n.gone},
 	}
 }

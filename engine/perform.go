@@ -55,7 +55,7 @@ func (e *Engine) do(ctx context.Context, w *worker, plan runbook.Plan, action in
 	case incident.WakeAt:
 		return false, e.wake(ctx, w, KindHub, a.At)
 	case incident.AwaitLocks:
-		return e.locks.wait(w.branch, a.Names), nil
+		return e.locks.wait(w.branch, a), nil
 	case incident.Merge:
 		return true, e.merge(ctx, w, a)
 	case incident.CleanUp:

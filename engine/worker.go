@@ -33,6 +33,7 @@ type worker struct {
 	frozen frozen // what never changes while the incident is open
 	hub    *incident.HubView
 	others map[string]incident.Holder // locks that other incidents held at the latest look
+	queue  []incident.Waiting         // and their steps that waited for some
 	plan   resolved
 	blame  []runbook.Blame      // of the frozen commit; nil: nobody has asked
 	screen incident.Screen      // title and body as last published, or read; assignees as last asked for

@@ -108,7 +108,10 @@ type WakeAt struct {
 
 // AwaitLocks asks for another look when one of the locks that other incidents hold is free. It replaces what was asked for
 // before; a look without it waits for none.
-type AwaitLocks struct{ Names []string }
+type AwaitLocks struct {
+	Names []string  // of the locks
+	Steps []Waiting // that wait for them
+}
 
 // Merge merges the pull request if its head is still the given commit.
 type Merge struct {

@@ -89,7 +89,7 @@ type decider struct {
 	halted  bool
 	asking  bool
 	locked  []lockedStep // that would start if they could have a lock
-	awaited []string     // the locks among them that other incidents hold
+	awaited AwaitLocks   // the locks among them that other incidents hold, or come first for
 }
 
 type attemptName struct {
@@ -202,8 +202,8 @@ func (d *decider) emit() {
 	if len(d.commit.Events) == 0 && !d.flush {
 		d.publish()
 	}
-	if len(d.awaited) > 0 {
-		d.actions = append(d.actions, AwaitLocks{Names: d.awaited})
+	if len(d.awaited.Names) > 0 {
+		d.actions = append(d.actions, d.awaited)
 	}
 	if !d.wake.IsZero() {
 		d.actions = append(d.actions, WakeAt{At: d.wake, Why: d.wakeWhy})

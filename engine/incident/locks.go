@@ -10,12 +10,27 @@ import (
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
-// Holder says who holds a lock.
+// Holder says who holds a lock, or who waits for it and comes first.
 type Holder struct {
 	Incident ID
 	Step     string
-	Since    time.Time // of the intent that took it
+	Since    time.Time // of the intent that took it; of one who waits, since when
 	PullURL  string    // of the incident's pull request; empty while there is none
+	Waits    bool      // it does not hold the lock yet
+}
+
+// Waiting is a step that waits for locks, and all the locks that it needs. Nobody who came later takes one of them.
+type Waiting struct {
+	Holder
+	Locks []string
+}
+
+// Before reports whether a step came before one of another incident.
+func (w Waiting) Before(other Waiting) bool {
+	if w.Since.Equal(other.Since) {
+		return w.Incident < other.Incident
+	}
+	return w.Since.Before(other.Since)
 }
 
 // LockedOut is a lock that a step needs and cannot have yet.
@@ -65,19 +80,56 @@ func (s State) Keeps(v View) map[string]Holder {
 
 func (a Attempt) underWay() bool { return a.State == AttemptQueued || a.State == AttemptRunning }
 
-// LockedOut lists the locks that a step which is ready needs and cannot have now, because another step of the incident or
-// another incident holds them, in the order of their names. others is View.Locks.
-func (s State) LockedOut(step runbook.Step, others map[string]Holder) (out []LockedOut) {
+// LockedOut lists the locks that a step which is ready needs and cannot have now, in the order of their names: another step
+// of the incident or another incident holds them, or a step of another incident waits for them that came first.
+func (s State) LockedOut(step runbook.Step, v View) (out []LockedOut) {
 	for _, lock := range step.Now.Locks {
-		by, held := others[lock]
+		by, held := v.Locks[lock]
 		if own, ours := s.locks[lock]; ours && own != step.Name {
 			by, held = Holder{Incident: s.Opened.ID, Step: own, Since: s.Steps[own].Started, PullURL: s.PullURL}, true
+		}
+		if !held {
+			by, held = s.first(step, lock, v.Queue)
 		}
 		if held {
 			out = append(out, LockedOut{lock, by})
 		}
 	}
 	return out
+}
+
+// first finds who of a queue comes first for a lock that a step needs, if that is before the step.
+func (s State) first(step runbook.Step, lock string, queue []Waiting) (by Holder, found bool) {
+	front := s.waiting(step)
+	for _, w := range queue {
+		if w.Before(front) && slices.Contains(w.Locks, lock) {
+			front, found = w, true
+		}
+	}
+	return front.Holder, found
+}
+
+// waiting is a step that is ready as one that waits.
+func (s State) waiting(step runbook.Step) Waiting {
+	return Waiting{Holder{Incident: s.Opened.ID, Step: step.Name, Since: s.readySince(step), PullURL: s.PullURL, Waits: true}, step.Now.Locks}
+}
+
+// readySince is since when a step that is ready could have run, by the journal alone: what it needs has ended, its gate was
+// opened, and its attempt before was over. So its place in the queue is the same for whoever looks, and whenever.
+func (s State) readySince(step runbook.Step) time.Time {
+	own := s.Step(step.Name)
+	at := s.OpenedAt
+	for _, then := range []time.Time{own.Ended, own.Gate.Opened} {
+		if then.After(at) {
+			at = then
+		}
+	}
+	for _, need := range step.Needs {
+		if then := s.Step(need).Ended; then.After(at) {
+			at = then
+		}
+	}
+	return at
 }
 
 // holds reports whether the locks of the latest attempt are taken.
@@ -115,12 +167,19 @@ func (d *decider) waits(step runbook.Step) bool {
 	if d.full(step) {
 		return true
 	}
-	out := d.state.LockedOut(step, d.view.Locks)
+	out := d.state.LockedOut(step, d.view)
+	foreign := false
 	for _, o := range out {
 		d.locked = append(d.locked, lockedStep{step.Name, o})
-		if o.By.Incident != d.state.Opened.ID && !slices.Contains(d.awaited, o.Lock) {
-			d.awaited = append(d.awaited, o.Lock)
+		if o.By.Incident == d.state.Opened.ID {
+			continue
 		}
+		if foreign = true; !slices.Contains(d.awaited.Names, o.Lock) {
+			d.awaited.Names = append(d.awaited.Names, o.Lock)
+		}
+	}
+	if foreign {
+		d.awaited.Steps = append(d.awaited.Steps, d.state.waiting(step))
 	}
 	return len(out) > 0
 }
@@ -158,7 +217,11 @@ func (d *decider) locksText() string {
 				by += " (" + l.By.PullURL + ")"
 			}
 		}
-		lines = append(lines, fmt.Sprintf("Step %s waits for the lock `%s`, held by %s since %s UTC.", l.step, l.Lock, by,
+		how := "held by"
+		if l.By.Waits {
+			how = "for which it comes after"
+		}
+		lines = append(lines, fmt.Sprintf("Step %s waits for the lock `%s`, %s %s since %s UTC.", l.step, l.Lock, how, by,
 			l.By.Since.UTC().Format("2006-01-02 15:04:05")))
 	}
 	return strings.Join(lines, "\n\n")

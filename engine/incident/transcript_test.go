@@ -93,7 +93,7 @@ func (s *stage) command(t *testing.T, d *datadriven.TestData) string {
 		s.view.Recall = &Recalled{Why: d.Input}
 	case "slow": // is the next push
 		s.slow, _ = time.ParseDuration(d.CmdArgs[0].Key)
-	case "held": // by another incident, or free again
+	case "held": // by another incident, or wanted by one that came first, or free again
 		s.held(args)
 	case "state":
 		return s.describe()
@@ -383,9 +383,17 @@ func (s *stage) held(args map[string]string) {
 		s.view.Locks = map[string]Holder{}
 	}
 	delete(s.view.Locks, args["lock"])
-	if args["by"] != "" {
-		s.view.Locks[args["lock"]] = Holder{Incident: ID("20261122-" + args["by"]), Step: "other", Since: s.now, PullURL: "http://hub/pull/" + args["pull"]}
+	s.view.Queue = nil
+	if args["by"] == "" {
+		return
 	}
+	by := Holder{Incident: ID("20261122-" + args["by"]), Step: "other", Since: s.now, PullURL: "http://hub/pull/" + args["pull"]}
+	if args["waits"] == "" {
+		s.view.Locks[args["lock"]] = by
+		return
+	}
+	by.Waits, by.Since = true, by.Since.Add(-time.Minute)
+	s.view.Queue = []Waiting{{by, []string{args["lock"], "another"}}}
 }
 
 func (s *stage) describe() string {

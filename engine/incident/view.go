@@ -15,6 +15,7 @@ type View struct {
 	Branch   Branch
 	Attempts []Attempt                     // of this incident's steps, as the step queue knows them
 	Locks    map[string]Holder             // that other incidents of the ledger hold, by name
+	Queue    []Waiting                     // steps of other incidents that wait for locks
 	Checks   map[string]bool               // external ids of the check runs that are published
 	Alerts   []Alert                       // notifications of this group that arrived and are not recorded yet
 	Children map[string]Child              // by step: of those steps that wait for another incident

@@ -13,7 +13,7 @@ func (b board) lockedOut(r row) []incident.LockedOut {
 	if r.step.Now.Status != runbook.StatusReady || !b.live() || r.step.Stage != b.state.Stage() {
 		return nil
 	}
-	out := b.state.LockedOut(r.step, b.view.Locks)
+	out := b.state.LockedOut(r.step, b.view)
 	switch {
 	case len(out) == 0:
 		return nil
@@ -47,7 +47,11 @@ func (b board) locked() string {
 	var items []string
 	for _, r := range b.pick(func(r row) bool { return len(r.locked) > 0 }) {
 		for _, l := range r.locked {
-			items = append(items, fmt.Sprintf("%s needs %s, held by %s", code(r.step.Name), code(l.Lock), b.holder(l.By)))
+			how := "held by"
+			if l.By.Waits {
+				how = "for which it comes after"
+			}
+			items = append(items, fmt.Sprintf("%s needs %s, %s %s", code(r.step.Name), code(l.Lock), how, b.holder(l.By)))
 		}
 	}
 	if len(items) == 0 {
