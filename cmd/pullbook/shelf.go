@@ -86,7 +86,7 @@ func (s *shelf) load(ctx context.Context, eval *cueval.Evaluator, src runbook.So
 			if p.Missing == "" {
 				continue
 			}
-			found, err := ledgerDir{s.root}.cue(p.Missing)
+			found, err := ledgerDir{root: s.root}.CUE(ctx, p.Missing)
 			if err != nil {
 				return plan, nil, err
 			}

@@ -2,48 +2,72 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"maps"
+	"io"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/pullbook/pullbook/engine"
 	"github.com/pullbook/pullbook/engine/cueval"
+	"github.com/pullbook/pullbook/engine/intake"
+	"github.com/pullbook/pullbook/engine/proposal"
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
+// vetFlags are what `pullbook vet` is told besides paths.
+type vetFlags struct {
+	format string
+	rules  []string
+}
+
 func vetCommand() *cobra.Command {
-	var asJSON bool
+	var f vetFlags
 	cmd := &cobra.Command{
 		Use:   "vet [path...]",
 		Short: "Check runbooks: every mistake with its place, the problem and a hint",
-		Long: `Vet checks runbooks against the schema, the policy of the ledger's pullbook.cue,
-and their own graph. A path is a runbook, a directory of runbooks or a pullbook.cue;
-without one it is the directory runbooks. pullbook.cue and what runbooks import are looked for in
-the directory above.
+		Long: `Vet checks runbooks against the schema, the policy of the ledger's pullbook.cue, their own
+graph and each other, and looks for the files that they name and for secrets in clear. A path is a
+runbook, a directory of runbooks, a pullbook.cue or a ledger; without one it is the directory
+runbooks. pullbook.cue, what runbooks import and what they name are looked for beside the runbooks
+and in the directory above.
 
-Exit status: 0 all good, 1 there are mistakes, 2 wrong usage.`,
+With --rules it also says which alerting rules of Prometheus no runbook answers.
+
+Exit status: 0 all good, 1 there are mistakes, 2 wrong usage. Mistakes go to standard output in the
+format that was asked for, and their number to standard error.`,
 		Example: `  pullbook vet
   pullbook vet runbooks/checkout.cue
-  pullbook vet --json runbooks`,
-		RunE: func(cmd *cobra.Command, args []string) error { return runVet(cmd, args, asJSON) },
+  pullbook vet --rules alerts.yml
+  pullbook vet --format sarif runbooks >pullbook.sarif`,
+		RunE: func(cmd *cobra.Command, args []string) error { return runVet(cmd, args, f) },
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the mistakes as a JSON list")
+	cmd.Flags().StringVar(&f.format, "format", "text", "how to print mistakes: text, json, github (workflow commands) or sarif")
+	cmd.Flags().StringArrayVar(&f.rules, "rules", nil, "a file of Prometheus alerting rules, for which there should be runbooks; may be repeated")
 	return cmd
 }
 
-func runVet(cmd *cobra.Command, args []string, asJSON bool) error {
+// vetWall bounds the check of one runbook. It is longer than what the engine gives an evaluation: that a machine is busy is
+// no mistake of an author.
+const vetWall = 10 * time.Second
+
+func runVet(cmd *cobra.Command, args []string, f vetFlags) error {
+	print, ok := map[string]func(io.Writer, []finding) error{"text": printText, "json": printList, "github": printCommands, "sarif": printSARIF}[f.format]
+	if !ok {
+		return usageError{fmt.Errorf("--format is text, json, github or sarif, not %q", f.format)}
+	}
 	if len(args) == 0 {
 		args = []string{"runbooks"}
 	}
-	files, err := runbookFiles(args)
+	ledgers, err := ledgersOf(args)
+	if err != nil {
+		return err
+	}
+	rules, err := readRules(f.rules)
 	if err != nil {
 		return err
 	}
@@ -52,222 +76,113 @@ func runVet(cmd *cobra.Command, args []string, asJSON bool) error {
 		return fmt.Errorf("find the program to evaluate runbooks with: %w", err)
 	}
 	eval := cueval.New(cueval.Config{Child: []string{exe, evalChild}, Wall: vetWall})
-	problems, shelves := []runbook.Problem{}, map[string]map[string][]byte{}
-	for _, path := range files {
-		found, err := vet(cmd.Context(), eval, path, shelves)
+	var found []finding
+	checked := 0
+	for _, l := range ledgers {
+		some, n, err := l.vet(cmd.Context(), eval, rules)
 		if err != nil {
 			return err
 		}
-		for _, p := range found { // a mistake of pullbook.cue or of a package is one of every runbook
-			if !slices.Contains(problems, p) {
-				problems = append(problems, p)
-			}
+		if n == 0 && l.scope.Whole && len(some) == 0 {
+			return withHint(fmt.Errorf("%s holds no runbook", l.dir), "a runbook is a file that ends in .cue")
 		}
+		found, checked = append(found, some...), checked+n
 	}
-	if asJSON {
-		enc := json.NewEncoder(cmd.OutOrStdout())
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(problems); err != nil {
-			return err
-		}
-	} else {
-		for _, p := range problems {
-			fmt.Fprintln(cmd.OutOrStdout(), p)
-		}
+	if err := print(cmd.OutOrStdout(), found); err != nil {
+		return fmt.Errorf("print the mistakes: %w", err)
 	}
-	if len(problems) > 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "pullbook: %d %s\n", len(problems), plural(len(problems), "mistake", "mistakes"))
+	if len(found) > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "pullbook: %d %s\n", len(found), plural(len(found), "mistake", "mistakes"))
 		return toldError{1}
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "pullbook: %d %s, no mistakes\n", len(files), plural(len(files), "runbook", "runbooks"))
+	fmt.Fprintf(cmd.ErrOrStderr(), "pullbook: %d %s, no mistakes\n", checked, plural(checked, "runbook", "runbooks"))
 	return nil
 }
 
-// runbookFiles lists the runbooks that the arguments name, sorted within each argument: files, and directories in one that
-// is called runbooks.
-func runbookFiles(args []string) ([]string, error) {
-	var out []string
-	for _, arg := range args {
-		info, err := os.Stat(arg)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, withHint(fmt.Errorf("there is no %s", arg), "name a runbook, or a directory that holds runbooks")
-		}
+func readRules(paths []string) (rules []runbook.AlertRule, err error) {
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
 		if err != nil {
-			return nil, err
+			return nil, withHint(fmt.Errorf("read the rules: %w", err), "--rules takes a file, and may be repeated")
 		}
-		if !info.IsDir() || isRunbookDir(arg) {
-			out = append(out, arg)
-			continue
-		}
-		found, err := filepath.Glob(filepath.Join(arg, "*.cue"))
+		some, err := intake.Rules(filepath.ToSlash(path), text)
 		if err != nil {
-			return nil, err
+			return nil, withHint(err, "a file of rules begins with groups:")
 		}
-		found = slices.DeleteFunc(found, func(path string) bool { return filepath.Base(path) == runbook.Organisation })
-		inside, err := filepath.Glob(filepath.Join(arg, "*", "*.cue"))
-		if err != nil {
-			return nil, err
-		}
-		for _, path := range inside {
-			if dir := filepath.Dir(path); isRunbookDir(dir) {
-				found = append(found, dir)
-			}
-		}
-		if len(found) == 0 {
-			return nil, withHint(fmt.Errorf("%s holds no runbook", arg), "a runbook is a file that ends in .cue")
-		}
-		slices.Sort(found)
-		out = append(out, slices.Compact(found)...)
+		rules = append(rules, some...)
 	}
-	return out, nil
+	return rules, nil
 }
 
-// isRunbookDir reports whether a path can be that of a runbook that is a directory.
-func isRunbookDir(path string) bool {
-	return filepath.Base(filepath.Dir(filepath.Clean(path))) == runbook.Dir && filepath.Ext(path) != ".cue"
-}
-
-// vetWall bounds the check of one runbook. It is longer than what the engine gives an evaluation: that a machine is busy is
-// no mistake of an author.
-const vetWall = 10 * time.Second
-
-// vet checks a runbook in a process of its own, which is stopped where the runbook would keep it busy, and reads the packages
-// that it imports as they turn out to be missing.
-func vet(ctx context.Context, eval *cueval.Evaluator, path string, shelves map[string]map[string][]byte) ([]runbook.Problem, error) {
-	l, src, err := readSource(path, shelves)
+// vet checks what was asked for of one ledger.
+func (l ledgerDir) vet(ctx context.Context, eval *cueval.Evaluator, rules []runbook.AlertRule) ([]finding, int, error) {
+	f, err := engine.Vet(ctx, eval, l, engine.Vetting{Scope: l.scope, Rules: rules, Loose: l.loose})
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	check := eval.Vet
-	if filepath.Base(path) == runbook.Organisation {
-		check = eval.VetOrganisation
-	}
-	for {
-		problems, err := check(ctx, src)
-		if errors.Is(err, cueval.ErrDeadline) || errors.Is(err, cueval.ErrMemory) {
-			p := runbook.Problem{File: path, Text: err.Error(), Hint: "it, or what it imports, makes too much out of little; list less"}
-			return []runbook.Problem{p}, nil
+	out := make([]finding, len(f.Problems))
+	for i, p := range f.Problems {
+		out[i] = finding{Problem: p}
+		if slices.ContainsFunc(rules, func(r runbook.AlertRule) bool { return r.At.File == p.File && r.At.Line == p.Line }) {
+			out[i].disk = filepath.FromSlash(p.File)
+		} else {
+			out[i].disk = l.onDisk(p.File)
 		}
+		out[i].File = filepath.ToSlash(out[i].disk)
+	}
+	return out, f.Runbooks, nil
+}
+
+// ledgersOf turns arguments into what is to be vetted of which directories. What is named twice is vetted once.
+func ledgersOf(args []string) (out []ledgerDir, err error) {
+	for _, arg := range args {
+		dir, scope, err := meant(arg)
 		if err != nil {
 			return nil, err
 		}
-		more := false
-		for _, p := range problems {
-			if p.Missing == "" {
-				continue
-			}
-			found, err := l.cue(p.Missing)
+		i := slices.IndexFunc(out, func(l ledgerDir) bool { return l.dir == dir })
+		if i < 0 {
+			i = len(out)
+			l, err := openLedgerDir(dir)
 			if err != nil {
 				return nil, err
 			}
-			for name, data := range found {
-				more = more || src.Others[name] == nil
-				src.Others[name] = data
+			out = append(out, l)
+		}
+		have := &out[i].scope
+		have.Whole = have.Whole || scope.Whole
+		for _, name := range scope.Runbooks {
+			if !slices.Contains(have.Runbooks, name) {
+				have.Runbooks = append(have.Runbooks, name)
 			}
-		}
-		if !more {
-			return problems, nil
-		}
-	}
-}
-
-// ledgerDir is the directory on disk that holds a ledger's files. Nothing outside of it is read, whatever links lead there.
-type ledgerDir struct{ root string }
-
-// cue reads the CUE files of a directory of the ledger, by their paths in it.
-func (l ledgerDir) cue(dir string) (map[string][]byte, error) {
-	root, err := os.OpenRoot(l.root)
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
-	out := map[string][]byte{}
-	entries, err := fs.ReadDir(root.FS(), dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return out, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
-		name := path.Join(dir, e.Name())
-		if !e.Type().IsRegular() || path.Ext(name) != ".cue" {
-			continue
-		}
-		if out[name], err = root.ReadFile(name); err != nil {
-			return nil, err
 		}
 	}
 	return out, nil
 }
 
-// readSource reads a runbook, the ledger's pullbook.cue, which lies in the directory of the runbook or above it, and the
-// runbooks beside it, which it may open. Those are known by the paths that they have in a ledger, and read once, into shelves.
-func readSource(path string, shelves map[string]map[string][]byte) (l ledgerDir, src runbook.Source, err error) {
-	name := filepath.ToSlash(filepath.Clean(path))
-	src = runbook.Source{Runbook: name, Files: map[string][]byte{}, Others: map[string][]byte{}}
-	dir := filepath.Dir(path)
-	parts := []string{path}
-	if isRunbookDir(path) {
-		if parts, err = filepath.Glob(filepath.Join(path, "*.cue")); err != nil {
-			return l, src, err
-		}
+// meant is the directory of runbooks that an argument is about, and what of it.
+func meant(arg string) (dir string, scope proposal.Scope, err error) {
+	info, err := os.Stat(arg)
+	if os.IsNotExist(err) {
+		return "", scope, withHint(fmt.Errorf("there is no %s", arg), "name a runbook, or a directory that holds runbooks")
 	}
-	for _, part := range parts {
-		if src.Files[filepath.ToSlash(filepath.Clean(part))], err = os.ReadFile(part); err != nil {
-			return l, src, err
-		}
-	}
-	for _, l.root = range []string{dir, filepath.Join(dir, "..")} {
-		data, err := os.ReadFile(filepath.Join(l.root, runbook.Organisation))
-		if err == nil {
-			src.Files[runbook.Organisation] = data
-			break
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return l, src, err
-		}
-	}
-	if shelves[dir] == nil {
-		shelf := map[string][]byte{}
-		if err := l.others(shelf, dir); err != nil {
-			return l, src, err
-		}
-		shelves[dir] = shelf
-	}
-	maps.Copy(src.Others, shelves[dir])
-	if org, ok := src.Files[runbook.Organisation]; ok {
-		src.Others[runbook.Organisation] = org
-	}
-	return l, src, nil
-}
-
-// others adds the runbooks of a directory, and what the packages of the ledger are called.
-func (l ledgerDir) others(files map[string][]byte, dir string) error {
-	for _, pattern := range []string{"*.cue", filepath.Join("*", "*.cue")} {
-		found, err := filepath.Glob(filepath.Join(dir, pattern))
-		if err != nil {
-			return err
-		}
-		for _, name := range found {
-			rel, err := filepath.Rel(dir, name)
-			if err != nil {
-				return err
-			}
-			if files[path.Join(runbook.Dir, filepath.ToSlash(rel))], err = os.ReadFile(name); err != nil {
-				return err
-			}
-		}
-	}
-	delete(files, path.Join(runbook.Dir, runbook.Organisation))
-	module, err := l.cue("cue.mod")
 	if err != nil {
-		return err
+		return "", scope, err
 	}
-	if text, ok := module["cue.mod/module.cue"]; ok {
-		files["cue.mod/module.cue"] = text
+	arg = filepath.Clean(arg)
+	dir, base := filepath.Dir(arg), filepath.Base(arg)
+	switch {
+	case !info.IsDir() && base == runbook.Organisation:
+		return filepath.Join(dir, runbook.Dir), proposal.Scope{Runbooks: []string{base}}, nil
+	case !info.IsDir() && !strings.HasSuffix(base, ".cue"):
+		return "", scope, withHint(fmt.Errorf("%s is no runbook", arg), "a runbook is a file that ends in .cue")
+	case !info.IsDir(), filepath.Base(dir) == runbook.Dir:
+		return dir, proposal.Scope{Runbooks: []string{runbook.Dir + "/" + base}}, nil
 	}
-	return nil
+	if below, err := os.Stat(filepath.Join(arg, runbook.Dir)); err == nil && below.IsDir() {
+		arg = filepath.Join(arg, runbook.Dir)
+	}
+	return arg, proposal.Scope{Whole: true}, nil
 }
 
 func plural(n int, one, many string) string {

@@ -34,6 +34,7 @@ func (s *skeleton) program() {
 		s.problem(fmt.Sprintf("%q is no clean path inside the ledger", command[0]), "", "exec", "command")
 	case own:
 		s.file(runbook.File{Path: file, Exec: true})
+		s.use(runbook.File{Path: file, Exec: true}, false, "exec", "command", "0")
 	case strings.Contains(command[0], "/") && !path.IsAbs(command[0]):
 		s.problem(fmt.Sprintf("%q is neither a program's name nor a path", command[0]),
 			"a file of the ledger begins with ./", "exec", "command")

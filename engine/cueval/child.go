@@ -46,9 +46,11 @@ func Child(in io.Reader, out io.Writer) int {
 			confine(q)
 			go watchMemory(q.Memory, stop)
 		}
-		if err := enc.Encode(guarded(q)); err != nil {
-			fmt.Fprintln(os.Stderr, "write the reply:", err)
-			return exitRequest
+		for r := range replies(q) {
+			if err := enc.Encode(r); err != nil {
+				fmt.Fprintln(os.Stderr, "write the reply:", err)
+				return exitRequest
+			}
 		}
 		bounded.N = maxRequest
 	}

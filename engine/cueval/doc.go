@@ -16,6 +16,7 @@
 //   - A trait is what the schema says of a field of a kind of step, by its type and its attributes. No kind of a runner is
 //     known by name here, but exec, whose arguments could be read as code.
 //   - A trial is an evaluation with made-up outputs of the declared types. It shows type errors before anything ran.
+//   - The facts of a runbook are what the rest of the ledger must be held against: its match, and the files that it names.
 //   - The child is this program once more, started to evaluate one request and killed at a deadline or a memory limit:
 //     CUE cannot be cancelled, and ten lines of it can run for ever. One that stays answers further requests, for commands that
 //     ask much in a short life.
@@ -24,11 +25,12 @@
 //
 //	files ─ read (size, syntax, imports, unknown names) ─ graph (edges, names)
 //	      ─ shape & #Runbook ─ runbook & #Runbook ─ skeleton ─ order
-//	      ─ policy (after risks are filled in) ─ trial              = Plan or Problems     (Load, Vet)
+//	      ─ policy (after risks are filled in) ─ trial              = Plan or Problems     (Load, CheckAll)
 //	plan + alert + outputs + statuses ─ one fresh evaluation        = Now of every step     (Resolve)
 //	                       ─ + an answer ─ until                    = yes or no             (Until)
 //	output ─ projected to the declared type ─ checked               = output to keep        (Output)
 //	alert ─ match of every runbook                                  = one runbook, and why  (Route)
+//	ledger ─ each runbook by itself, one after the other in few children = Problems and Facts  (CheckAll)
 //	payload ─ projected to the intake's type ─ checked              = generic alert         (Alert)
 //
 // The Evaluator remembers the plans of the sources it has seen, so that a look does not check a runbook once more.

@@ -45,6 +45,7 @@ type document struct {
 	given       []ast.Decl    // the values of the inputs, as declarations of the runbook
 	inputsGiven bool          // somebody gave them, be it none: what is missing then is missing for good
 
+	uses        []runbook.Use                      // where steps name files of the ledger
 	options     *options                           // of file, once somebody looked
 	homes       []home                             // of all steps: main, undo, finally, each in the author's order
 	homeOf      map[string]home                    // by the name of the step

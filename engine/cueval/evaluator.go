@@ -112,27 +112,6 @@ func (e *Evaluator) Load(ctx context.Context, src runbook.Source) (runbook.Plan,
 	return r.Plan, r.Problems, nil
 }
 
-// Vet is the function Vet in a child: no file can keep it busy.
-func (e *Evaluator) Vet(ctx context.Context, src runbook.Source) ([]runbook.Problem, error) {
-	return e.vet(ctx, opVet, src)
-}
-
-// VetOrganisation is the function VetOrganisation in a child.
-func (e *Evaluator) VetOrganisation(ctx context.Context, src runbook.Source) ([]runbook.Problem, error) {
-	return e.vet(ctx, opVetOrg, src)
-}
-
-func (e *Evaluator) vet(ctx context.Context, op string, src runbook.Source) ([]runbook.Problem, error) {
-	r, err := e.run(ctx, childRequest{Op: op, Query: runbook.Query{Source: src}})
-	if err == nil {
-		err = r.err()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("check %s: %w", src.Runbook, err)
-	}
-	return r.Problems, nil
-}
-
 // Resolve says what each step of the plan is now. It returns a *SourceError if the source makes no plan.
 func (e *Evaluator) Resolve(ctx context.Context, q runbook.Query) (runbook.Plan, error) {
 	known := e.known(&q)

@@ -32,6 +32,7 @@ type trait struct {
 	duration bool
 	ledger   bool                    // paths of files of the ledger
 	tree     bool                    // or of directories
+	dir      bool                    // of directories alone
 	tries    bool                    // false in it means that the step is not rehearsed
 	written  bool                    // no input decides it
 	channel  bool                    // names of channels; what runs holds the channels themselves
@@ -120,7 +121,8 @@ func (t *trait) read(v cue.Value) {
 		case "static":
 			t.static = true
 		case "ledger":
-			t.ledger, t.static, t.tree = true, true, a.Contents() == "tree"
+			t.ledger, t.static, t.dir = true, true, a.Contents() == "dir"
+			t.tree = t.dir || a.Contents() == "tree"
 		case "rehearsal":
 			t.tries, t.static = true, true
 		case "written":
@@ -242,7 +244,7 @@ func (s *skeleton) trait(v cue.Value, k kind, t trait, f cue.Value) {
 		s.with(v, t, at)
 	}
 	if t.ledger {
-		s.files(f, t.tree, at...)
+		s.files(f, t, at...)
 	}
 	if t.channel {
 		s.channels(f, at...)
@@ -270,13 +272,15 @@ func (s *skeleton) with(v cue.Value, t trait, at []string) {
 }
 
 // files collects the files of the ledger that a field names, one or a list of them.
-func (s *skeleton) files(f cue.Value, tree bool, at ...string) {
-	for _, p := range textsOf(f) {
+func (s *skeleton) files(f cue.Value, t trait, at ...string) {
+	for i, p := range textsOf(f) {
 		if !local(p) {
 			s.problem(fmt.Sprintf("%q is no clean path inside the ledger", p), "", at...)
 			continue
 		}
-		s.file(runbook.File{Path: p, Tree: tree})
+		file := runbook.File{Path: p, Tree: t.tree}
+		s.file(file)
+		s.use(file, t.dir, entry(f, i, at)...)
 	}
 }
 

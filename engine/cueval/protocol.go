@@ -47,8 +47,7 @@ func (e *IntakeError) Error() string { return e.Problem }
 // The operations of the child.
 const (
 	opLoad    = "load"
-	opVet     = "vet"
-	opVetOrg  = "vet-organisation"
+	opCheck   = "check"
 	opResolve = "resolve"
 	opUntil   = "until"
 	opOutput  = "output"
@@ -59,16 +58,18 @@ const (
 // childRequest is what the child reads: one JSON value.
 type childRequest struct {
 	Op     string            `json:"op"`
-	Query  runbook.Query     `json:"query,omitzero"`  // load and vet take its source alone
+	Query  runbook.Query     `json:"query,omitzero"`  // load takes its source alone
 	Known  *runbook.Plan     `json:"known,omitempty"` // of the query's source, if it was made before
 	Step   string            `json:"step,omitempty"`  // or the name of an intake
 	Value  json.RawMessage   `json:"value,omitempty"` // answer, output or payload
-	Files  map[string][]byte `json:"files,omitempty"` // of route and intake
+	Files  map[string][]byte `json:"files,omitempty"` // of route, intake and check
+	Check  []string          `json:"check,omitempty"` // runbooks to check
+	Match  []string          `json:"match,omitempty"` // runbooks of which the matches are wanted
 	Memory uint64            `json:"memory"`          // bytes
 	CPU    uint64            `json:"cpu"`             // seconds
 }
 
-// childReply is what the child writes: one JSON value.
+// childReply is what the child writes: one JSON value, of check one for each runbook, in order.
 type childReply struct {
 	Plan     runbook.Plan         `json:"plan,omitzero"`
 	Now      []runbook.Resolution `json:"now,omitempty"` // of the plan's steps, in order; the plan's own form leaves it out
@@ -79,6 +80,7 @@ type childReply struct {
 	Wrong    *OutputError         `json:"wrong,omitempty"`
 	Source   *SourceError         `json:"source,omitempty"`
 	Intake   *IntakeError         `json:"intake,omitempty"`
+	Checkup  *runbook.Checkup     `json:"checkup,omitempty"`
 	Error    string               `json:"error,omitempty"`
 }
 
@@ -103,10 +105,6 @@ func answer(q childRequest) (r childReply) {
 	switch q.Op {
 	case opLoad:
 		_, r.Plan, r.Problems = load(q.Query.Source)
-	case opVet:
-		r.Problems = Vet(q.Query.Source)
-	case opVetOrg:
-		r.Problems = VetOrganisation(q.Query.Source)
 	case opResolve:
 		r.Plan, err = resolve(q.Query, q.Known)
 		for _, s := range r.Plan.Steps {

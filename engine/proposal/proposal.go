@@ -1,0 +1,49 @@
+package proposal
+
+import (
+	"strings"
+
+	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// Pull is an open pull request to the default branch.
+type Pull struct {
+	Number int
+	Head   string // commit
+	Branch string // its name, in the fork if it is one
+	Fork   bool   // the branch is not the ledger's own
+}
+
+// Incident reports whether a pull request is one of the engine's: such a one has its own check. A fork may call its branches
+// what it likes.
+func (p Pull) Incident() bool { return !p.Fork && strings.HasPrefix(p.Branch, incident.BranchPrefix) }
+
+// Checked is the external id of a check that is done: of the head, by what checks are now.
+const Checked = "vet/1"
+
+// Check is a check run on the head of a proposal. It is completed.
+type Check struct {
+	Pull        Pull
+	Conclusion  string // success or failure
+	Title       string
+	Summary     string // markdown
+	Annotations []Annotation
+}
+
+// Annotation is a remark on a line of a file.
+type Annotation struct {
+	Path        string
+	Line        int // from 1
+	Title, Text string
+}
+
+// MostAnnotations bounds the remarks of one check: the hub takes fifty in one request, and each request is one of the writes
+// that incidents need too. The summary says that there are more.
+const MostAnnotations = 200
+
+// Findings are what vetting a scope gave.
+type Findings struct {
+	Problems []runbook.Problem // sorted by place
+	Runbooks int               // that were vetted
+}

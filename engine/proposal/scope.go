@@ -1,0 +1,77 @@
+package proposal
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// Change is a file that a proposal changes. One that is moved is two: gone from one path, and there at another.
+type Change struct {
+	Path string
+	Gone bool // it is not there any more
+	Mode bool // it may have become executable, or stopped to be
+}
+
+// Scope is what has to be vetted.
+type Scope struct {
+	Whole    bool     // the whole ledger
+	Runbooks []string // paths, sorted; those that are there
+	Why      string   // one sentence for people
+}
+
+// Nothing reports whether there is nothing to vet.
+func (s Scope) Nothing() bool { return !s.Whole && len(s.Runbooks) == 0 }
+
+// ScopeOf says what changes may have broken. The texts are the ledger's runbooks, pullbook.cue and cue.mod with the changes in
+// them. In doubt a runbook is in the scope: one that names a file or a runbook in any way may mean it.
+func ScopeOf(changes []Change, texts map[string][]byte) Scope {
+	there := map[string]bool{}
+	for file := range texts {
+		if runbook.IsRunbook(file) {
+			there[runbook.PathOf(file)] = true
+		}
+	}
+	in, named := map[string]bool{}, [][]byte{}
+	for _, c := range changes {
+		dir, _, _ := strings.Cut(c.Path, "/")
+		switch {
+		case dir == "incidents":
+		case runbook.IsRunbook(c.Path):
+			book := runbook.PathOf(c.Path)
+			in[book] = there[book]
+			named = append(named, []byte(`"`+runbook.NameOf(book)+`"`)) // as runbook: name has it
+		case strings.HasSuffix(c.Path, ".cue"):
+			return Scope{Whole: true, Why: fmt.Sprintf("%s holds for every runbook", c.Path)}
+		case c.Gone || c.Mode:
+			for p := c.Path; p != "."; p = path.Dir(p) {
+				named = append(named, []byte(`"`+p+`"`), []byte(`"./`+p+`"`))
+			}
+		}
+	}
+	for file, text := range texts {
+		if !runbook.IsRunbook(file) || len(named) == 0 {
+			continue
+		}
+		// What a package names is not among the texts.
+		if bytes.Contains(text, []byte("import")) || slices.ContainsFunc(named, func(n []byte) bool { return bytes.Contains(text, n) }) {
+			in[runbook.PathOf(file)] = true
+		}
+	}
+	maps.DeleteFunc(in, func(_ string, there bool) bool { return !there })
+	s := Scope{Runbooks: slices.Sorted(maps.Keys(in))}
+	switch n := len(s.Runbooks); n {
+	case 0:
+		s.Why = "no runbook depends on what is changed"
+	case 1:
+		s.Why = s.Runbooks[0] + " is changed, or depends on what is"
+	default:
+		s.Why = fmt.Sprintf("%d runbooks are changed, or depend on what is", n)
+	}
+	return s
+}

@@ -1,0 +1,65 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pullbook/pullbook/engine/proposal"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// Proposal writes the check of a person's pull request.
+func Proposal(p proposal.Pull, s proposal.Scope, f proposal.Findings) proposal.Check {
+	c := proposal.Check{Pull: p, Conclusion: "success", Title: "Nothing to vet"}
+	switch mistakes := len(f.Problems); {
+	case mistakes > 0:
+		c.Conclusion, c.Title = "failure", plural(mistakes, "mistake", "mistakes")
+	case !s.Nothing():
+		c.Title = plural(f.Runbooks, "runbook", "runbooks") + " vetted, no mistakes"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "Vetted as it would be merged: %s.\n", Safe(s.Why))
+	if n := len(f.Problems) - proposal.MostAnnotations; n > 0 {
+		fmt.Fprintf(&b, "\nThe first %d are shown; there are %d more.\n", proposal.MostAnnotations, n)
+	}
+	if len(f.Problems) > 0 {
+		b.WriteString("\n" + problemTable(f.Problems) + "\n`pullbook vet` says the same on a clone.\n")
+	}
+	c.Summary = b.String()
+	for _, problem := range f.Problems[:min(len(f.Problems), proposal.MostAnnotations)] {
+		c.Annotations = append(c.Annotations, annotation(problem))
+	}
+	return c
+}
+
+// problemTable lists the problems that fit.
+func problemTable(ps []runbook.Problem) string {
+	var rows []string
+	for _, p := range ps {
+		place := p.File
+		if p.Line > 0 {
+			place = fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+		}
+		text := p.Text
+		if p.Path != "" {
+			text = p.Path + ": " + text
+		}
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s |\n", code(place), Safe(text), Safe(p.Hint)))
+	}
+	return "| where | what | hint |\n|---|---|---|\n" + bounded(rows, "", 30_000)
+}
+
+// annotation is a problem as a remark on its line. The hub shows it as plain text.
+func annotation(p runbook.Problem) proposal.Annotation {
+	text := p.Text
+	if p.Hint != "" {
+		text += "\n" + p.Hint
+	}
+	a := proposal.Annotation{Path: p.File, Line: max(1, p.Line), Title: plain(p.Path, 200)}
+	var lines []string
+	for line := range strings.SplitSeq(text, "\n") {
+		lines = append(lines, plain(line, 1_000))
+	}
+	a.Text = strings.Join(lines, "\n")
+	return a
+}

@@ -1,0 +1,31 @@
+package runbook
+
+// Batch is what is asked about many runbooks of one ledger at once.
+type Batch struct {
+	Files map[string][]byte // CUE of the ledger by path: all runbooks, pullbook.cue, cue.mod/module.cue, and packages as far as they are at hand
+	Check []string          // paths of the runbooks to check in every way; pullbook.cue is checked alone
+	Match []string          // paths of further runbooks of which only the matches are wanted
+}
+
+// Checkup is what was found about one runbook.
+type Checkup struct {
+	Runbook  string    `json:"runbook"`            // path
+	Problems []Problem `json:"problems,omitempty"` // sorted by place
+	Facts    Facts     `json:"facts,omitzero"`     // as far as the problems let them be known
+}
+
+// Facts are what the rest of the ledger must be held against.
+type Facts struct {
+	Matches bool         `json:"matches,omitempty"` // there is a match
+	At      Spot         `json:"at,omitzero"`       // where it stands
+	Match   []Constraint `json:"match,omitempty"`
+	Uses    []Use        `json:"uses,omitempty"`
+}
+
+// Use is one place where a step names a file of the ledger.
+type Use struct {
+	File File   `json:"file"`
+	Dir  bool   `json:"dir,omitempty"` // only a directory will do
+	Path string `json:"path"`          // of the field, such as steps.a.exec.command
+	At   Spot   `json:"at"`
+}
