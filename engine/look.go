@@ -112,7 +112,7 @@ func (w *worker) view(attempts []incident.Attempt, alerts []incident.Alert) inci
 	return incident.View{
 		Pull: h.Pull, Reviews: h.Reviews, Comments: h.Comments, Checks: h.Checks, Teams: h.Teams,
 		Attempts: attempts, Alerts: alerts, Children: w.kin.children, Recall: w.kin.recall, Locks: w.others, Queue: w.queue,
-		Branch: incident.Branch{Head: n.head, Commits: n.commits, Pushed: n.pushed, Foreign: n.foreign, Gone: n.gone},
+		Branch: incident.Branch{Head: n.head, Commits: n.commits, Pushed: n.pushed, Foreign: n.foreign, Gone: n.gone, Deleted: n.deleted},
 	}
 }
 
@@ -164,7 +164,7 @@ func (e *Engine) reread(ctx context.Context, w *worker) error {
 	case w.ledger.remote:
 		return nil
 	case "":
-		w.ledger.gone = true
+		w.ledger.gone, w.ledger.deleted = true, true
 		return nil
 	}
 	e.Journal.Discard(w.branch)

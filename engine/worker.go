@@ -75,7 +75,8 @@ type notes struct {
 	pushed  int
 	remote  string // head of the remote branch as far as the engine knows
 	foreign *incident.Foreign
-	gone    bool
+	gone    bool // deleted, or moved back
+	deleted bool
 }
 
 // resolved is a plan with the question that it answers.

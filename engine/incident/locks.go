@@ -56,19 +56,19 @@ func (s State) Locks() map[string]Holder {
 //
 //   - On a frozen branch a lock is kept until its attempt has an outcome that is known. What people were asked to do, and
 //     what nobody knows, they may still be doing: it is kept until the branch is thawed or gone from the ledger.
-//   - After a merge by hand nobody is asked and nothing is looked after any more: a lock is kept only while its attempt is
-//     queued or running.
+//   - After a merge by hand, and when the branch was deleted, the incident is gone: nobody is asked and nothing is looked
+//     after any more. A lock is kept only while its attempt is queued or running.
 func (s State) Keeps(v View) map[string]Holder {
 	held := s.Locks()
-	merged := v.Pull != nil && v.Pull.Merged
-	if !merged && v.Branch.Foreign == nil && !v.Branch.Gone {
+	over := v.Branch.Deleted || v.Pull != nil && v.Pull.Merged
+	if !over && v.Branch.Foreign == nil && !v.Branch.Gone {
 		return held
 	}
 	maps.DeleteFunc(held, func(_ string, by Holder) bool {
 		number := s.Steps[by.Step].Attempt
 		i := slices.IndexFunc(v.Attempts, func(a Attempt) bool { return a.Step == by.Step && a.Number == number })
 		switch {
-		case merged:
+		case over:
 			return i < 0 || !v.Attempts[i].underWay()
 		case i < 0:
 			return false

@@ -341,6 +341,8 @@ func (s *stage) hub(t *testing.T, args map[string]string) string {
 			s.view.Branch.Foreign = &Foreign{Commit: "f00", Why: "it is not signed"}
 		case "gone":
 			s.view.Branch.Gone = true
+		case "deleted":
+			s.view.Branch.Gone, s.view.Branch.Deleted = true, true
 		case "upgraded":
 			s.view.Unread = map[string]string{"yes": "schema.cue: it is in another language", "back": ""}[args[what]]
 		case "withdraw":

@@ -57,6 +57,7 @@ type Branch struct {
 	Pushed  int            // sequence number of the last event that is on the remote branch; 0 when the branch is not there
 	Foreign *Foreign       // a commit on the remote branch that is not the engine's
 	Gone    bool           // the remote branch was deleted or moved back
+	Deleted bool           // it is not there any more
 }
 
 // Foreign is the first commit of a branch that the engine did not write.

@@ -6,15 +6,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"time"
 )
 
 // The store of a runner holds what one attempt made for another one: plans, which may hold secrets and therefore stay on
 // this machine. Each lies below the name of what it goes with, under its SHA-256, readable for the engine's user alone.
 
-// largestKept bounds one file of the store.
-const largestKept = 64 << 20
+// The bounds of the store. An incident that never ends forgets nothing, so what is old goes, and then what is oldest.
+const (
+	largestKept = 64 << 20            // bytes of one file
+	longestKept = 30 * 24 * time.Hour // a file
+	mostKept    = 2 << 30             // bytes of all files
+)
 
 // shelf is the directory of the store for what goes with a name. The name may be any text.
 func (r *Runner) shelf(name string) string {
@@ -55,7 +62,48 @@ func (a *attempt) keep(file string) (sum string, err error) {
 	if err := copyFile(file, filepath.Join(shelf, sum)); err != nil {
 		return "", fmt.Errorf("keep the plan: %w", err)
 	}
+	if err := a.thin(filepath.Join(shelf, sum), mostKept); err != nil {
+		return "", fmt.Errorf("keep the plan: make room for it: %w", err)
+	}
 	return sum, nil
+}
+
+// thin removes from the store what is older than longestKept, and the oldest files beyond a number of bytes, but never the
+// one that has just come. Whoever needs one that is gone is told so, and rehearses again.
+func (r *Runner) thin(newest string, most int64) error {
+	names, err := fs.Glob(os.DirFS(r.cfg.KeepDir), "*/*")
+	if err != nil {
+		return err // unreachable: the pattern is right
+	}
+	type file struct {
+		path string
+		at   time.Time
+		size int64
+	}
+	var files []file
+	total := int64(0)
+	for _, name := range names {
+		path := filepath.Join(r.cfg.KeepDir, filepath.FromSlash(name))
+		info, err := os.Stat(path)
+		if errors.Is(err, os.ErrNotExist) || path == newest {
+			continue // another attempt has tidied up, or was copying
+		}
+		if err != nil {
+			return err
+		}
+		files, total = append(files, file{path, info.ModTime(), info.Size()}), total+info.Size()
+	}
+	slices.SortFunc(files, func(a, b file) int { return a.at.Compare(b.at) })
+	for _, f := range files {
+		if r.cfg.Now().Sub(f.at) <= longestKept && total <= most {
+			break
+		}
+		if err := os.Remove(f.path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		total -= f.size
+	}
+	return nil
 }
 
 // kept copies a file out of the store and checks that it is what the digest says.
