@@ -27,6 +27,7 @@ func until(q runbook.Query, known *runbook.Plan, name string, answer json.RawMes
 	if !ok || condition == "" {
 		return false, fmt.Errorf("decide the condition of %s: no step of that name in %s has one", name, q.Source.Runbook)
 	}
+	alike := d.onlyFor(plan, name, string(s.Kind), q.Ended)
 	var kept json.RawMessage
 	var further map[string]fill
 	if typ := field(field(d.step(d.static(), base), string(s.Kind)), answered); typ.Exists() {
@@ -40,7 +41,7 @@ func until(q runbook.Query, known *runbook.Plan, name string, answer json.RawMes
 		return false, err
 	}
 	step := d.step(v, base)
-	if isElement {
+	if isElement && !alike {
 		if step, err = d.itemIn(v, plan, name); err != nil {
 			return false, err
 		}

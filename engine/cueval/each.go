@@ -1,7 +1,6 @@
 package cueval
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -163,35 +162,44 @@ func (d *document) itemsOf(v cue.Value, s runbook.Step) ([]item, *misfit) {
 	if m != nil {
 		return nil, m
 	}
-	template, typ := d.templateIn(v, s), field(d.templateIn(d.static(), s), fieldItem)
+	typ := field(d.templateIn(d.static(), s), fieldItem)
 	items := make([]item, 0, len(list))
 	seen := map[string]bool{}
 	for _, e := range list {
-		filled, err := d.withItem(template, typ, e.value)
-		if err != nil {
-			return nil, wrongItem(e, err)
-		}
-		it := item{key: e.name, step: filled, whole: filled}
-		if key := field(filled, fieldKey); key.Exists() {
-			if it.key, err = key.String(); err != nil {
-				return nil, &misfit{[]string{fieldKey}, fmt.Sprintf("the key of the element %s cannot be worked out: %s", e.name, firstLine(err)), ""}
-			}
+		it, m := d.itemOf(v, s, typ, e)
+		if m != nil {
+			return nil, m
 		}
 		lower := strings.ToLower(it.key)
 		switch {
 		case !runbook.ElementKey(it.key):
-			return nil, &misfit{keyPlace(filled), fmt.Sprintf("the element %s has the key %.80q", e.name, it.key),
+			return nil, &misfit{keyPlace(it.whole), fmt.Sprintf("the element %s has the key %.80q", e.name, it.key),
 				"a key has at most 63 letters, digits and _.-, and begins with a letter or digit; say which with key"}
 		case seen[lower]:
-			return nil, &misfit{keyPlace(filled), fmt.Sprintf("two elements have the key %s", it.key), "keys that differ in capitals alone count as the same"}
+			return nil, &misfit{keyPlace(it.whole), fmt.Sprintf("two elements have the key %s", it.key), "keys that differ in capitals alone count as the same"}
 		}
 		seen[lower] = true
-		if d.homeOf[s.Name].stage == runbook.StageUndo {
-			it.step = field(filled, "undo")
-		}
 		items = append(items, it)
 	}
 	return items, nil
+}
+
+// itemOf evaluates a template for one element.
+func (d *document) itemOf(v cue.Value, s runbook.Step, typ cue.Value, e element) (item, *misfit) {
+	filled, err := d.withItem(d.templateIn(v, s), typ, e.value)
+	if err != nil {
+		return item{}, wrongItem(e, err)
+	}
+	it := item{key: e.name, step: filled, whole: filled}
+	if key := field(filled, fieldKey); key.Exists() {
+		if it.key, err = key.String(); err != nil {
+			return item{}, &misfit{[]string{fieldKey}, fmt.Sprintf("the key of the element %s cannot be worked out: %s", e.name, firstLine(err)), ""}
+		}
+	}
+	if d.homeOf[s.Name].stage == runbook.StageUndo {
+		it.step = field(filled, "undo")
+	}
+	return it, nil
 }
 
 func keyPlace(step cue.Value) []string {
@@ -230,6 +238,11 @@ type element struct {
 // elementsOf reads the list of a template, and refuses more than the organisation allows.
 func (d *document) elementsOf(v cue.Value, s runbook.Step) (out []element, m *misfit) {
 	list := d.listOf(v, s)
+	if n, err := list.Len().Int64(); err == nil { // counted before they are looked at: there may be very many
+		if m := d.tooMany(int(n), s); m != nil {
+			return nil, m
+		}
+	}
 	if err := list.Validate(cue.Concrete(true)); err != nil {
 		return nil, &misfit{[]string{fieldEach}, firstLine(err), ""}
 	}
@@ -287,21 +300,6 @@ func (d *document) elements(s runbook.Step, v cue.Value, ended map[string]runboo
 	at := func(e runbook.Element) int { return slices.Index(ended[s.Undoes].Happened, e.Key) }
 	slices.SortStableFunc(r.Elements, func(a, b runbook.Element) int { return at(a) - at(b) })
 	return r
-}
-
-// itemIn finds one element of a plan by its name.
-func (d *document) itemIn(v cue.Value, plan runbook.Plan, name string) (cue.Value, error) {
-	template, key, _ := runbook.SplitName(name)
-	s, _, _ := plan.Written(template)
-	items, m := d.itemsOf(v, s)
-	if m != nil {
-		return cue.Value{}, fmt.Errorf("work out the elements of %s: %s", s.Name, m.text)
-	}
-	i := slices.IndexFunc(items, func(it item) bool { return it.key == key })
-	if i < 0 {
-		return cue.Value{}, fmt.Errorf("work out the elements of %s: there is none called %s", s.Name, key)
-	}
-	return items[i].step, nil
 }
 
 // outputType is the type of what one run of a step puts out: of a template, what its output has for each key.
@@ -438,32 +436,4 @@ func (d *document) trialItems(plan runbook.Plan, v cue.Value) (found []error) {
 		}
 	}
 	return found
-}
-
-// elementOutput checks what one element put out.
-func (d *document) elementOutput(v cue.Value, plan runbook.Plan, name string, text json.RawMessage) (json.RawMessage, error) {
-	step, err := d.itemIn(v, plan, name)
-	if err != nil {
-		return nil, err
-	}
-	base, _, _ := runbook.SplitName(name)
-	s, _, _ := plan.Written(base)
-	typ := outputType(s, step)
-	kept, err := d.project(typ, text)
-	if err != nil {
-		return nil, &OutputError{Step: name, Problem: fmt.Sprintf("the output of %s cannot be read: %v", name, err)}
-	}
-	x, err := extract(name+"/output.json", kept, maxValue)
-	if err != nil {
-		return nil, &OutputError{Step: name, Problem: fmt.Sprintf("the output of %s cannot be read: %v", name, err)}
-	}
-	checked := typ.Unify(d.ctx.BuildExpr(x))
-	if err := checked.Validate(cue.Concrete(true)); err != nil {
-		return nil, &OutputError{Step: name, Problem: d.why(err, s.Name, "output").String()}
-	}
-	out, err := checked.MarshalJSON()
-	if err != nil {
-		return nil, &OutputError{Step: name, Problem: d.why(err, s.Name, "output").String()}
-	}
-	return out, nil
 }

@@ -19,16 +19,17 @@ func output(q runbook.Query, known *runbook.Plan, name string, text json.RawMess
 	if err != nil {
 		return nil, err
 	}
-	v, err := d.filledFor(plan, q, nil)
-	if err != nil {
-		return nil, err
-	}
 	s, _, ok := plan.Written(name)
 	if !ok || !s.HasOutput || s.Each {
 		return nil, fmt.Errorf("check the output of step %s: %s declares none", name, q.Source.Runbook)
 	}
+	alike := d.onlyFor(plan, name, "output", q.Ended)
+	v, err := d.filledFor(plan, q, nil)
+	if err != nil {
+		return nil, err
+	}
 	if s.Of != "" {
-		return d.elementOutput(v, plan, name, text)
+		return d.elementOutput(v, plan, name, text, alike)
 	}
 	typ := field(d.step(v, name), "output")
 	kept, err := d.project(typ, text)

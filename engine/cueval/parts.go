@@ -1,6 +1,8 @@
 package cueval
 
 import (
+	"slices"
+
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/literal"
 	"cuelang.org/go/cue/token"
@@ -251,6 +253,38 @@ func (p *parts) text(h home, name string) (text string, known bool) {
 	}
 	text, err := literal.Unquote(b.Value)
 	return text, err == nil
+}
+
+// solid reports whether a step cannot be taken apart.
+func (p *parts) solid(h home) bool {
+	step := p.steps[part{h.path[0], h.path[1], ""}]
+	return p.whole || step == nil || step.solid
+}
+
+// need are the parts that a field of a step is evaluated from, or of its elements.
+func (p *parts) need(h home, name string, ofElements bool) []part {
+	step := part{h.path[0], h.path[1], ""}
+	if len(h.path) > 2 || p.solid(h) {
+		return []part{step}
+	}
+	out := []part{{step.list, step.step, name}}
+	if ofElements {
+		for _, name := range []string{fieldEach, fieldItem, fieldKey} {
+			out = append(out, part{step.list, step.step, name})
+		}
+	}
+	return out
+}
+
+// ofItems reports whether a field of a template is another one for each element.
+func (p *parts) ofItems(h home, name string) bool {
+	if p == nil || len(h.path) > 2 || p.solid(h) {
+		return true
+	}
+	x := p.excerptOf([]part{{h.path[0], h.path[1], name}})
+	return slices.ContainsFunc([]string{fieldEach, fieldItem, fieldKey}, func(own string) bool {
+		return x.kept[part{h.path[0], h.path[1], own}]
+	})
 }
 
 // plainFields reports whether a field is a struct of fields that are written out, each once.
