@@ -148,20 +148,59 @@ func ask(files map[string][]byte, name string, alert json.RawMessage) (constrain
 // withoutSteps is a runbook with only the declarations that a match can depend on, and the imports that these use.
 func (p *pkg) withoutSteps() *pkg {
 	top := &pkg{dir: p.dir, view: &ast.File{Filename: p.view.Filename}}
+	gone := p.restsOnSteps()
 	for _, f := range p.parts {
-		kept := slices.DeleteFunc(slices.Clone(f.Decls), func(d ast.Decl) bool {
-			x, ok := d.(*ast.Field)
-			name := ""
-			if ok {
-				name, _ = labelName(x.Label)
-			}
-			return name == "steps" || name == "finally"
-		})
+		kept := slices.DeleteFunc(slices.Clone(f.Decls), func(d ast.Decl) bool { return gone[fieldName(d)] })
 		top.view.Decls = append(top.view.Decls, withoutImports(kept)...)
 		top.parts = append(top.parts, &ast.File{Filename: f.Filename, Decls: usedImports(kept)})
 	}
 	top.walk()
 	return top
+}
+
+// restsOnSteps names the fields at the top that are steps or refer to them, themselves or by others: helpers of the steps. A
+// match that does is none of them: it stays, and is told.
+func (p *pkg) restsOnSteps() map[string]bool {
+	gone := map[string]bool{"steps": true, "finally": true}
+	for before := 0; before < len(gone); {
+		before = len(gone)
+		for _, f := range p.parts {
+			for _, d := range f.Decls {
+				if name := fieldName(d); name != "" && name != "match" && refersTo(d, gone) {
+					gone[name] = true
+				}
+			}
+		}
+	}
+	return gone
+}
+
+// refersTo reports whether an identifier within is one of the names.
+func refersTo(n ast.Node, names map[string]bool) (found bool) {
+	ast.Walk(n, func(n ast.Node) bool {
+		switch x := n.(type) {
+		case *ast.Field: // its name refers to nothing
+			found = found || refersTo(x.Value, names)
+			return false
+		case *ast.SelectorExpr:
+			found = found || refersTo(x.X, names)
+			return false
+		case *ast.Ident:
+			found = found || names[x.Name]
+		}
+		return !found
+	}, nil)
+	return found
+}
+
+// fieldName is the name of a declaration that is a field, and empty for others.
+func fieldName(d ast.Decl) string {
+	x, ok := d.(*ast.Field)
+	if !ok {
+		return ""
+	}
+	name, _ := labelName(x.Label)
+	return name
 }
 
 // usedImports leaves out the imports that no declaration uses: CUE refuses those.

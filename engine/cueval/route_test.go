@@ -45,6 +45,8 @@ func rightRoutes() []routeTest {
 		{name: "no triage", want: "", why: "no runbook matches", files: map[string][]byte{}},
 		{name: "a helper in match", want: "runbooks/a.cue", files: map[string][]byte{
 			"runbooks/a.cue": matching("_name: \"Disk\"\nmatch: name: _name")}},
+		{name: "helpers that refer to steps", want: "runbooks/a.cue", files: map[string][]byte{
+			"runbooks/a.cue": matching("_left: [for x in _list {x}]\n_list: [steps.b.output.n]\nmatch: name: \"Disk\"\nsteps: b: {risk: \"read\", exec: command: [\"x\"], output: n: int}")}},
 		{name: "a package that only the steps use", want: "runbooks/a.cue", files: map[string][]byte{"runbooks/a.cue": []byte(
 			"import (\"strings\"\n\"list\")\ntitle: \"t\"\nalert: _\nmatch: name: strings.ToTitle(\"disk\")\nsteps: a: manual: task: list.Concat([[\"x\"]])[0]\n")}},
 		{name: "other files are no runbooks", want: "", files: map[string][]byte{
