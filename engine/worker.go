@@ -223,6 +223,9 @@ func (w *worker) freeze(static runbook.Plan, opened incident.Opened, files map[s
 	}
 	w.frozen = frozen{source: source, plan: static, alert: alert, pins: map[string][]runbook.File{}}
 	who := slices.Concat(static.Command, static.SelfApproval, static.Calendar.People())
+	if g := static.BreakGlass; g != nil {
+		who = slices.Concat(who, g.By, g.Review.People())
+	}
 	for _, s := range static.Steps {
 		w.frozen.pins[s.Name] = s.Files
 		if s.Approval != nil {

@@ -71,7 +71,7 @@ Exit status: 0 done, 1 the answer is no or something failed, 2 wrong usage.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
 	})
-	root.AddCommand(demoCommand(), serveCommand(), openCommand(), vetCommand(), testCommand(), auditCommand(), hubCommand(), versionCommand())
+	root.AddCommand(demoCommand(), serveCommand(), openCommand(), vetCommand(), testCommand(), auditCommand(), debtCommand(), hubCommand(), versionCommand())
 	for _, cmd := range root.Commands() {
 		checkArgs(cmd)
 	}

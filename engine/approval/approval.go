@@ -21,7 +21,9 @@
 //  5. "Request changes" holds the gate until that person votes again; `/reject` ends it. Neither needs the page: said of
 //     an earlier page or of a commit that is not the engine's, both hold; said before the gate opened, they take back
 //     what that person had said of it.
-//  6. Commands in the body of an edited review count for nothing. That it requests changes is not in its words, and
+//  6. `/break-glass <step> <reason>` in the body of a review, by a person whom the gate names for it, stands for the whole
+//     rule, for the page in front of them. It does not bring back what was rejected.
+//  7. Commands in the body of an edited review count for nothing. That it requests changes is not in its words, and
 //     counts; so does an approval whose edited body holds no command, for the one gate that was open at its commit.
 //
 // A rule is a tree: so many people of a list, all of several rules, any of several rules. The votes meet it if each voter
@@ -86,6 +88,7 @@ type Gate struct {
 	Excluded map[int64]string   // people who may not vote on this gate, with the reason
 	Wrote    map[int64]bool     // people who wrote the step: they may not vote on it either,
 	May      []string           // unless they are among these users (login) and teams (org/slug)
+	Glass    []string           // users and teams who may break the glass: open it by their word alone
 	Teams    map[string][]int64 // numeric ids of the members of teams; of one that is absent nobody knows
 }
 
@@ -120,6 +123,7 @@ type Decision struct {
 	Verdict  Verdict
 	Votes    []Vote   // those that count in favour, one a person, in the order of review ids
 	Rejected *Vote    // the vote that ended the gate
+	Broken   *Vote    // the review that broke the glass, where that and not the votes opens the gate
 	Unclear  []int64  // reviews that approved while several gates were open and did not say which
 	Helpers  []string // users and teams of a pending gate whose approval would bring it nearer
 	Stranded string   // why a pending gate cannot be approved by anybody who is left: a part of a sentence; empty if it can
@@ -160,10 +164,13 @@ type tally struct {
 	order   []int64   // people in the order of their first valid vote
 	notes   []Verdict // reviews that do not count, and why
 	unclear []int64
+	glass   *Vote // the review that breaks the glass
 }
 
 func (t *tally) count(r Review) {
+	t.breaks(r)
 	if r.State == Dismissed {
+		t.mend(r.By)
 		if _, voted := t.last[r.By.ID]; voted {
 			delete(t.last, r.By.ID)
 			t.note(r, "was dismissed, and with it the earlier votes")
@@ -335,6 +342,7 @@ func (t *tally) decide() Decision {
 			d.Rejected = &b.vote
 		}
 	}
+	d.Broken = t.broken(d, len(against) > 0)
 	d.Stranded = t.stranded(d)
 	d.Verdict = t.verdict(d, against)
 	if d.Verdict.Status == StatusPending {

@@ -24,6 +24,8 @@ func (t *tally) verdict(d Decision, against []Verdict) Verdict {
 	switch {
 	case d.Rejected != nil:
 		v.Status, v.Sentence = StatusRejected, d.Rejected.By.Login+" rejected it"
+	case d.Broken != nil:
+		v.Status, v.Sentence = StatusApproved, d.Broken.By.Login+" broke the glass"
 	case !possible:
 		v.Sentence = "the rule names nobody who could approve"
 	case len(against) > 0:

@@ -94,6 +94,9 @@ func (t *trail) judge(b *batch, e incident.Event) *Finding {
 	case incident.FinallyBegun:
 		return t.finallyBegun(b, d)
 	case incident.Ended:
+		if owed := t.state.Owed(); len(owed) > 0 {
+			return wrong(b.commit.Hash, "", "the incident ends, and nobody has reviewed that the glass of step %s was broken", owed[0].Step)
+		}
 		if t.claim(b, journal.ReportPath(t.dir)) == nil {
 			return wrong(b.commit.Hash, journal.ReportPath(t.dir), "the report of the end is not there")
 		}
@@ -109,6 +112,10 @@ func (t *trail) judgeGate(b *batch, e incident.Event) *Finding {
 		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.gateOpened(m, d, e), t.placed(m)) })
 	case incident.GateApproved:
 		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.gateApproved(m, d), t.placed(m)) })
+	case incident.GlassBroken:
+		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.glassBroken(m, d), t.placed(m)) })
+	case incident.GlassReviewed:
+		return t.at(b, d.Step, func(m moment) *Finding { return t.glassReviewed(m, d) })
 	case incident.GateRejected:
 		return t.at(b, d.Step, t.placed)
 	case incident.GateLifted:
@@ -207,7 +214,7 @@ func (t *trail) stepStarted(m moment, d incident.StepStarted, e incident.Event) 
 		return m.wrong("", "attempt %d of step %s has the key of another", d.Attempt, d.Step)
 	case m.was.Tried >= max(1, m.step.Retry.Attempts):
 		return m.wrong("", "step %s starts again after %d attempts, and nobody asked for that", d.Step, m.was.Tried)
-	case t.gated(m, e) && (d.Gate == "" || !approval.Met(gate.Rule, approval.Voters(gate.Votes))):
+	case t.gated(m, e) && (d.Gate == "" || !passed(gate)):
 		return m.wrong("", "step %s starts without its approvals", d.Step)
 	case d.Gate != "" && d.Digest != gate.Digest:
 		return m.wrong("", "step %s starts with another digest than was approved", d.Step)

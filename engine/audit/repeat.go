@@ -3,7 +3,6 @@ package audit
 import (
 	"time"
 
-	"github.com/pullbook/pullbook/engine/approval"
 	"github.com/pullbook/pullbook/engine/incident"
 	"github.com/pullbook/pullbook/engine/journal"
 	"github.com/pullbook/pullbook/engine/runbook"
@@ -23,7 +22,7 @@ func (t *trail) repeatStarted(m moment, d incident.RepeatStarted, e incident.Eve
 	}
 	gate := t.gateOf(m)
 	switch {
-	case t.gated(m, e) && (d.Gate == "" || !approval.Met(gate.Rule, approval.Voters(gate.Votes))):
+	case t.gated(m, e) && (d.Gate == "" || !passed(gate)):
 		return m.wrong("", "step %s is repeated without its approvals", d.Step)
 	case d.Gate != "" && d.Digest != gate.Digest:
 		return m.wrong("", "step %s is repeated with another digest than was approved", d.Step)

@@ -23,6 +23,7 @@ type organisation struct {
 	defaults defaults
 	limits   limits
 	calendar calendar
+	glass    *runbook.BreakGlass
 	file     *ast.File                 // of pullbook.cue; nil if there is none
 	channels map[string]map[string]any // by name, each as JSON has it
 	text     *pkg
@@ -66,7 +67,7 @@ func readOrganisation(ctx *cue.Context, types cue.Value, lib *library) (organisa
 		ps = append(ps, org.check()...)
 	}
 	if sound && right {
-		ps = append(ps, org.readCalendar(v)...)
+		ps = append(ps, append(org.readCalendar(v), org.readGlass(v)...)...)
 	}
 	channels, more := readChannels(f, v)
 	org.channels, ps = channels, append(ps, more...)

@@ -32,6 +32,9 @@ func (s *skeleton) timing(v cue.Value, rule *runbook.Approval, at ...string) {
 
 // escalations reads the lists of people that are asked when others have not answered.
 func (s *skeleton) escalations(v cue.Value, rule *runbook.Approval) {
+	if allowed, err := field(v, "breakGlass").Bool(); err == nil {
+		rule.NoGlass = !allowed
+	}
 	it, err := field(v, "escalateTo").List()
 	for i := 0; err == nil && it.Next(); i++ {
 		at := []string{"approval", "escalateTo", strconv.Itoa(i)}

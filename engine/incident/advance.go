@@ -336,7 +336,7 @@ func (d *decider) gate(step runbook.Step, st StepState) {
 		d.timeOver(step, st)
 	case answer.Verdict.Status == approval.StatusApproved && !d.halted && d.waits(step):
 	case answer.Verdict.Status == approval.StatusApproved && !d.halted:
-		d.pass(step, asked, answer.Votes)
+		d.pass(step, asked, answer)
 	default:
 		d.pending(step, st, answer)
 	}
@@ -385,8 +385,11 @@ func (d *decider) ask(step runbook.Step, opened GateOpened, page []byte) {
 }
 
 // pass records the votes and the intent in one commit, which departs only if the votes still stand.
-func (d *decider) pass(step runbook.Step, asked approval.Gate, votes []approval.Vote) {
-	if !d.record(GateApproved{Step: step.Name, Page: asked.Page, Votes: votes}) {
+func (d *decider) pass(step runbook.Step, asked approval.Gate, answer approval.Decision) {
+	switch {
+	case answer.Broken != nil && !d.breakGlass(step, asked, *answer.Broken):
+		return
+	case answer.Broken == nil && !d.record(GateApproved{Step: step.Name, Page: asked.Page, Votes: answer.Votes}):
 		return
 	}
 	if step.Each { // the intents of its elements confirm it
@@ -402,7 +405,7 @@ func (d *decider) pass(step runbook.Step, asked approval.Gate, votes []approval.
 func (d *decider) approvalGate(step runbook.Step, st StepState) approval.Gate {
 	not, wrote := d.state.excluded(d.base, step.Name)
 	return approval.Gate{Step: step.Name, Page: st.Gate.Page, Rule: st.Gate.Rule, Excluded: not, Wrote: wrote, May: d.base.SelfApproval,
-		Teams: d.view.Teams}
+		Teams: d.view.Teams, Glass: glass(d.base, st.Gate.Rule)}
 }
 
 // Verdict explains an open gate: who has approved, who still can, why a review does not count.

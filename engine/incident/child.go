@@ -101,7 +101,7 @@ func (s State) Chain() []string {
 }
 
 // AsksPeople reports whether the incident waits for people.
-func (s State) AsksPeople() bool { return s.End == "" && s.asking > 0 }
+func (s State) AsksPeople() bool { return s.End == "" && (s.asking > 0 || len(s.Owed()) > 0) }
 
 // Recall says why the incident of an attempt should not go on: what the step waits for is of no use any more. Nil: it
 // should. It depends on the journal and the time alone, so it is found again whatever is lost.

@@ -28,6 +28,7 @@ func (d *decider) askForReviews() {
 			asked = append(asked, from...)
 		}
 	}
+	d.askForDebts(asked)
 }
 
 // shownSince reports whether a rollup check that was published at an event or later says that people are waited for.

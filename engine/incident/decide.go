@@ -163,6 +163,7 @@ func (d *decider) live() {
 	d.recordRecall()
 	d.recordCommands()
 	d.recordMitigation()
+	d.recordDebts()
 	if !d.stale {
 		d.advance()
 	}

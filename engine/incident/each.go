@@ -39,6 +39,10 @@ func StepOf(data Data) string {
 		return d.Step
 	case GateEscalated:
 		return d.Step
+	case GlassBroken:
+		return d.Step
+	case GlassReviewed:
+		return d.Step
 	case EachExpanded:
 		return d.Step
 	case StepStarted:
@@ -322,7 +326,7 @@ func (s State) Passed(step runbook.Step) bool {
 	if underTemplate(step, st) {
 		st = s.Step(step.Of)
 	}
-	return len(st.Gate.Votes) > 0
+	return st.Gate.Open()
 }
 
 // bound is what the intent of a step is bound to: the digest of what runs, and the page of the gate, if it has one.

@@ -148,6 +148,10 @@ func (s *State) takeGate(e Event) error {
 		}
 		s.acknowledge(e)
 		return nil
+	case GlassBroken:
+		return s.glassBroken(e, d)
+	case GlassReviewed:
+		return s.glassReviewed(e, d)
 	case GateLifted:
 		return s.gateLifted(e, d)
 	case GateExpired:
@@ -193,13 +197,8 @@ func (s *State) gateApproved(e Event, d GateApproved) error {
 		}
 		voters[v.By.ID] = true
 	}
-	st.Phase, st.Gate.Votes = PhaseCleared, d.Votes
-	if st.settledList() {
-		st.Phase = PhaseEach // its elements go on
-	}
-	s.set(d.Step, st)
-	s.closeGate(d.Step, e.Seq)
-	s.acknowledge(e)
+	st.Gate.Votes = d.Votes
+	s.cleared(e, d.Step, st)
 	return nil
 }
 
@@ -227,7 +226,7 @@ func (s *State) stepStarted(e Event, d StepStarted) error {
 			return err
 		}
 	}
-	if d.Gate != "" && (d.Gate != gate.Page || len(gate.Votes) < gate.Rule.Least()) {
+	if d.Gate != "" && (d.Gate != gate.Page || !gate.Open()) {
 		return fmt.Errorf("step %s starts behind a gate that was not approved", d.Step)
 	}
 	if err := s.lockable(d); err != nil {
@@ -310,7 +309,7 @@ func (s *State) end(e Event, step string, phase Phase, why string) error {
 
 func (s *State) closeGate(step string, seq int) {
 	for i := range s.spans {
-		if s.spans[i].step == step && s.spans[i].to == 0 {
+		if s.spans[i].step == step && s.spans[i].to == 0 && s.spans[i].debt == 0 {
 			s.spans[i].to = seq
 		}
 	}
@@ -318,7 +317,7 @@ func (s *State) closeGate(step string, seq int) {
 
 func (s *State) closeGates(seq int) {
 	for i := range s.spans {
-		if s.spans[i].to == 0 {
+		if s.spans[i].to == 0 && s.spans[i].debt == 0 {
 			s.spans[i].to = seq
 		}
 	}

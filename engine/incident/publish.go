@@ -27,6 +27,7 @@ func (d *decider) publish() {
 	d.publishSteps()
 	d.publishRollup()
 	d.remind()
+	d.shout()
 	d.actions = append(d.actions, PublishBody{Urgent: d.asking || d.halted || len(d.locked) > 0})
 	d.react()
 }
@@ -70,6 +71,12 @@ func (d *decider) publishRollup() {
 	}
 	if status == RollupWaiting {
 		summary += d.demandText()
+	}
+	if owed, event := d.debtText(); event > 0 {
+		if since = max(since, event); owed != "" && status == RollupRunning {
+			status = RollupWaiting
+		}
+		summary = owed + summary
 	}
 	text := d.locksText()
 	if status == RollupRunning {

@@ -87,7 +87,7 @@ func (s *State) repeatStarted(e Event, d RepeatStarted) error {
 		return fmt.Errorf("step %s is repeated although the incident is mitigated, or its main stage over", d.Step)
 	case st.Repeats.Running || d.Attempt != st.next():
 		return fmt.Errorf("repetition %d of step %s does not follow attempt %d", d.Attempt, d.Step, st.next()-1)
-	case d.Gate != "" && (d.Gate != gate.Page || len(gate.Votes) == 0):
+	case d.Gate != "" && (d.Gate != gate.Page || !gate.Open()):
 		return fmt.Errorf("step %s is repeated behind a gate that was not approved", d.Step)
 	}
 	st.Repeats.Attempt, st.Repeats.Running, st.Repeats.Begun = d.Attempt, true, e.At

@@ -269,6 +269,9 @@ func (d *decider) over(end End) {
 }
 
 func (d *decider) end(end End) {
+	if d.owes(end) {
+		return
+	}
 	if d.record(Ended{End: end}) {
 		d.commit.Report = true
 		d.flushFor("the end")

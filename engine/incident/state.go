@@ -65,6 +65,7 @@ type Gate struct {
 	Rule    runbook.Approval // in force: as it was asked, or with those to whom it was escalated
 	Because []runbook.Demand // what the calendar demanded
 	Votes   []approval.Vote  // that opened it
+	Broken  *approval.Vote   // the review that opened it without votes
 
 	Authors *runbook.Authorship // who wrote the step
 
@@ -82,6 +83,7 @@ type span struct {
 	step     string
 	page     string
 	from, to int // open at every seq with from <= seq < to; to is 0 while it is open
+	debt     int // of a debt: the event that made it
 }
 
 // State is the fold of a journal.
@@ -100,6 +102,7 @@ type State struct {
 	Cancelled   *CancelAsked  // the first
 	Recalled    *Recalled     // by its parent
 	Aborted     *GateExpired  // by a gate that nobody answered
+	Debts       []Debt        // gates whose glass was broken
 	Undo        *UndoBegun    // nil unless what was done is, or was, undone
 	Finally     *FinallyBegun // nil until the finally steps
 	End         End           // empty while open
@@ -170,20 +173,34 @@ func (s State) Step(name string) StepState {
 	return st
 }
 
-// Shown gives, for each commit of the engine, the gates that were open at it. commits maps a commit to the sequence
-// number of the last event in it.
+// Shown gives, for each commit of the engine, the gates that were open at it, and the debts of other steps that were owed.
+// commits maps a commit to the sequence number of the last event in it.
 func (s State) Shown(commits map[string]int) map[string][]approval.Shown {
 	out := make(map[string][]approval.Shown, len(commits))
 	for sha, seq := range commits {
-		shown := []approval.Shown{}
-		for _, sp := range s.spans {
-			if sp.from <= seq && (sp.to == 0 || seq < sp.to) {
-				shown = append(shown, approval.Shown{Step: sp.step, Page: sp.page})
-			}
-		}
-		out[sha] = shown
+		out[sha] = s.shownAt(seq)
 	}
 	return out
+}
+
+func (s State) shownAt(seq int) []approval.Shown {
+	shown, owed := []approval.Shown{}, []approval.Shown{}
+	for _, sp := range s.spans {
+		one := approval.Shown{Step: sp.step, Page: sp.page}
+		switch {
+		case sp.from > seq || sp.to > 0 && seq >= sp.to:
+		case sp.debt > 0:
+			owed = append(owed, one)
+		default:
+			shown = append(shown, one)
+		}
+	}
+	for _, debt := range owed { // of several of one step the first is asked about first
+		if !slices.ContainsFunc(shown, func(x approval.Shown) bool { return x.Step == debt.Step }) {
+			shown = append(shown, debt)
+		}
+	}
+	return shown
 }
 
 // Ended gives what later steps may refer to: every step that will not run again, as far as plan lets it be over. For the

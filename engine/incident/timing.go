@@ -48,6 +48,9 @@ func (g Gate) Answered(answer approval.Decision) bool {
 		return false
 	}
 	expires := g.Expires()
+	if b := answer.Broken; b != nil {
+		return expires.IsZero() || b.At.Before(expires)
+	}
 	var timely []approval.Vote
 	for _, v := range answer.Votes {
 		if expires.IsZero() || v.At.Before(expires) {

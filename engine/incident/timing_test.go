@@ -73,3 +73,15 @@ func tree(b *strings.Builder, v approval.Verdict, indent string) {
 		tree(b, c, indent+"  ")
 	}
 }
+
+// glass reads glass=WHO,... who may break the glass; one of acme/leads reviews that. noglass is a step of which nobody may.
+func (s *stage) glass(args map[string]string) {
+	if who := keys(args["glass"]); len(who) > 0 {
+		s.plan.BreakGlass = &runbook.BreakGlass{By: who, Review: runbook.Approval{From: []string{"acme/leads"}, Count: 1}, Notify: []string{"acme/security"}}
+	}
+	for i := range s.plan.Steps {
+		if s.plan.Steps[i].Name == args["noglass"] {
+			s.plan.Steps[i].Approval.NoGlass = true
+		}
+	}
+}

@@ -40,6 +40,7 @@ func (s *stage) command(t *testing.T, d *datadriven.TestData) string {
 			s.plan.Concurrency = int(number(t, n))
 		}
 		s.calendar(t, args)
+		s.glass(args)
 		return said
 	case "open":
 		return s.open(t)

@@ -206,6 +206,10 @@ func decodeData(kind string, raw []byte) (incident.Data, error) {
 		return as[incident.GateExpired](raw)
 	case incident.GateLifted{}.Kind():
 		return as[incident.GateLifted](raw)
+	case incident.GlassBroken{}.Kind():
+		return as[incident.GlassBroken](raw)
+	case incident.GlassReviewed{}.Kind():
+		return as[incident.GlassReviewed](raw)
 	case incident.GateReminded{}.Kind():
 		return as[incident.GateReminded](raw)
 	case incident.GateEscalated{}.Kind():

@@ -63,7 +63,7 @@ func weight(data incident.Data) int {
 		return 10
 	case incident.CancelAsked, incident.Recalled, incident.Opened, incident.UndoBegun:
 		return 9
-	case incident.StepUnknown:
+	case incident.StepUnknown, incident.GlassBroken:
 		return 8
 	case incident.GateRejected, incident.GateExpired:
 		return 7
@@ -76,7 +76,7 @@ func weight(data incident.Data) int {
 		return 3
 	case incident.StepBroken, incident.StepByHand, incident.RetryAsked:
 		return 5
-	case incident.GateOpened, incident.GateApproved, incident.GateLifted, incident.GateEscalated, incident.EachExpanded:
+	case incident.GateOpened, incident.GateApproved, incident.GateLifted, incident.GateEscalated, incident.GlassReviewed, incident.EachExpanded:
 		return 4
 	case incident.Mitigated, incident.FinallyBegun, incident.ChildOpened, incident.RepeatStarted, incident.RepeatEnded:
 		return 2
@@ -167,6 +167,10 @@ func stepSentence(data incident.Data) string {
 		return "not approved in time"
 	case incident.GateLifted:
 		return "no approval is needed any more"
+	case incident.GlassBroken:
+		return "a person broke the glass: it runs without approval"
+	case incident.GlassReviewed:
+		return fmt.Sprintf("the broken glass was reviewed (votes: %d)", len(d.Votes))
 	case incident.GateReminded:
 		return "people are reminded of its approval"
 	case incident.GateEscalated:
@@ -281,7 +285,15 @@ func proofs(data incident.Data) string {
 	case incident.GateApproved:
 		var b strings.Builder
 		for _, v := range d.Votes {
-			b.WriteString(approvedBy(v))
+			b.WriteString("Approved-by: " + saidBy(v))
+		}
+		return b.String()
+	case incident.GlassBroken:
+		return "Glass-broken-by: " + saidBy(d.Vote)
+	case incident.GlassReviewed:
+		var b strings.Builder
+		for _, v := range d.Votes {
+			b.WriteString("Glass-reviewed-by: " + saidBy(v))
 		}
 		return b.String()
 	case incident.RepeatEnded:
@@ -314,12 +326,13 @@ func childMark(what string, id incident.ID) string {
 	return what + ": " + string(id) + "\n"
 }
 
-func approvedBy(v approval.Vote) string {
+// saidBy names a review: LOGIN (ID) review N at COMMIT.
+func saidBy(v approval.Vote) string {
 	who := fmt.Sprintf("(%d)", v.By.ID)
 	if plainLogin.MatchString(v.By.Login) && !issueLike.MatchString(v.By.Login) {
 		who = v.By.Login + " " + who
 	}
-	s := fmt.Sprintf("Approved-by: %s review %d", who, v.Review)
+	s := fmt.Sprintf("%s review %d", who, v.Review)
 	if plainHex.MatchString(v.Commit) {
 		s += " at " + v.Commit
 	}

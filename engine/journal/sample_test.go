@@ -93,6 +93,8 @@ func stagedKinds() []incident.Event {
 		incident.GateEscalated{Step: "swap", Level: 1, Why: incident.EscalatedInTime},
 		incident.GateReminded{Step: "swap", Level: 1},
 		incident.GateExpired{Step: "swap", Abort: true},
+		incident.GlassBroken{Step: "swap", Page: page, Why: "no time", Vote: vote(41, 583233, "carol")},
+		incident.GlassReviewed{Step: "swap", Event: 20, Votes: []approval.Vote{vote(42, 583231, "alice")}},
 		locked,
 		incident.Ended{End: incident.EndUndone},
 	})

@@ -14,14 +14,17 @@ import (
 
 // asks says for each open question exactly what a person has to do, and for a halted incident what there is to choose.
 func (b board) asks() string {
-	if !b.live() {
-		return ""
-	}
-	asked := b.pick(func(r row) bool { return r.open() || r.halts })
-	if len(asked) == 0 {
-		return ""
+	var asked []row
+	if b.live() {
+		asked = b.pick(func(r row) bool { return r.open() || r.halts })
 	}
 	var out strings.Builder
+	if b.state.End == "" {
+		out.WriteString(b.askDebts())
+	}
+	if len(asked) == 0 && out.Len() == 0 {
+		return ""
+	}
 	for i, r := range asked {
 		item := b.ask(r) // asked for one by one, since a verdict on each of a thousand gates takes long and is not shown
 		if out.Len()+len(item) > askBudget {
@@ -91,6 +94,7 @@ func (b board) askApproval(r row) string {
 	fmt.Fprintf(&out, "1. Read what will run: %s (%s), SHA-256 %s.\n", code(path), b.filesLink(path), code(short(r.st.Gate.Page)))
 	fmt.Fprintf(&out, "2. In **Files changed**, submit a review: **Approve** with the line %s, or any review with the line %s.\n\n",
 		code("/approve "+r.step.Name), code("/reject "+r.step.Name+" <why>"))
+	out.WriteString(b.glassHint(r))
 	decision := b.state.Verdict(b.plan, r.step.Name, b.view)
 	fmt.Fprintf(&out, "Now: **%s**", Safe(decision.Verdict.Sentence))
 	if ends := r.st.Gate.Ends(); ends != "" {

@@ -171,7 +171,9 @@ func (b board) roles() string {
 		if r.step.Of != "" && r.st.Gate.Opened.IsZero() {
 			continue // the gate of its template covers it
 		}
-		if len(r.st.Gate.Votes) > 0 {
+		if v := r.st.Gate.Broken; v != nil {
+			items = append(items, fmt.Sprintf("- Broke the glass of %s: %s\n", code(r.step.Name), Safe(v.By.Login)))
+		} else if len(r.st.Gate.Votes) > 0 {
 			items = append(items, fmt.Sprintf("- Approved %s: %s\n", code(r.step.Name), Safe(logins(r.st.Gate.Votes))))
 		} else if r.step.Approval != nil {
 			items = append(items, fmt.Sprintf("- May approve %s: %s\n", code(r.step.Name), ruleWords(*r.step.Approval)))

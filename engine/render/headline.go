@@ -11,7 +11,7 @@ import (
 // headline says first what matters most: each line begins with the bold word that a person on a phone looks for.
 func (b board) headline() string {
 	var lines []string
-	for _, line := range []string{b.frozen(), b.born(), b.end(), b.stage(), b.halted(), b.waiting(), b.locked(), b.followed(), b.running(), b.timers(), b.mitigated()} {
+	for _, line := range []string{b.frozen(), b.glass(), b.born(), b.end(), b.stage(), b.halted(), b.waiting(), b.locked(), b.followed(), b.running(), b.timers(), b.mitigated()} {
 		if line != "" {
 			lines = append(lines, line)
 		}

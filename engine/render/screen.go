@@ -12,6 +12,7 @@ import (
 const (
 	stateLabel    = "state:"
 	severityLabel = "severity:"
+	glassLabel    = "glass:" // broken, and reviewed when it was
 )
 
 // Screen is what people see of an incident at a glance. Labels are the engine's own alone; assignees are the people who
@@ -22,6 +23,12 @@ func Screen(p runbook.Plan, s incident.State, v incident.View) incident.Screen {
 	if p.Severity != "" {
 		out.Labels = append(out.Labels, severityLabel+labelName(p.Severity))
 	}
+	switch {
+	case len(s.Owed()) > 0:
+		out.Labels = append(out.Labels, glassLabel+"broken")
+	case len(s.Debts) > 0:
+		out.Labels = append(out.Labels, glassLabel+"reviewed")
+	}
 	for _, who := range s.Ackers {
 		out.Assignees = append(out.Assignees, who.Login)
 	}
@@ -30,7 +37,7 @@ func Screen(p runbook.Plan, s incident.State, v incident.View) incident.Screen {
 
 // OwnLabel reports whether a label is one that the engine gives and takes.
 func OwnLabel(label string) bool {
-	return strings.HasPrefix(label, stateLabel) || strings.HasPrefix(label, severityLabel)
+	return strings.HasPrefix(label, stateLabel) || strings.HasPrefix(label, severityLabel) || strings.HasPrefix(label, glassLabel)
 }
 
 // standing is how the incident stands, in one word: what people must know first comes first.

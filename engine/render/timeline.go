@@ -123,6 +123,10 @@ func tellGate(data incident.Data) (who, what string) {
 			return whoEngine, "the gate of " + d.Step + " expired, and the incident is aborted: nobody approved it in time"
 		}
 		return whoEngine, "the gate of " + d.Step + " expired: nobody approved it in time"
+	case incident.GlassBroken:
+		return d.Vote.By.Login, fmt.Sprintf("broke the glass of %s (review %d): %s", d.Step, d.Vote.Review, d.Why)
+	case incident.GlassReviewed:
+		return logins(d.Votes), fmt.Sprintf("reviewed that the glass of %s was broken (event %d)", d.Step, d.Event)
 	case incident.GateReminded:
 		return whoEngine, "reminded people of the gate of " + d.Step
 	case incident.GateEscalated:

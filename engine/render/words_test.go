@@ -56,6 +56,8 @@ func TestEveryEventIsTold(t *testing.T) {
 		"03:04:05 bob, bob: approved the gate of a (review 5, 5)":                                         incident.GateApproved{Step: "a", Votes: []approval.Vote{vote, vote}},
 		"03:04:05 bob: rejected the gate of a (review 5): /reject rollback not now":                       incident.GateRejected{Step: "a", Vote: vote},
 		"03:04:05 engine: the gate of a expired: nobody approved it in time":                              incident.GateExpired{Step: "a"},
+		"03:04:05 bob: broke the glass of a (review 5): x":                                                incident.GlassBroken{Step: "a", Why: "x", Vote: vote},
+		"03:04:05 bob: reviewed that the glass of a was broken (event 4)":                                 incident.GlassReviewed{Step: "a", Event: 4, Votes: []approval.Vote{vote}},
 		"03:04:05 engine: reminded people of the gate of a":                                               incident.GateReminded{Step: "a"},
 		"03:04:05 engine: asked more people about the gate of a (escalation 1): x":                        incident.GateEscalated{Step: "a", Level: 1, Why: "x"},
 		"03:04:05 engine: the gate of a expired, and the incident is aborted: nobody approved it in time": incident.GateExpired{Step: "a", Abort: true},

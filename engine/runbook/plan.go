@@ -110,6 +110,8 @@ type Plan struct {
 	Calendar Calendar `json:"calendar,omitzero"`
 	// Command are the users (login) and teams (org/slug) that may command incidents of this plan by comments.
 	Command []string `json:"command"`
+	// BreakGlass says who may open a gate without the approvals; nil: nobody.
+	BreakGlass *BreakGlass `json:"break_glass,omitempty"`
 	// SelfApproval are the users (login) and teams (org/slug) that may approve steps although they wrote them.
 	SelfApproval []string `json:"self_approval,omitempty"`
 }

@@ -22,6 +22,14 @@ type Approval struct {
 	// Escalate are the lists of people that are asked one after the other, besides those before, each when the time of the one
 	// before is over or when nobody of it is left. Each has a time of its own.
 	Escalate []Approval `json:"escalate,omitempty"`
+	NoGlass  bool       `json:"no_glass,omitempty"` // nobody may break the glass
+}
+
+// BreakGlass says who may open a gate by their word alone, and what is owed for it.
+type BreakGlass struct {
+	By     []string `json:"by"`               // users (login) and teams (org/slug)
+	Review Approval `json:"review"`           // what has to be met afterwards, before the incident is merged
+	Notify []string `json:"notify,omitempty"` // who is told, besides those who review it
 }
 
 // Bounds of a rule as an author writes it. A rule within them has at most 18 ways.

@@ -38,6 +38,7 @@ func (a Approval) At(level int) Approval {
 		return a
 	}
 	out := a.Escalate[level-1].timing()
+	out.NoGlass = a.NoGlass
 	if out.OnTimeout = a.Escalate[level-1].OnTimeout; level < len(a.Escalate) {
 		out.OnTimeout = TimeoutEscalates
 	}
@@ -58,7 +59,7 @@ func (a Approval) parts() Approval {
 
 // timing is the time of a rule without its parts.
 func (a Approval) timing() Approval {
-	return Approval{Within: a.Within, OnTimeout: a.OnTimeout, Remind: a.Remind}
+	return Approval{Within: a.Within, OnTimeout: a.OnTimeout, Remind: a.Remind, NoGlass: a.NoGlass}
 }
 
 // each makes another rule of a rule and of each list that it escalates to. The time stays as it is.
@@ -87,5 +88,5 @@ func (a Approval) timed() string {
 // sameTime reports whether two rules have the same time and escalate to the same lists.
 func (a Approval) sameTime(b Approval) bool {
 	same := func(x, y Approval) bool { return x.equal(y) }
-	return a.Within == b.Within && a.OnTimeout == b.OnTimeout && a.Remind == b.Remind && slices.EqualFunc(a.Escalate, b.Escalate, same)
+	return a.Within == b.Within && a.OnTimeout == b.OnTimeout && a.Remind == b.Remind && a.NoGlass == b.NoGlass && slices.EqualFunc(a.Escalate, b.Escalate, same)
 }
