@@ -35,6 +35,9 @@ func rooms() map[string]room {
 		"engine/proposal": {pure: true, imports: []string{"engine/runbook", "engine/incident"}},
 		"engine/render":   {pure: true, imports: []string{"engine/runbook", "engine/approval", "engine/incident", "engine/proposal"}},
 
+		"engine/drawing":  {pure: true},
+		"engine/forecast": {pure: true, imports: []string{"engine/runbook", "engine/drawing"}},
+
 		"engine/cueval":   {imports: []string{"engine/runbook", "schema"}, tests: []string{"runbooks"}},
 		"engine/gitstore": {},
 		"engine/door":     {},

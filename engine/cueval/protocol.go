@@ -46,13 +46,14 @@ func (e *IntakeError) Error() string { return e.Problem }
 
 // The operations of the child.
 const (
-	opLoad    = "load"
-	opCheck   = "check"
-	opResolve = "resolve"
-	opUntil   = "until"
-	opOutput  = "output"
-	opRoute   = "route"
-	opIntake  = "intake"
+	opLoad     = "load"
+	opCheck    = "check"
+	opResolve  = "resolve"
+	opUntil    = "until"
+	opForecast = "forecast"
+	opOutput   = "output"
+	opRoute    = "route"
+	opIntake   = "intake"
 )
 
 // childRequest is what the child reads: one JSON value.
@@ -107,6 +108,11 @@ func answer(q childRequest) (r childReply) {
 		_, r.Plan, r.Problems = load(q.Query.Source)
 	case opResolve:
 		r.Plan, err = resolve(q.Query, q.Known)
+		for _, s := range r.Plan.Steps {
+			r.Now = append(r.Now, s.Now)
+		}
+	case opForecast:
+		r.Plan, err = forecast(q.Query, q.Known)
 		for _, s := range r.Plan.Steps {
 			r.Now = append(r.Now, s.Now)
 		}
