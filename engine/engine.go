@@ -25,6 +25,8 @@ type Config struct {
 	Runner  Runner
 	Clock   Clock
 
+	Reviewing Reviewing // its zero value leaves people's pull requests alone
+
 	DefaultBranch string
 	Triage        runbook.Source                      // the runbook for what no other matches, used where the ledger has none of its own
 	Versions      map[string]string                   // of the engine, the schema and CUE; recorded in every incident
@@ -42,11 +44,12 @@ type Engine struct {
 	pulls   map[int]string     // number to branch
 	refused map[string]string  // why the incident of an attempt cannot be opened, by attempt key
 	locks   *locks
+	vetted  map[int]string // pull requests of people: the head that has its check
 }
 
 // New makes an engine. It does nothing until messages arrive.
 func New(c Config) *Engine {
-	e := &Engine{Config: c, workers: map[string]*worker{}, pulls: map[int]string{}, refused: map[string]string{}, locks: newLocks()}
+	e := &Engine{Config: c, workers: map[string]*worker{}, pulls: map[int]string{}, refused: map[string]string{}, vetted: map[int]string{}, locks: newLocks()}
 	e.locks.reading = e.newLock()
 	return e
 }
@@ -74,6 +77,8 @@ func (e *Engine) Handle(ctx context.Context, m Message) error {
 		return e.lookAtPull(ctx, m.Key)
 	case KindSweep:
 		return e.sweep(ctx)
+	case KindProposals:
+		return e.vetProposals(ctx)
 	}
 	e.Log.Error("message of unknown kind dropped", "kind", m.Kind, "key", m.Key)
 	return nil
@@ -125,8 +130,13 @@ func (e *Engine) hasPull(branch string) bool {
 	return false
 }
 
-// sweep looks at every open incident of the ledger: what webhooks and timers lost is found here.
+// sweep looks at every open incident of the ledger, and at people's pull requests: what webhooks and timers lost is found here.
 func (e *Engine) sweep(ctx context.Context) error {
+	if e.Reviewing.Hub != nil {
+		if err := e.Inbox.Put(ctx, Message{Kind: KindProposals, Key: KindProposals}); err != nil {
+			return fmt.Errorf("sweep: wake the proposals: %w", err)
+		}
+	}
 	return e.wakeAll(ctx, func(string) bool { return true })
 }
 

@@ -56,6 +56,22 @@ func (p ledgerPort) Files(ctx context.Context, commit string, paths ...string) (
 	return out, nil
 }
 
+func (p ledgerPort) list(ctx context.Context, commit, path string) (map[string]bool, error) {
+	hash, err := gitstore.ParseHash(commit)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := p.store.Entries(ctx, hash, path)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]bool, len(entries))
+	for path, e := range entries {
+		out[path] = e.Mode == gitstore.ModeExec
+	}
+	return out, nil
+}
+
 func (p ledgerPort) Incidents(ctx context.Context, commit string) ([]incident.ID, error) {
 	hash, err := gitstore.ParseHash(commit)
 	if err != nil {

@@ -102,7 +102,7 @@ func newServiceOn(ctx context.Context, listener net.Listener, s settings, log *s
 
 func (svc *service) openInbox(ctx context.Context) (err error) {
 	svc.inbox, err = inbox.Open(ctx, inbox.Config{Path: filepath.Join(svc.settings.data, "inbox.sqlite"), Logger: slog.New(atLeastWarn{svc.log.Handler()}),
-		Hints: []string{engine.KindHub, engine.KindPull, engine.KindSweep}})
+		Hints: []string{engine.KindHub, engine.KindPull, engine.KindSweep, engine.KindProposals}})
 	if errors.Is(err, inbox.ErrLocked) {
 		return withHint(err, "another engine serves this ledger from the same data directory; stop it first")
 	}
@@ -203,6 +203,8 @@ func (svc *service) buildEngine(signer gitstore.Signer, observe observer) error 
 	svc.customs = &customs{ledger: ledger, branch: svc.hub.DefaultBranch(), eval: eval, log: svc.log}
 	svc.engine = engine.New(engine.Config{
 		Hub: svc.hub, Ledger: ledger, Journal: ledger, Eval: evalPort{eval}, Inbox: inboxPort{svc.inbox, svc.runner}, Runner: runnerPort{svc.runner},
+		Reviewing: engine.Reviewing{Hub: svc.hub, List: ledger.list,
+			Checker: cueval.New(cueval.Config{Child: []string{exe, evalChild}, Wall: vetWall, Children: 1})}, // incidents need the other processors
 		Clock: wallClock{}, DefaultBranch: svc.hub.DefaultBranch(), Triage: triage, Versions: versions(), Schema: schema.Runbook(),
 		Observe: observe, Log: svc.log,
 	})
@@ -256,6 +258,8 @@ func (svc *service) webhookConfig(secret []byte) github.WebhookConfig {
 			switch {
 			case strings.HasPrefix(h.Branch, incident.BranchPrefix):
 				m = inbox.Message{Kind: engine.KindHub, Key: h.Branch}
+			case h.Kind == "pull_request":
+				m = inbox.Message{Kind: engine.KindProposals, Key: engine.KindProposals}
 			case h.Pull > 0:
 				m = inbox.Message{Kind: engine.KindPull, Key: fmt.Sprintf("pull/%d", h.Pull)}
 			}

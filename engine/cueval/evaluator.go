@@ -2,6 +2,7 @@ package cueval
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,14 +19,15 @@ import (
 
 // Config says how evaluations run.
 type Config struct {
-	Child  []string      // argv of a process that calls Child, such as the engine's own executable and eval-child
-	Wall   time.Duration // how long one evaluation may take; 0 means 2 s
-	Memory uint64        // how much memory one evaluation may hold, in bytes; 0 means 256 MiB
-	Stay   bool          // children stay for further requests, for commands that evaluate much in a short life; Close ends them
+	Child    []string      // argv of a process that calls Child, such as the engine's own executable and eval-child
+	Wall     time.Duration // how long one evaluation may take; 0 means 2 s
+	Memory   uint64        // how much memory one evaluation may hold, in bytes; 0 means 256 MiB
+	Children int           // how many may run at a time; 0 means one for each processor
+	Stay     bool          // children stay for further requests, for commands that evaluate much in a short life; Close ends them
 }
 
-// Evaluator evaluates CUE in child processes. It can be used from many goroutines; at most one child for each processor
-// runs at a time, the others wait.
+// Evaluator evaluates CUE in child processes. It can be used from many goroutines; as many children run at a
+// time as its configuration says, the others wait.
 type Evaluator struct {
 	child  []string
 	wall   time.Duration
@@ -38,7 +40,7 @@ type Evaluator struct {
 
 // New makes an evaluator. It starts nothing.
 func New(c Config) *Evaluator {
-	e := &Evaluator{child: slices.Clone(c.Child), wall: c.Wall, memory: c.Memory, slots: make(chan struct{}, runtime.NumCPU()),
+	e := &Evaluator{child: slices.Clone(c.Child), wall: c.Wall, memory: c.Memory, slots: make(chan struct{}, cmp.Or(c.Children, runtime.NumCPU())),
 		stay: c.Stay, stayed: make(chan *stayed, runtime.NumCPU())}
 	if e.wall <= 0 {
 		e.wall = 2 * time.Second

@@ -3,8 +3,10 @@
 //
 // Words. The App is the GitHub App as which the engine signs in; its bot is the user (`slug[bot]`) that the hub shows as
 // author of what the App writes. A look reads what people did on one incident. A write is any request that changes the
-// hub. A hint is what is left of a webhook: a branch or a pull request at which the engine should look again.
+// hub. A proposal is a pull request of a person's, on which the App
+// reports what vet says. A hint is what is left of a webhook: a branch or a pull request at which the engine should look again.
 //
+//	Proposals, Changes, Vetted, Report,
 //	Look, OpenPull, Publish, Merge, OpenIssue ─ gate (writes only) ─ go-github ─ token ─ wire ─ the hub
 //	                                 serial, spaced,                 ghinstal-  one host, 15 s, bounded answers,
 //	                                 urgent first                    lation     ETags, counts

@@ -160,7 +160,7 @@ func unanswered(op string, err error) error {
 	}
 	for _, ours := range []error{errElsewhere, errRedirect, errSlow, errTooLarge, errPages} {
 		if errors.Is(err, ours) {
-			return &Error{Op: op, Message: ours.Error()}
+			return &Error{Op: op, Message: ours.Error(), cause: ours}
 		}
 	}
 	return &Error{Op: op, Message: "no readable answer: " + innermost(err)}

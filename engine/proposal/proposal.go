@@ -1,6 +1,7 @@
 package proposal
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/pullbook/pullbook/engine/incident"
@@ -18,6 +19,12 @@ type Pull struct {
 // Incident reports whether a pull request is one of the engine's: such a one has its own check. A fork may call its branches
 // what it likes.
 func (p Pull) Incident() bool { return !p.Fork && strings.HasPrefix(p.Branch, incident.BranchPrefix) }
+
+// ErrTooLarge says that a proposal changes more files than anybody lists.
+var ErrTooLarge = errors.New("the pull request changes more files than the hub lists")
+
+// ErrOddName says that a proposal has a file that no ledger can hold.
+var ErrOddName = errors.New("a CUE file has a name that a ledger cannot hold")
 
 // Checked is the external id of a check that is done: of the head, by what checks are now.
 const Checked = "vet/1"

@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/pullbook/pullbook/engine/runbook"
 )
@@ -16,6 +18,24 @@ type Change struct {
 	Path string
 	Gone bool // it is not there any more
 	Mode bool // it may have become executable, or stopped to be
+}
+
+// Odd reports whether the name of a CUE file is none that a ledger can hold: of plain words, none of which is git's own or
+// means another one on some system.
+func (c Change) Odd() bool {
+	if !strings.HasSuffix(c.Path, ".cue") {
+		return false
+	}
+	for word := range strings.SplitSeq(c.Path, "/") {
+		odd := func(r rune) bool {
+			return !unicode.IsGraphic(r) || r == utf8.RuneError || strings.ContainsRune(`\\:`, r)
+		}
+		if word == "" || len(word) > 255 || strings.HasPrefix(strings.ToLower(word), ".git") || strings.HasPrefix(strings.ToLower(word), "git~") ||
+			strings.HasSuffix(word, ".") || strings.HasSuffix(word, " ") || strings.ContainsFunc(word, odd) {
+			return true
+		}
+	}
+	return len(c.Path) > 4096 || strings.Count(c.Path, "/") > 48
 }
 
 // Scope is what has to be vetted.

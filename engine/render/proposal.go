@@ -32,6 +32,11 @@ func Proposal(p proposal.Pull, s proposal.Scope, f proposal.Findings) proposal.C
 	return c
 }
 
+// Unvetted writes the check of a pull request that cannot be vetted, and says why.
+func Unvetted(p proposal.Pull, why string) proposal.Check {
+	return proposal.Check{Pull: p, Conclusion: "failure", Title: "Cannot be vetted", Summary: Safe(why) + "\n"}
+}
+
 // problemTable lists the problems that fit.
 func problemTable(ps []runbook.Problem) string {
 	var rows []string

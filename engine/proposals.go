@@ -1,0 +1,201 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/pullbook/pullbook/engine/proposal"
+	"github.com/pullbook/pullbook/engine/render"
+)
+
+// KindProposals says that people's pull requests may need a check. Its key is always "proposals", so that one of them is vetted
+// at a time whatever comes: incidents go first.
+const KindProposals = "proposals"
+
+// Proposals is how the engine sees people's pull requests. Every error is temporary, as of the Hub.
+type Proposals interface {
+	// Proposals lists the open pull requests to the default branch.
+	Proposals(ctx context.Context) ([]proposal.Pull, error)
+	// Changes lists what one changes, or returns proposal.ErrTooLarge.
+	Changes(ctx context.Context, number int) ([]proposal.Change, error)
+	// Vetted reports whether a commit has a finished check.
+	Vetted(ctx context.Context, commit string) (bool, error)
+	// Report publishes a check. It may be repeated after an error.
+	Report(ctx context.Context, c proposal.Check) error
+}
+
+// Reviewing is what the engine needs to check people's pull requests.
+type Reviewing struct {
+	Hub     Proposals
+	Checker Checker
+	// List returns the paths of the files at or below a path at a commit, and whether each is executable.
+	List func(ctx context.Context, commit, path string) (map[string]bool, error)
+}
+
+// vetProposals checks the head of each proposal that has no check yet. What was not done because of an error, a kill or a
+// lost message is found again the same way: by looking at what is there.
+func (e *Engine) vetProposals(ctx context.Context) error {
+	if e.Reviewing.Hub == nil {
+		return nil
+	}
+	pulls, err := e.Reviewing.Hub.Proposals(ctx)
+	if err != nil {
+		return fmt.Errorf("vet the proposals: %w", err)
+	}
+	open := map[int]string{}
+	var failed []error
+	for _, p := range pulls {
+		if p.Incident() {
+			continue
+		}
+		open[p.Number] = p.Head
+		if e.wasVetted(p) {
+			continue
+		}
+		if err := e.vetProposal(ctx, p); err != nil {
+			e.Log.Error("a pull request could not be vetted", "pull", p.Number, "head", p.Head, "error", err)
+			failed = append(failed, fmt.Errorf("vet pull request %d: %w", p.Number, err))
+			continue
+		}
+		e.mu.Lock()
+		e.vetted[p.Number] = p.Head
+		e.mu.Unlock()
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	maps.DeleteFunc(e.vetted, func(number int, head string) bool { return open[number] != head })
+	return errors.Join(failed...)
+}
+
+func (e *Engine) wasVetted(p proposal.Pull) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.vetted[p.Number] == p.Head
+}
+
+// vetProposal checks one head as it would be merged: the default branch as it is now, with the files that the proposal changes.
+func (e *Engine) vetProposal(ctx context.Context, p proposal.Pull) error {
+	done, err := e.Reviewing.Hub.Vetted(ctx, p.Head)
+	if err != nil || done {
+		return err
+	}
+	changes, err := e.Reviewing.Hub.Changes(ctx, p.Number)
+	if err == nil && slices.ContainsFunc(changes, proposal.Change.Odd) {
+		err = proposal.ErrOddName
+	}
+	if errors.Is(err, proposal.ErrTooLarge) || errors.Is(err, proposal.ErrOddName) {
+		return e.Reviewing.Hub.Report(ctx, render.Unvetted(p, err.Error()))
+	}
+	if err != nil {
+		return err
+	}
+	heads, err := e.Ledger.Heads(ctx)
+	if err != nil {
+		return fmt.Errorf("read the ledger's branches: %w", err)
+	}
+	t := newMerged(e, heads[e.DefaultBranch], p.Head, changes)
+	var scope proposal.Scope
+	var found proposal.Findings
+	if t.matters() {
+		texts, err := t.CUE(ctx, runbookDir, orgFile, moduleFile)
+		if err != nil {
+			return err
+		}
+		if scope = proposal.ScopeOf(changes, texts); !scope.Nothing() {
+			if found, err = Vet(ctx, e.Reviewing.Checker, t, Vetting{Scope: scope}); err != nil {
+				return err
+			}
+		}
+	} else {
+		scope = proposal.ScopeOf(changes, nil)
+	}
+	e.Log.Info("pull request vetted", "pull", p.Number, "head", p.Head, "runbooks", found.Runbooks, "mistakes", len(found.Problems))
+	return e.Reviewing.Hub.Report(ctx, render.Proposal(p, scope, found))
+}
+
+// merged is the ledger as it would be if a proposal were merged now. Where the default branch has changed a file as well, the
+// proposal's counts: the hub demands that a person settles that before the merge.
+type merged struct {
+	e         *Engine
+	tip, head string
+	changed   map[string]bool // by path: it is there at the head
+	mode      bool            // a file may have become executable or stopped to be
+}
+
+func newMerged(e *Engine, tip, head string, changes []proposal.Change) merged {
+	t := merged{e: e, tip: tip, head: head, changed: map[string]bool{}}
+	for _, c := range changes {
+		t.changed[c.Path] = !c.Gone
+		t.mode = t.mode || c.Mode
+	}
+	return t
+}
+
+// matters reports whether the changes can break a runbook at all: then the ledger has to be read.
+func (t merged) matters() bool {
+	if t.mode {
+		return true
+	}
+	for p, there := range t.changed {
+		if !strings.HasPrefix(p, "incidents/") && (!there || strings.HasSuffix(p, ".cue")) {
+			return true
+		}
+	}
+	return false
+}
+
+func below(p, dir string) bool { return dir == "" || p == dir || strings.HasPrefix(p, dir+"/") }
+
+// CUE returns the CUE files at or below the given paths.
+func (t merged) CUE(ctx context.Context, paths ...string) (map[string][]byte, error) {
+	old, err := t.e.Ledger.Files(ctx, t.tip, paths...)
+	if err != nil {
+		return nil, fmt.Errorf("read the default branch at %s: %w", t.tip, err)
+	}
+	out := cueFiles(old)
+	maps.DeleteFunc(out, func(p string, _ []byte) bool { _, changed := t.changed[p]; return changed })
+	var wanted []string
+	for p, there := range t.changed {
+		for _, dir := range paths {
+			if there && strings.HasSuffix(p, ".cue") && below(p, dir) {
+				wanted = append(wanted, p)
+				break
+			}
+		}
+	}
+	if len(wanted) == 0 {
+		return out, nil
+	}
+	now, err := t.e.Ledger.Files(ctx, t.head, wanted...)
+	if err != nil {
+		return nil, fmt.Errorf("read the pull request at %s: %w", t.head, err)
+	}
+	maps.Copy(out, cueFiles(now))
+	return out, nil
+}
+
+// List returns the paths of the files at or below a path, and whether each is executable.
+func (t merged) List(ctx context.Context, dir string) (map[string]bool, error) {
+	out, err := t.e.Reviewing.List(ctx, t.tip, dir)
+	if err != nil {
+		return nil, fmt.Errorf("read the default branch at %s: %w", t.tip, err)
+	}
+	maps.DeleteFunc(out, func(p string, _ bool) bool { _, changed := t.changed[p]; return changed })
+	for p, there := range t.changed {
+		if !there || !below(p, dir) {
+			continue
+		}
+		now, err := t.e.Reviewing.List(ctx, t.head, p)
+		if err != nil {
+			return nil, fmt.Errorf("read the pull request at %s: %w", t.head, err)
+		}
+		maps.Copy(out, now)
+	}
+	return out, nil
+}
+
+var _ Tree = merged{}
