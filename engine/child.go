@@ -44,7 +44,7 @@ func (w *worker) tell(state incident.State) {
 	case n.foreign != nil:
 		r.stuck = "its branch holds a commit that is not the engine's"
 	case n.gone:
-		r.stuck = "its branch was deleted or moved by somebody else"
+		r.stuck = "its branch was deleted, moved back or rewritten by somebody else"
 	}
 	w.report.Store(&r)
 }
@@ -221,7 +221,7 @@ func (e *Engine) findOpen(ctx context.Context, branch, tip string) (*kin, error)
 			return &kin{report: *told}, nil
 		}
 	}
-	b, err := e.Ledger.Branch(ctx, branch, tip)
+	b, err := e.Ledger.Branch(ctx, BranchQuery{Name: branch, DefaultTip: tip})
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", branch, err)
 	}

@@ -26,6 +26,7 @@ type Config struct {
 	Clock   Clock
 
 	Reviewing Reviewing // its zero value leaves people's pull requests alone
+	Bookmarks Bookmarks // nil: none are kept beyond this process
 
 	DefaultBranch string
 	Triage        runbook.Source                      // the runbook for what no other matches, used where the ledger has none of its own
@@ -42,6 +43,7 @@ type Engine struct {
 	mu      sync.Mutex
 	workers map[string]*worker // by branch
 	pulls   map[int]string     // number to branch
+	marks   map[string]string  // where the engine left each branch; nil: not read yet
 	refused map[string]string  // why the incident of an attempt cannot be opened, by attempt key
 	locks   *locks
 	vetted  map[int]string // pull requests of people: the head that has its check
@@ -145,6 +147,9 @@ func (e *Engine) wakeAll(ctx context.Context, asked func(branch string) bool) er
 	heads, err := e.Ledger.Heads(ctx)
 	if err != nil {
 		return fmt.Errorf("sweep: list the ledger's branches: %w", err)
+	}
+	for branch := range e.bookmarks() {
+		heads[branch] = "" // one that was deleted is missed
 	}
 	for _, branch := range slices.Sorted(maps.Keys(heads)) {
 		if !strings.HasPrefix(branch, incident.BranchPrefix) || !asked(branch) {

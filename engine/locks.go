@@ -223,7 +223,7 @@ func (e *Engine) readLocks(ctx context.Context) error {
 	}
 	for _, branch := range e.locks.unknown(heads) {
 		held := map[string]incident.Holder{}
-		found, err := e.Ledger.Branch(ctx, branch, heads[e.DefaultBranch])
+		found, err := e.Ledger.Branch(ctx, BranchQuery{Name: branch, DefaultTip: heads[e.DefaultBranch]})
 		if err != nil {
 			return fmt.Errorf("read who holds locks: %s: %w", branch, err)
 		}

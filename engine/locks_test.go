@@ -124,7 +124,8 @@ func (b *branches) Heads(context.Context) (map[string]string, error) {
 	return out, nil
 }
 
-func (b *branches) Branch(_ context.Context, name, _ string) (Branch, error) {
+func (b *branches) Branch(_ context.Context, q BranchQuery) (Branch, error) {
+	name := q.Name
 	if b.reads = append(b.reads, name); name == b.broken {
 		return Branch{}, errors.New("the remote does not answer")
 	}

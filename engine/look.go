@@ -112,7 +112,7 @@ func (w *worker) view(attempts []incident.Attempt, alerts []incident.Alert) inci
 	return incident.View{
 		Pull: h.Pull, Reviews: h.Reviews, Comments: h.Comments, Checks: h.Checks, Teams: h.Teams,
 		Attempts: attempts, Alerts: alerts, Children: w.kin.children, Recall: w.kin.recall, Locks: w.others, Queue: w.queue,
-		Branch: incident.Branch{Head: n.head, Commits: n.commits, Pushed: n.pushed, Foreign: n.foreign, Gone: n.gone, Deleted: n.deleted},
+		Branch: incident.Branch{Head: n.head, Commits: n.commits, Pushed: n.pushed, Foreign: n.foreign, Gone: n.gone, Deleted: n.deleted, Tip: n.remote, Lost: n.lost},
 	}
 }
 
@@ -160,26 +160,11 @@ func (e *Engine) reread(ctx context.Context, w *worker) error {
 	if err != nil {
 		return fmt.Errorf("compare %s with the remote: %w", w.branch, err)
 	}
-	switch tip := heads[w.branch]; tip {
-	case w.ledger.remote:
-		return nil
-	case "":
-		w.ledger.gone, w.ledger.deleted = true, true
+	if heads[w.branch] == w.ledger.remote {
 		return nil
 	}
 	e.Journal.Discard(w.branch)
-	branch, err := e.Ledger.Branch(ctx, w.branch, heads[e.DefaultBranch])
-	if err != nil {
-		return fmt.Errorf("read %s again: %w", w.branch, err)
-	}
-	before := w.ledger
-	if err := w.take(branch); err != nil {
-		return err
-	}
-	if w.ledger.pushed < before.pushed {
-		w.ledger.gone = true // moved back: events that were on the remote are not there any more
-	}
-	return nil
+	return e.readBranch(ctx, w, heads)
 }
 
 // checkCommits are the commits whose check runs show what is published: those that record ends, and those that opened

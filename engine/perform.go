@@ -89,8 +89,10 @@ func (e *Engine) commit(ctx context.Context, w *worker, plan runbook.Plan, c inc
 	if c.Report {
 		files[journal.ReportPath(dir)] = render.Report(plan, state, all)
 	}
-	sha, err := e.Journal.Append(ctx, NewCommit{Branch: w.branch, Parent: n.head, Files: files,
-		Message: journal.Message(events, journal.MessageFacts{Incident: state.Opened.ID, Plan: plan}), At: state.At})
+	made := NewCommit{Branch: w.branch, Parent: n.head, Files: files,
+		Message: journal.Message(events, journal.MessageFacts{Incident: state.Opened.ID, Plan: plan}), At: state.At}
+	n.place(events, &made)
+	sha, err := e.Journal.Append(ctx, made)
 	if err != nil {
 		return fmt.Errorf("commit to %s: %w", w.branch, err)
 	}
@@ -150,6 +152,7 @@ func (e *Engine) flush(ctx context.Context, w *worker, f incident.Flush) error {
 	}
 	before := n.pushed
 	n.pushed, n.remote = n.state.Seq, n.head
+	e.mark(w.branch, n.head)
 	w.tell(n.state)
 	if e.Observe != nil {
 		e.Observe(n.state.Opened.ID, n.events[before:])
@@ -243,6 +246,7 @@ func (e *Engine) cleanUp(ctx context.Context, w *worker) error {
 		return fmt.Errorf("delete %s after the merge: %w", w.branch, err)
 	}
 	e.drop(w)
+	e.mark(w.branch, "")
 	w.ledger, w.hub = nil, nil // who waits for this worker finds no incident, and does not clean up again
 	e.locks.forget(w.branch)
 	return e.wakeLocked(ctx)

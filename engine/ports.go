@@ -16,6 +16,9 @@ var ErrMoved = errors.New("the remote branch has moved")
 // ErrPlan says that a frozen plan cannot be worked out by this engine, however often it tries.
 var ErrPlan = errors.New("the frozen plan cannot be worked out")
 
+// ErrLost says that the remote does not have a commit any more.
+var ErrLost = errors.New("the remote does not have the commit")
+
 // Hub is the forge. Every error is temporary as far as the engine is concerned: it looks again later.
 type Hub interface {
 	// Look reads what people did. A pull request that does not exist is no error: HubView.Pull is nil.
@@ -38,8 +41,9 @@ type Ledger interface {
 	Files(ctx context.Context, commit string, paths ...string) (map[string]File, error)
 	// Incidents returns the names of all incidents whose directory is in the tree of a commit.
 	Incidents(ctx context.Context, commit string) ([]incident.ID, error)
-	// Branch reads an incident's branch from where it left the default branch, whose tip is given.
-	Branch(ctx context.Context, name, defaultTip string) (Branch, error)
+	// Branch reads an incident's branch from where it left the default branch. ErrLost: the hub does not have the commit
+	// that was asked for.
+	Branch(ctx context.Context, q BranchQuery) (Branch, error)
 }
 
 // Journal writes incidents' branches. Appended commits are local until they are flushed.
@@ -65,22 +69,41 @@ type File struct {
 type NewCommit struct {
 	Branch, Parent string
 	Create         bool
+	Tree           string // commit whose files it changes; empty: the parent's
+	Over           string // where the remote branch is, if that is neither the parent nor nowhere: it is moved from there
 	Files          map[string][]byte
 	Message        string
 	At             time.Time
+}
+
+// BranchQuery asks for a branch.
+type BranchQuery struct {
+	Name       string
+	DefaultTip string // of the default branch
+	At         string // commit to read it at; empty: where it is
 }
 
 // Branch is an incident's branch as the remote has it, oldest commit first.
 type Branch struct {
 	Head    string
 	Commits []BranchCommit
-	Foreign *incident.Foreign // the first commit that is not the engine's: Commits stops before it
+	Foreign *incident.Foreign // set where the history cannot be followed: Commits is empty then
 }
 
-// BranchCommit is one commit of the engine's own.
+// BranchCommit is one commit of a branch.
 type BranchCommit struct {
-	ID    string
-	Files map[string][]byte // added or changed by it
+	ID      string
+	Files   map[string][]byte // added or changed by it; of a foreign commit nothing counts
+	Foreign string            // why it is not the engine's own; empty: it is
+}
+
+// Bookmarks remember on this machine where the engine left each branch. They are a cache: where they are lost, what others
+// did to a branch while no engine ran can go unnoticed.
+type Bookmarks interface {
+	// Mark sets the commit of a branch; an empty one forgets the branch.
+	Mark(branch, commit string) error
+	// Marks returns the commits by branch.
+	Marks() (map[string]string, error)
 }
 
 // Eval answers what a runbook says. It evaluates in a process of its own, with a deadline and a memory limit.

@@ -75,8 +75,9 @@ type notes struct {
 	pushed  int
 	remote  string // head of the remote branch as far as the engine knows
 	foreign *incident.Foreign
-	gone    bool // deleted, or moved back
-	deleted bool
+	gone    bool   // the remote branch does not lead to head
+	deleted bool   // it is not there
+	lost    string // why it cannot be restored
 }
 
 // resolved is a plan with the question that it answers.
@@ -95,18 +96,14 @@ func (e *Engine) read(ctx context.Context, w *worker) error {
 	if err != nil {
 		return fmt.Errorf("read %s: list the ledger's branches: %w", w.branch, err)
 	}
-	if heads[w.branch] == "" {
+	if heads[w.branch] == "" && e.bookmarks()[w.branch] == "" {
 		return fmt.Errorf("%s: %w", w.branch, errNoIncident)
 	}
 	tip := heads[e.DefaultBranch]
 	if err := e.checkNew(ctx, w.branch, tip); err != nil {
 		return err
 	}
-	branch, err := e.Ledger.Branch(ctx, w.branch, tip)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", w.branch, err)
-	}
-	return w.take(branch)
+	return e.readBranch(ctx, w, heads)
 }
 
 // checkNew fails with errMerged if an incident of the branch's name is on the default branch already. An engine that stood
@@ -124,13 +121,14 @@ func (e *Engine) checkNew(ctx context.Context, branch, tip string) error {
 
 // take makes notes of what the remote has.
 func (w *worker) take(b Branch) error {
-	if len(b.Commits) == 0 && b.Foreign == nil {
+	own, foreign := sift(b)
+	if len(own) == 0 && foreign == nil {
 		return fmt.Errorf("%s: %w", w.branch, errMerged)
 	}
-	n := notes{commits: map[string]int{}, remote: b.Head, foreign: b.Foreign}
+	n := notes{commits: map[string]int{}, remote: b.Head, foreign: foreign}
 	files := map[string][]byte{}
 	dir := ""
-	for _, c := range b.Commits {
+	for _, c := range own {
 		maps.Copy(files, c.Files)
 		if dir == "" {
 			if dir = incidentDir(c.Files); dir == "" {
@@ -222,7 +220,7 @@ func (w *worker) freeze(static runbook.Plan, opened incident.Opened, files map[s
 		}
 	}
 	w.frozen = frozen{source: source, plan: static, alert: alert, pins: map[string][]runbook.File{}}
-	who := slices.Concat(static.Command, static.SelfApproval, static.Calendar.People())
+	who := slices.Concat(static.Command, static.SelfApproval, static.Thaw, static.Calendar.People())
 	if g := static.BreakGlass; g != nil {
 		who = slices.Concat(who, g.By, g.Review.People())
 	}

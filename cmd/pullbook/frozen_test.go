@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-github/v60/github"
@@ -16,20 +17,26 @@ import (
 )
 
 // TestFrozen: on a hub that lets people push to incidents' branches, whatever somebody does to a branch freezes its
-// incident. Nothing runs, although the gate is approved, and the pull request says why.
+// incident. Nothing runs, although the gate is approved, and the pull request says why. Whoever may gives the branch back to
+// the engine by a review of what the branch holds, and it goes on to its end: verify has nothing to find.
 func TestFrozen(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, stage{open: true, files: map[string]string{"runbooks/gated.cue": gated}})
 	w := newWatch(s)
 	s.serve(t)
+	defer s.verify(t, 4)
+	t.Run("all", func(t *testing.T) { s.freezes(t, w) })
+}
+
+func (s *scene) freezes(t *testing.T, w *watch) {
 	for _, c := range []struct {
 		name, says string
 		meddle     func(meddler, *testing.T)
 	}{
 		{"a commit by a person", "is not the engine's", meddler.commit},
 		{"an unsigned commit in the engine's name", "is not the engine's", meddler.impersonate},
-		{"the branch is moved back", "deleted or moved by somebody else", meddler.moveBack},
-		{"the branch is rewritten", "is not the engine's", meddler.rewrite},
+		{"the branch is moved back", "deleted, moved back or rewritten by somebody else", meddler.moveBack},
+		{"the branch is rewritten", "moved back or rewritten by somebody else", meddler.rewrite},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -48,21 +55,73 @@ func TestFrozen(t *testing.T) {
 			if now := s.see(t, group).pull; now.GetHead().GetSHA() != head || now.MergedAt != nil {
 				t.Errorf("the frozen branch went on from %s to %s", head, now.GetHead().GetSHA())
 			}
+			s.thaw(t, group, seen.pull.GetNumber())
 		})
 	}
 }
 
+// thaw gives the branch back: not by a comment, nor by somebody who may not, but by a review of somebody who may. Then the
+// gate is approved, and the incident comes to its end.
+func (s *scene) thaw(t *testing.T, group string, number int) {
+	t.Helper()
+	if err := s.world.comment(t.Context(), "bob", number, "/thaw it was me"); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitComment(t, number, "`/thaw <reason>` is said in a review")
+	for login, says := range map[string]string{"bob": "/thaw", "alice": "It was a slip.\n\n/thaw a slip"} {
+		if err := s.world.review(t.Context(), login, number, says); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.await(t, group, "the branch is the engine's again", func(v sight) bool {
+		return has[incident.Thawed](v) && v.pull.GetState() == "open" && !strings.Contains(v.pull.GetBody(), "**Frozen.**")
+	})
+	if err := s.world.review(t.Context(), "alice", number, "/approve change"); err != nil {
+		t.Fatal(err)
+	}
+	s.await(t, group, "it is merged", sight.merged)
+}
+
+// TestThawAfterRestart: what was done to branches while no engine ran is missed when it is back, and the branch is restored
+// as the engine had left it.
+func TestThawAfterRestart(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, stage{open: true, files: map[string]string{"runbooks/gated.cue": gated}})
+	s.serve(t)
+	var groups []string
+	var numbers []int
+	var meddlers []meddler
+	for _, name := range []string{"moved", "deleted"} {
+		group, seen := s.openGate(t, name)
+		groups, numbers, meddlers = append(groups, group), append(numbers, seen.pull.GetNumber()), append(meddlers, newMeddler(t, s, seen))
+	}
+	s.end(syscall.SIGTERM)
+	meddlers[0].moveBack(t)
+	meddlers[1].git(t, meddlers[1].dir, "push", "--quiet", "origin", ":refs/heads/"+meddlers[1].branch)
+	s.mu.Lock()
+	s.start()
+	s.mu.Unlock()
+	s.awaitHealth(t)
+	for i, group := range groups {
+		s.awaitComment(t, numbers[i], "**Frozen.**")
+		s.thaw(t, group, numbers[i])
+	}
+	s.verify(t, 2)
+}
+
 // TestBranchDeleted: a branch that a person deleted is missed, although the hub closes its pull request as well: the pull
-// request and the check on its last head say so, and it is not opened again.
+// request and the check on its last head say so, and it is not opened again until a person says so.
 func TestBranchDeleted(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, stage{open: true, files: map[string]string{"runbooks/gated.cue": gated}})
 	s.serve(t)
-	_, seen := s.openGate(t, "deleted")
+	group, seen := s.openGate(t, "deleted")
 	m := newMeddler(t, s, seen)
 	m.git(t, m.dir, "push", "--quiet", "origin", ":refs/heads/"+m.branch)
 	s.awaitComment(t, seen.pull.GetNumber(), "**Frozen.**")
 	s.awaitFailedCheck(t, seen.pull.GetHead().GetSHA())
+	s.thaw(t, group, seen.pull.GetNumber())
+	s.verify(t, 1)
 }
 
 // openGate raises an alert and waits until people are asked.

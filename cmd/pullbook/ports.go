@@ -92,32 +92,43 @@ func (p ledgerPort) Incidents(ctx context.Context, commit string) ([]incident.ID
 
 // Branch reads an incident's branch. Only the engine's own key and the keys that the default branch allows make a commit
 // one of the engine's.
-func (p ledgerPort) Branch(ctx context.Context, name, defaultTip string) (engine.Branch, error) {
-	main, err := gitstore.ParseHash(defaultTip)
+func (p ledgerPort) Branch(ctx context.Context, q engine.BranchQuery) (engine.Branch, error) {
+	main, err := gitstore.ParseHash(q.DefaultTip)
 	if err != nil {
 		return engine.Branch{}, err
+	}
+	var at gitstore.Hash
+	if q.At != "" {
+		if at, err = gitstore.ParseHash(q.At); err != nil {
+			return engine.Branch{}, err
+		}
 	}
 	signers, err := p.signers(ctx, main)
 	if err != nil {
 		return engine.Branch{}, err
 	}
-	b, err := p.store.Branch(ctx, gitstore.BranchQuery{Name: name, Main: main, Signers: signers})
+	b, err := p.store.Branch(ctx, gitstore.BranchQuery{Name: q.Name, Main: main, Signers: signers, At: at})
+	if q.At != "" && errors.Is(err, gitstore.ErrNotFound) {
+		err = fmt.Errorf("%w: %w", engine.ErrLost, err)
+	}
 	if err != nil {
 		return engine.Branch{}, err
 	}
 	out := engine.Branch{Head: b.Tip.String()}
-	if b.Foreign != nil {
+	if b.Foreign != nil && len(b.Commits) == 0 {
 		out.Foreign = &incident.Foreign{Commit: b.Foreign.Hash.String(), Why: b.Foreign.Reason}
 	}
 	for _, c := range b.Commits {
-		if out.Foreign != nil && out.Foreign.Commit == c.Commit.Hash.String() {
-			return out, nil
+		own := engine.BranchCommit{ID: c.Commit.Hash.String(), Files: c.Data}
+		switch {
+		case c.Err != nil:
+			own.Foreign = c.Err.Error()
+		case len(c.Commit.Parents) != 1:
+			own.Foreign = "is a merge"
+		case b.Foreign != nil && b.Foreign.Hash == c.Commit.Hash:
+			own.Foreign = b.Foreign.Reason
 		}
-		if c.Err != nil {
-			out.Foreign = &incident.Foreign{Commit: c.Commit.Hash.String(), Why: c.Err.Error()}
-			return out, nil
-		}
-		out.Commits = append(out.Commits, engine.BranchCommit{ID: c.Commit.Hash.String(), Files: c.Data})
+		out.Commits = append(out.Commits, own)
 	}
 	return out, nil
 }
@@ -140,11 +151,25 @@ func (p ledgerPort) Append(ctx context.Context, c engine.NewCommit) (string, err
 	if err != nil {
 		return "", err
 	}
-	write := p.store.Append
-	if c.Create {
-		write = p.store.Create
+	change := gitstore.Change{Files: c.Files, Message: c.Message, When: c.At}
+	if c.Tree != "" {
+		if change.Base, err = gitstore.ParseHash(c.Tree); err != nil {
+			return "", err
+		}
 	}
-	hash, err := write(ctx, c.Branch, parent, gitstore.Change{Files: c.Files, Message: c.Message, When: c.At})
+	var hash gitstore.Hash
+	switch {
+	case c.Create:
+		hash, err = p.store.Create(ctx, c.Branch, parent, change)
+	case c.Over != "":
+		var over gitstore.Hash
+		if over, err = gitstore.ParseHash(c.Over); err != nil {
+			return "", err
+		}
+		hash, err = p.store.Replace(ctx, c.Branch, over, parent, change)
+	default:
+		hash, err = p.store.Append(ctx, c.Branch, parent, change)
+	}
 	if err != nil {
 		return "", moved(err)
 	}

@@ -205,7 +205,7 @@ func (svc *service) buildEngine(signer gitstore.Signer, observe observer) error 
 		Hub: svc.hub, Ledger: ledger, Journal: ledger, Eval: evalPort{eval}, Inbox: inboxPort{svc.inbox, svc.runner}, Runner: runnerPort{svc.runner},
 		Reviewing: engine.Reviewing{Hub: svc.hub, List: ledger.list,
 			Checker: cueval.New(cueval.Config{Child: []string{exe, evalChild}, Wall: vetWall, Children: 1})}, // incidents need the other processors
-		Clock: wallClock{}, DefaultBranch: svc.hub.DefaultBranch(), Triage: triage, Versions: versions(), Schema: schema.Runbook(),
+		Clock: wallClock{}, Bookmarks: bookmarks{filepath.Join(svc.settings.data, "bookmarks")}, DefaultBranch: svc.hub.DefaultBranch(), Triage: triage, Versions: versions(), Schema: schema.Runbook(),
 		Observe: observe, Log: svc.log,
 	})
 	return nil

@@ -89,6 +89,8 @@ func (t *trail) judge(b *batch, e incident.Event) *Finding {
 			}
 			return t.answered(m)
 		})
+	case incident.Thawed:
+		return t.thawed(b, d)
 	case incident.UndoBegun:
 		return t.undoBegun(b, d)
 	case incident.FinallyBegun:

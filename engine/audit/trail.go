@@ -35,6 +35,8 @@ type trail struct {
 	begun   map[string]int           // sequence number of the latest intent of each step
 	orders  map[string]order         // of other incidents, by attempt key
 	words   []incident.Deed          // of people, that stopped this incident
+	strange []string                 // commits after the last one of the engine's own that are not
+	why     *Finding                 // what is wrong with the first of them
 	holding []hold                   // locks that are held
 	held    []hold                   // locks that were held
 }
@@ -59,9 +61,8 @@ func (a *auditor) back(tip gitstore.Hash, before int) (commits []gitstore.Commit
 			return commits, unreadable(id, err)
 		}
 		commits = append(commits, c)
-		if len(c.Parents) != 1 {
-			return commits, wrong(id, "",
-				"an incident's branch is linear and starts at a commit of the default branch; this commit has %d parents", len(c.Parents))
+		if len(c.Parents) == 0 {
+			return commits, crooked(c)
 		}
 		id = c.Parents[0]
 	}
@@ -91,23 +92,36 @@ func (a *auditor) trail(tip gitstore.Hash, before int) (*trail, *Finding) {
 		return t, nil
 	}
 	a.found = true
-	tree := t.base.Tree
-	for _, c := range commits {
-		if f := a.signature(c, base, before-1); f != nil {
-			return nil, t.about(f)
-		}
-		if f := t.commit(c, tree); f != nil {
-			return nil, t.about(f)
-		}
-		tree = c.Tree
+	if f := t.walk(commits, base, before); f != nil {
+		return nil, t.about(f)
 	}
 	if f := t.follows(commits[0]); f != nil {
 		return nil, t.about(f)
 	}
-	t.record.Commits, t.record.Events = len(commits), t.head.Seq
+	t.record.Commits, t.record.Events = len(t.commits), t.head.Seq
 	t.record.Runbook, t.record.End = t.state.Opened.Runbook, t.state.End
 	a.holds = append(a.holds, t.held...)
 	return t, nil
+}
+
+// walk verifies one commit after the other.
+func (t *trail) walk(commits []gitstore.Commit, base, before int) *Finding {
+	tree := t.base.Tree
+	for _, c := range commits {
+		f := t.a.signature(c, base, before-1)
+		if len(c.Parents) != 1 {
+			f = crooked(c)
+		}
+		if f != nil {
+			t.stranger(c, f)
+			continue
+		}
+		if f := t.commit(c, tree); f != nil {
+			return f
+		}
+		tree = c.Tree
+	}
+	return t.why
 }
 
 func (t *trail) about(f *Finding) *Finding {
@@ -122,6 +136,9 @@ func (t *trail) commit(c gitstore.Commit, before gitstore.Hash) *Finding {
 		return f
 	}
 	if f := t.decode(b); f != nil {
+		return firstOf(t.why, f) // whoever writes over foreign commits without disowning them: those are wrong first
+	}
+	if f := t.disowns(b); f != nil {
 		return f
 	}
 	if t.head.Seq == len(b.events) {

@@ -95,6 +95,7 @@ func (o *organisation) check() (ps []runbook.Problem) {
 	}
 	whoever(o.command, "command")
 	whoever(o.selfApproval, "selfApproval")
+	whoever(o.thaw, "thaw")
 	all := slices.Sorted(maps.Keys(o.Services))
 	for _, name := range all {
 		whoever(o.Services[name].Owners, "services", name, "owners")

@@ -15,6 +15,7 @@ const organisationFile = runbook.Organisation
 // organisation is what pullbook.cue says. The zero value is a ledger without one.
 type organisation struct {
 	command      []string
+	thaw         []string                    // who may give a branch back to the engine
 	selfApproval []string                    // who may approve what they wrote
 	policy       map[runbook.Stage]cue.Value // what every runbook with such steps is unified with; nil if there is none
 	readCommands [][]string                  // nil: exec may say read freely
@@ -83,7 +84,7 @@ func readOrganisation(ctx *cue.Context, types cue.Value, lib *library) (organisa
 
 // parts are the fields of pullbook.cue that are plain data, and where each is kept.
 func (o *organisation) parts() map[string]any {
-	return map[string]any{"command": &o.command, "selfApproval": &o.selfApproval, "readCommands": &o.readCommands, "people": &o.People, "teams": &o.Teams,
+	return map[string]any{"command": &o.command, "selfApproval": &o.selfApproval, "thaw": &o.thaw, "readCommands": &o.readCommands, "people": &o.People, "teams": &o.Teams,
 		"services": &o.Services, "defaults": &o.defaults, "limits": &o.limits}
 }
 

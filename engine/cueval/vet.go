@@ -94,7 +94,7 @@ func assemble(src runbook.Source) (*document, runbook.Plan, []runbook.Problem) {
 		ps = d.policyProblems()
 		bad = stepsWith(ps)
 	}
-	plan := runbook.Plan{Name: planName(src.Runbook), Command: d.org.command, SelfApproval: d.org.selfApproval, BreakGlass: d.org.glass, Sources: d.lib.sources(d.text, d.org.text)}
+	plan := runbook.Plan{Name: planName(src.Runbook), Command: d.org.command, SelfApproval: d.org.selfApproval, Thaw: d.org.thaw, BreakGlass: d.org.glass, Sources: d.lib.sources(d.text, d.org.text)}
 	if plan.Command == nil {
 		plan.Command = []string{}
 	}

@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// Change is what one commit does to the tree of its parent.
+// Change is what one commit does to a tree, its parent's as a rule.
 type Change struct {
+	Base    Hash              // commit whose tree it changes; zero: the parent
 	Files   map[string][]byte // path → content; created or replaced, mode 100644
 	Delete  []string          // paths of files that must be there
 	Message string
@@ -21,6 +22,7 @@ type Change struct {
 // pending holds the commits of one branch that the hub does not have.
 type pending struct {
 	old     Hash // what the hub's ref must hold; zero: it must not exist
+	from    Hash // the parent of the first commit: old, unless the branch is created or replaced
 	commits []built
 	sent    bool // some of them, in a push that was not answered
 }
@@ -52,6 +54,12 @@ func (s *Store) Create(ctx context.Context, branch string, base Hash, change Cha
 	return s.append(ctx, branch, Hash{}, base, change)
 }
 
+// Replace is Append for a branch that is somewhere else: Flush moves it from over to
+// the new commit, whatever lies between, and succeeds only if it is still there.
+func (s *Store) Replace(ctx context.Context, branch string, over, parent Hash, change Change) (Hash, error) {
+	return s.append(ctx, branch, over, parent, change)
+}
+
 func (s *Store) append(ctx context.Context, branch string, old, parent Hash, change Change) (Hash, error) {
 	if _, err := refName(branch); err != nil {
 		return Hash{}, fmt.Errorf("append: %w", err)
@@ -68,7 +76,7 @@ func (s *Store) append(ctx context.Context, branch string, old, parent Hash, cha
 	p := s.pending[branch]
 	switch {
 	case p == nil:
-		p = &pending{old: old}
+		p = &pending{old: old, from: parent}
 		s.pending[branch] = p
 	case p.tip() != parent || old.IsZero():
 		return Hash{}, moved(branch, p.tip())
@@ -101,7 +109,10 @@ func (s *Store) build(ctx context.Context, parent Hash, change Change) (built, e
 	if err != nil {
 		return built{}, err
 	}
-	v := &view{store: s, commit: parent, got: map[Hash]object{}}
+	if change.Base.IsZero() {
+		change.Base = parent
+	}
+	v := &view{store: s, commit: change.Base, got: map[Hash]object{}}
 	root, err := v.treeOf(ctx)
 	if err != nil {
 		return built{}, err

@@ -18,6 +18,9 @@ type BranchQuery struct {
 	// the branch then starts at the first commit that Main also has.
 	Fork, Main Hash
 	Signers    AllowedSigners
+	// At is the commit to read it at, zero for where the hub has it. ErrNotFound:
+	// the hub does not have the commit.
+	At Hash
 }
 
 // Branch is a branch as the hub has it.
@@ -58,17 +61,22 @@ func (s *Store) Branch(ctx context.Context, q BranchQuery) (Branch, error) {
 	if _, err := refName(q.Name); err != nil {
 		return Branch{}, fmt.Errorf("read branch: %w", err)
 	}
-	heads, err := s.Heads(ctx, q.Name)
-	if err != nil {
-		return Branch{}, fmt.Errorf("read branch %q: %w", q.Name, err)
-	}
-	tip, ok := heads[q.Name]
-	if !ok {
-		return Branch{}, fmt.Errorf("read branch %q: %w", q.Name, ErrNotFound)
+	tip := q.At
+	if tip.IsZero() {
+		heads, err := s.Heads(ctx, q.Name)
+		if err != nil {
+			return Branch{}, fmt.Errorf("read branch %q: %w", q.Name, err)
+		}
+		if tip = heads[q.Name]; tip.IsZero() {
+			return Branch{}, fmt.Errorf("read branch %q: %w", q.Name, ErrNotFound)
+		}
 	}
 	b := Branch{Name: q.Name, Tip: tip}
 	r := branchReader{store: s, query: q, branch: &b}
 	if err := r.read(ctx); err != nil {
+		if !q.At.IsZero() && errors.Is(err, errNotServed) {
+			err = errors.Join(ErrNotFound, err)
+		}
 		return Branch{}, fmt.Errorf("read branch %q at %s: %w", q.Name, tip, err)
 	}
 	return b, nil

@@ -61,7 +61,8 @@ type freight struct {
 }
 
 // loadFreight takes a copy of what is pending. It checks, whatever the server
-// checks, that the new tip descends from the old one.
+// checks, that the new tip descends from the old one, or from the commit that
+// is to stand instead of it.
 func (s *Store) loadFreight(branch string) (*freight, error) {
 	ref, err := refName(branch)
 	if err != nil {
@@ -74,9 +75,9 @@ func (s *Store) loadFreight(branch string) (*freight, error) {
 		return nil, nil
 	}
 	f := &freight{branch: branch, ref: ref, old: p.old, new: p.tip(), sent: p.sent}
-	last := p.old
+	last := p.from
 	for _, c := range p.commits {
-		if c.parent != last && !(last.IsZero() && c.id == p.commits[0].id) {
+		if c.parent != last {
 			// unreachable unless bug in this package
 			return nil, fmt.Errorf("push branch %q: commit %s does not follow %s", branch, c.id, last)
 		}
@@ -272,7 +273,7 @@ func (s *Store) landed(branch string, at Hash) bool {
 	}
 	for i, c := range p.commits {
 		if c.id == at {
-			p.old, p.commits = at, p.commits[i+1:]
+			p.old, p.from, p.commits = at, at, p.commits[i+1:]
 			if len(p.commits) == 0 {
 				delete(s.pending, branch)
 			}

@@ -73,7 +73,7 @@ func parseCommand(words []string) (Command, string) {
 }
 
 func unknownVerb(name string, known []verb) string {
-	if name == "/approve" || name == "/reject" || name == "/break-glass" {
+	if slices.Contains([]string{"/approve", "/reject", "/break-glass", "/thaw"}, name) {
 		return name + " is said in a review (Files changed, Review changes), not in a comment"
 	}
 	best, distance := "", 4

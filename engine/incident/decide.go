@@ -114,7 +114,11 @@ func (d *decider) freeze() {
 	if d.view.Pull == nil {
 		return
 	}
-	why, id := "The branch was deleted or moved by somebody else.", "gone-"+d.view.Pull.Head
+	if d.thaw(); len(d.commit.Events) > 0 {
+		return // what the hub shows follows from it
+	}
+	d.thawComments()
+	why, id := "The branch was deleted, moved back or rewritten by somebody else.", "gone-"+d.view.Pull.Head
 	if d.view.Unread != "" {
 		why, id = "This version of the engine cannot work out the frozen plan: "+words(d.view.Unread)+". The version that incident.json names can.", "unread"
 	}
@@ -124,7 +128,7 @@ func (d *decider) freeze() {
 	if key := "frozen-" + id; !d.view.Checks[key] && d.view.Pull.Head != "" {
 		d.actions = append(d.actions, PublishRollup{ExternalID: key, Status: RollupFailed, Summary: why + " Nothing runs."})
 	}
-	d.reply("frozen-"+id, "**Frozen.** "+why+" Nothing runs on this incident until a person has looked into it.")
+	d.reply("frozen-"+id, "**Frozen.** "+why+" Nothing runs on this incident until a person has looked into it."+d.thawHelp())
 	d.actions = append(append(d.actions, d.people...), PublishBody{Urgent: true})
 }
 

@@ -25,7 +25,7 @@ func (s *State) apply(e Event) error {
 		return fmt.Errorf("%w: after %d", errGap, s.Seq)
 	case s.Seq == 0 && e.Data.Kind() != Opened{}.Kind():
 		return errNotOpen
-	case s.End != "":
+	case s.End != "" && e.Data.Kind() != Thawed{}.Kind():
 		return errAfterEnd
 	case e.At.Before(s.At):
 		return fmt.Errorf("its time %s is before that of the event before it", e.At)
@@ -58,6 +58,8 @@ func (s *State) take(e Event) error {
 		}
 	case CancelAsked:
 		return s.cancelAsked(e, d)
+	case Thawed:
+		return s.thawed(e, d)
 	case Recalled:
 		return s.recalled(e, d)
 	case UndoBegun:

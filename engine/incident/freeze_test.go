@@ -19,7 +19,7 @@ func TestForeignCommitSpeaksToNobody(t *testing.T) {
 		text := ""
 		switch a := action.(type) {
 		case Reply:
-			text = strings.ReplaceAll(a.Text, "**", "")
+			text, _, _ = strings.Cut(strings.ReplaceAll(a.Text, "**", ""), "\n\n") // what follows is the engine's: how to go on
 			if HasReplyKey(MarkReply(a.Key, a.Text), "unknown-change-1") {
 				t.Errorf("%q passes for another reply", a.Text)
 			}

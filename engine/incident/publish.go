@@ -50,7 +50,7 @@ func CheckID(id ID, step string, st StepState) string {
 
 // publishRollup says on the head what the incident waits for: at opening, at gates and questions, when it halts.
 func (d *decider) publishRollup() {
-	status, since, summary := RollupRunning, max(1, d.state.stageSince), d.stageNow()
+	status, since, summary := RollupRunning, max(1, d.state.stageSince, d.state.thawedAt), d.stageNow()
 	var waits []string
 	questions, taken := "", 0
 	for _, step := range d.plan.Steps {

@@ -39,6 +39,7 @@ type stage struct {
 	parent   *Parent         // of the incident, if it has one
 	unheard  bool            // orders of children are lost
 	told     []ID            // children that were told to look
+	thawing  Thawed          // the latest
 }
 
 func newStage() *stage {
@@ -164,6 +165,7 @@ func (s *stage) perform(t *testing.T, action Action) (again bool, failed string)
 		s.state, s.journal = next, append(s.journal[:len(s.journal):len(s.journal)], events...)
 		s.view.Branch.Head = fmt.Sprintf("c%d", next.Seq)
 		s.view.Branch.Commits[s.view.Branch.Head] = next.Seq
+		s.thaws(a)
 		return true, ""
 	case Flush:
 		return s.flush(a)

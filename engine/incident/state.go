@@ -110,6 +110,8 @@ type State struct {
 	Steps       map[string]StepState
 	Heard       map[int64]bool         // comments that are recorded
 	Waited      time.Duration          // during which at least one gate or request waited for people
+	thaws       map[int64]bool         // reviews that gave the branch back
+	thawedAt    int                    // the latest event that did
 	elements    map[string]bool        // names of the elements that are settled
 	stopped     map[runbook.Stage]bool // by /cancel
 	stageSince  int                    // the event that began the stage it is in
@@ -122,7 +124,7 @@ type State struct {
 // Fold makes the state of a journal. It returns an error that names the first event that cannot follow the ones before
 // it: such a journal was not written by this engine.
 func Fold(events []Event) (State, error) {
-	s := State{Known: map[string]bool{}, Steps: map[string]StepState{}, Heard: map[int64]bool{}, stopped: map[runbook.Stage]bool{}, locks: map[string]string{}}
+	s := State{Known: map[string]bool{}, Steps: map[string]StepState{}, Heard: map[int64]bool{}, stopped: map[runbook.Stage]bool{}, locks: map[string]string{}, thaws: map[int64]bool{}}
 	for _, e := range events {
 		if err := s.apply(e); err != nil {
 			return State{}, fmt.Errorf("event %d (%s): %w", e.Seq, e.Data.Kind(), err)
@@ -146,7 +148,7 @@ func (s State) With(events ...Event) (State, error) {
 func (s State) clone() State {
 	s.Known, s.Steps, s.Heard = maps.Clone(s.Known), maps.Clone(s.Steps), maps.Clone(s.Heard)
 	s.spans, s.stopped, s.elements = slices.Clone(s.spans), maps.Clone(s.stopped), maps.Clone(s.elements)
-	s.locks = maps.Clone(s.locks)
+	s.locks, s.thaws = maps.Clone(s.locks), maps.Clone(s.thaws)
 	return s
 }
 

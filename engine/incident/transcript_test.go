@@ -36,6 +36,7 @@ func (s *stage) command(t *testing.T, d *datadriven.TestData) string {
 	case "plan":
 		said := s.makePlan(t, d.Input)
 		s.plan.SelfApproval = strings.FieldsFunc(args["self"], func(r rune) bool { return r == ',' })
+		s.plan.Thaw = strings.FieldsFunc(args["thaw"], func(r rune) bool { return r == ',' })
 		if n := args["concurrency"]; n != "" {
 			s.plan.Concurrency = int(number(t, n))
 		}
@@ -337,11 +338,8 @@ func (s *stage) hub(t *testing.T, args map[string]string) string {
 			s.view.Pull.Open = false
 		case "merged":
 			s.view.Pull.Open, s.view.Pull.Merged = false, true
-		case "foreign":
-			s.view.Pull.Head = "f00"
-			s.view.Branch.Foreign = &Foreign{Commit: "f00", Why: "it is not signed"}
-		case "gone":
-			s.view.Branch.Gone = true
+		case "foreign", "gone", "moved", "lost":
+			s.meddle(t, what, args[what])
 		case "deleted":
 			s.view.Branch.Gone, s.view.Branch.Deleted = true, true
 		case "upgraded":

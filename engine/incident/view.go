@@ -56,14 +56,17 @@ type Branch struct {
 	Commits map[string]int // the engine's own commits on the branch, each with the sequence number of its last event
 	Pushed  int            // sequence number of the last event that is on the remote branch; 0 when the branch is not there
 	Foreign *Foreign       // a commit on the remote branch that is not the engine's
-	Gone    bool           // the remote branch was deleted or moved back
+	Gone    bool           // the remote branch was deleted, moved back or rewritten: it does not lead to what the engine left there
 	Deleted bool           // it is not there any more
+	Tip     string         // where the remote branch is; empty: it is not there
+	Lost    string         // why a branch that is gone cannot be restored, after "Not thawed: "
 }
 
 // Foreign is the first commit of a branch that the engine did not write.
 type Foreign struct {
 	Commit string
 	Why    string
+	All    []string // it and every commit after it, oldest first; none where the branch does not begin with the engine's
 }
 
 // AttemptState is where an attempt stands in the step queue.

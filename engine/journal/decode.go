@@ -53,6 +53,26 @@ func DecodeAfter(dir string, head Head, files map[string][]byte) ([]incident.Eve
 	return events, head, nil
 }
 
+// Disowned are the commits that the thaw among the files of one commit disowns, oldest first; none where there is no thaw. Of
+// several the last one counts: the others were written anew as they were.
+func Disowned(files map[string][]byte) []string {
+	last := ""
+	for path := range files {
+		if strings.HasSuffix(path, "-"+incident.Thawed{}.Kind()+".json") && path > last {
+			last = path
+		}
+	}
+	var s stored
+	if last == "" || strict(files[last], &s) != nil {
+		return nil
+	}
+	data, err := decodeData(s.Kind, s.Data)
+	if thawed, ok := data.(incident.Thawed); ok && err == nil {
+		return thawed.Disowned
+	}
+	return nil
+}
+
 var eventName = regexp.MustCompile(`^[0-9]{1,7}/([0-9]{6,9})-[a-z]+(-[a-z]+)*\.json$`)
 
 // index finds the event file of each sequence number. Among several wrong names it reports the one that sorts first.
@@ -218,6 +238,8 @@ func decodeData(kind string, raw []byte) (incident.Data, error) {
 		return as[incident.CancelAsked](raw)
 	case incident.Mitigated{}.Kind():
 		return as[incident.Mitigated](raw)
+	case incident.Thawed{}.Kind():
+		return as[incident.Thawed](raw)
 	case incident.Recalled{}.Kind():
 		return as[incident.Recalled](raw)
 	case incident.UndoBegun{}.Kind():

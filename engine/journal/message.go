@@ -63,7 +63,7 @@ func weight(data incident.Data) int {
 		return 10
 	case incident.CancelAsked, incident.Recalled, incident.Opened, incident.UndoBegun:
 		return 9
-	case incident.StepUnknown, incident.GlassBroken:
+	case incident.StepUnknown, incident.GlassBroken, incident.Thawed:
 		return 8
 	case incident.GateRejected, incident.GateExpired:
 		return 7
@@ -119,6 +119,11 @@ func sentence(data incident.Data) string {
 		return "a person has taken notice"
 	case incident.CancelAsked:
 		return stopSentence(d.During)
+	case incident.Thawed:
+		if d.Restored != "" {
+			return "thawed: the branch was restored"
+		}
+		return fmt.Sprintf("thawed: commits of others are disowned (%d)", len(d.Disowned))
 	case incident.Recalled:
 		return "stopped: the parent does not want it to go on"
 	case incident.UndoBegun:
@@ -261,6 +266,9 @@ func Marks(events []incident.Event, facts MessageFacts) string {
 		if opened, ok := e.Data.(incident.Opened); ok && opened.Parent != nil {
 			b.WriteString(childMark("Parent", opened.Parent.Incident))
 		}
+		if thawed, ok := e.Data.(incident.Thawed); ok {
+			b.WriteString(thawMarks(thawed))
+		}
 		if name := incident.StepOf(e.Data); name != "" && !slices.Contains(steps, name) {
 			steps = append(steps, name)
 		}
@@ -324,6 +332,20 @@ func childMark(what string, id incident.ID) string {
 		return ""
 	}
 	return what + ": " + string(id) + "\n"
+}
+
+// thawMarks name who gave the branch back, what is disowned by it, and what was restored.
+func thawMarks(d incident.Thawed) string {
+	s := "Thawed-by: " + saidBy(approval.Vote{By: d.Deed.By, Review: d.Deed.ID, Commit: d.On})
+	for _, sha := range d.Disowned {
+		if plainHex.MatchString(sha) {
+			s += "Disowned: " + sha + "\n"
+		}
+	}
+	if plainHex.MatchString(d.Restored) {
+		s += "Restored: " + d.Restored + "\n"
+	}
+	return s
 }
 
 // saidBy names a review: LOGIN (ID) review N at COMMIT.

@@ -106,6 +106,9 @@ func kinKinds() []incident.Event {
 	opened := everyKind()[0].Data.(incident.Opened)
 	opened.Parent = &incident.Parent{Incident: "20261121-pppppppppp", Step: "failover", Attempt: 2, Pull: "https://github.com/acme/ops/pull/11",
 		Runbooks: []string{"runbooks/checkout.cue"}}
+	review := deed(33)
+	again := deed(34)
+	review.Via, again.Via = "review", "review"
 	key := runbook.AttemptKey(string(sampleID), "deeper", 1)
 	asked := func(step string, work runbook.Kind) incident.StepStarted {
 		return incident.StepStarted{Step: step, Attempt: 1, Key: runbook.AttemptKey(string(sampleID), step, 1), Work: work, Risk: runbook.RiskChange, Digest: page, Deadline: clock(300)}
@@ -120,6 +123,8 @@ func kinKinds() []incident.Event {
 		incident.RepeatEnded{Step: "told", Attempt: 2, Conclusion: runbook.Failed, Started: clock(1801), Ended: clock(1802), Evidence: page,
 			Cut: []runbook.Cut{{Name: "answer", Bytes: 1 << 20, SHA256: page}}, Facts: map[string]string{"status": "503"}, Error: "the channel board: 503"},
 		incident.Recalled{Why: "alice cancelled 20261121-pppppppppp: wrong service", Deed: &d},
+		incident.Thawed{Why: "a slip", Disowned: []string{opened.Commit, opened.Commit}, On: opened.Commit, Deed: review},
+		incident.Thawed{Why: "a slip", Restored: opened.Commit, Replaced: opened.Commit, On: opened.Commit, Deed: again},
 		incident.StepEnded{Step: "deeper", Attempt: 1, Conclusion: runbook.Cancelled, Started: clock(1), Ended: clock(5), Error: "told not to go on"},
 		incident.Ended{End: incident.EndCancelled},
 	})

@@ -36,15 +36,27 @@ func (b board) headline() string {
 }
 
 func (b board) frozen() string {
-	const rest = " Nothing runs until a person has looked into it."
+	rest := " Nothing runs until a person has looked into it. " + b.thaw()
 	switch {
 	case b.view.Branch.Foreign != nil:
 		f := b.view.Branch.Foreign
 		return "**Frozen.** Commit " + code(f.Commit) + " is not the engine's: " + Safe(f.Why) + "." + rest
 	case b.view.Branch.Gone:
-		return "**Frozen.** The branch was deleted or moved by somebody else." + rest
+		return "**Frozen.** The branch was deleted, moved back or rewritten by somebody else." + rest
 	}
 	return ""
+}
+
+// thaw says how a branch is given back to the engine.
+func (b board) thaw() string {
+	if lost := b.view.Branch.Lost; lost != "" {
+		return "It cannot be restored: " + Safe(lost) + "."
+	}
+	who := "everybody with write permission"
+	if may := incident.MayThaw(b.plan.Thaw, b.plan.Command); len(may) > 0 {
+		who = people(may)
+	}
+	return "A review with the line " + code("/thaw <reason>") + " gives the branch back to the engine; may do that: " + who + "."
 }
 
 func (b board) end() string {

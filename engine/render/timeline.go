@@ -68,6 +68,11 @@ func tellIncident(data incident.Data) (who, what string) {
 		return d.Deed.By.Login, "took notice"
 	case incident.CancelAsked:
 		return d.Deed.By.Login, stopped(d.During) + ": " + d.Why
+	case incident.Thawed:
+		if d.Restored != "" {
+			return d.Deed.By.Login, "gave the branch back to the engine, at its last commit: " + d.Why
+		}
+		return d.Deed.By.Login, "gave the branch back to the engine (" + plural(len(d.Disowned), "commit", "commits") + " of others disowned): " + d.Why
 	case incident.Recalled:
 		return whoEngine, "the incident that opened this one does not want it to go on: " + d.Why
 	case incident.UndoBegun:

@@ -114,6 +114,9 @@ type Plan struct {
 	BreakGlass *BreakGlass `json:"break_glass,omitempty"`
 	// SelfApproval are the users (login) and teams (org/slug) that may approve steps although they wrote them.
 	SelfApproval []string `json:"self_approval,omitempty"`
+
+	// Thaw are the users and teams that may give a branch back to the engine which somebody else wrote to; none: those of Command.
+	Thaw []string `json:"thaw,omitempty"`
 }
 
 // Step is one unit of a plan.

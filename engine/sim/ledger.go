@@ -42,9 +42,9 @@ func (l ledgerPort) Incidents(_ context.Context, commit string) (ids []incident.
 	return ids, err
 }
 
-func (l ledgerPort) Branch(_ context.Context, name, tip string) (b engine.Branch, err error) {
+func (l ledgerPort) Branch(_ context.Context, q engine.BranchQuery) (b engine.Branch, err error) {
 	err = l.p.call("ledger.branch", func() (err error) {
-		b, err = l.p.w.remote.branch(name, tip)
+		b, err = l.p.w.remote.branch(q)
 		return err
 	})
 	return b, err
@@ -68,11 +68,14 @@ func (j journalPort) Append(_ context.Context, c engine.NewCommit) (id string, e
 		if n != nil && (n.tip() != c.Parent || c.Create) {
 			return fmt.Errorf("append to %s: %w", c.Branch, engine.ErrMoved)
 		}
-		made := (&commit{parent: c.Parent, files: maps.Clone(c.Files), message: c.Message, by: signedByEngine, at: c.At}).named()
+		made := (&commit{parent: c.Parent, tree: c.Tree, files: maps.Clone(c.Files), message: c.Message, by: signedByEngine, at: c.At}).named()
 		if n == nil {
 			n = &pending{old: c.Parent}
 			if c.Create {
 				n.old = ""
+			}
+			if c.Over != "" {
+				n.old = c.Over
 			}
 			j.p.pending[c.Branch] = n
 		}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"crypto/sha1"
 	"encoding/hex"
 	"errors"
@@ -19,6 +20,7 @@ const mainBranch = "main"
 // commit is a commit with what it changes. Who signed it stands for the signature.
 type commit struct {
 	id, parent, merged string // merged: the second parent of a merge
+	tree               string // commit whose files it changes; empty: the parent's
 	files              map[string][]byte
 	message            string
 	by                 string // signedByEngine, or who pushed it
@@ -30,7 +32,7 @@ const signedByEngine = "engine"
 // named gives the commit the id that its content has.
 func (c *commit) named() *commit {
 	h := sha1.New()
-	fmt.Fprintf(h, "%s %s %s %d %q\n", c.parent, c.merged, c.by, c.at.Unix(), c.message)
+	fmt.Fprintf(h, "%s %s %s %s %d %q\n", c.parent, c.tree, c.merged, c.by, c.at.Unix(), c.message)
 	for _, path := range slices.Sorted(maps.Keys(c.files)) {
 		fmt.Fprintf(h, "%s %d\n", path, len(c.files[path]))
 		h.Write(c.files[path])
@@ -38,6 +40,9 @@ func (c *commit) named() *commit {
 	c.id = hex.EncodeToString(h.Sum(nil))
 	return c
 }
+
+// before is the commit whose files it changes.
+func (c *commit) before() string { return cmp.Or(c.tree, c.parent) }
 
 // remote is the ledger's repository on the hub.
 type remote struct {
@@ -69,8 +74,10 @@ func (r *remote) merge(head, title, message string, at time.Time) {
 	reach := maps.Clone(r.merged[before])
 	files := map[string][]byte{}
 	var chain []*commit
-	for id := head; !reach[id]; id = r.commits[id].parent {
+	for id := head; !reach[id]; id = r.commits[id].before() {
 		chain = append(chain, r.commits[id])
+	}
+	for id := head; !reach[id]; id = r.commits[id].parent {
 		reach[id] = true
 	}
 	for _, c := range slices.Backward(chain) {
@@ -90,11 +97,12 @@ func (r *remote) merge(head, title, message string, at time.Time) {
 // files returns what is below some paths at a commit.
 func (r *remote) files(id string, paths []string) (map[string]engine.File, error) {
 	out := map[string]engine.File{}
-	for ; id != ""; id = r.commits[id].parent {
+	for before := ""; id != ""; id = before {
 		c := r.commits[id]
 		if c == nil {
 			return nil, fmt.Errorf("the remote has no commit %s", id)
 		}
+		before = c.before()
 		for path, data := range c.files {
 			if _, newer := out[path]; newer || !slices.ContainsFunc(paths, func(p string) bool { return path == p || strings.HasPrefix(path, p+"/") }) {
 				continue
@@ -108,22 +116,25 @@ func (r *remote) files(id string, paths []string) (map[string]engine.File, error
 
 // branch is an incident's branch from where it left the default branch. What the default branch has already is no part
 // of it.
-func (r *remote) branch(name, tip string) (engine.Branch, error) {
-	head := r.heads[name]
+func (r *remote) branch(q engine.BranchQuery) (engine.Branch, error) {
+	head := cmp.Or(q.At, r.heads[q.Name])
 	if head == "" {
-		return engine.Branch{}, fmt.Errorf("the remote has no branch %s", name)
+		return engine.Branch{}, fmt.Errorf("the remote has no branch %s", q.Name)
+	}
+	if r.commits[head] == nil {
+		return engine.Branch{}, fmt.Errorf("%s: %w", head, engine.ErrLost)
 	}
 	out := engine.Branch{Head: head}
 	var chain []*commit
-	for id := head; !r.merged[tip][id]; id = r.commits[id].parent {
+	for id := head; !r.merged[q.DefaultTip][id]; id = r.commits[id].parent {
 		chain = append(chain, r.commits[id])
 	}
 	for _, c := range slices.Backward(chain) {
+		made := engine.BranchCommit{ID: c.id, Files: c.files}
 		if c.by != signedByEngine || c.merged != "" {
-			out.Foreign = &incident.Foreign{Commit: c.id, Why: "it is signed by nobody whom the ledger allows"}
-			return out, nil
+			made.Foreign = "it is signed by nobody whom the ledger allows"
 		}
-		out.Commits = append(out.Commits, engine.BranchCommit{ID: c.id, Files: c.files})
+		out.Commits = append(out.Commits, made)
 	}
 	return out, nil
 }

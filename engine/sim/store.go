@@ -20,6 +20,7 @@ type store struct {
 	steps    []*stepRow
 	spent    map[string]bool // keys of attempts that are forgotten
 	seen     map[string]bool // ids of deliveries
+	marks    map[string]string
 }
 
 // message is a stored wake-up. Times are by the clock of the machine.
@@ -54,7 +55,7 @@ type stepRow struct {
 }
 
 func newStore(w *World) *store {
-	return &store{w: w, spent: map[string]bool{}, seen: map[string]bool{}}
+	return &store{w: w, spent: map[string]bool{}, seen: map[string]bool{}, marks: map[string]string{}}
 }
 
 // synced is called by each write that is on disk when it returns: all before it is on disk too.

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestBookmarks(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "bookmarks")
+	b := bookmarks{dir}
+	if kept, err := b.Marks(); err != nil || len(kept) != 0 {
+		t.Fatalf("before the first: %v, %v", kept, err)
+	}
+	one, two := strings.Repeat("1", 40), strings.Repeat("2", 40)
+	for _, m := range [][2]string{{"incident/a", one}, {"incident/a", two}, {"incident/b", one}, {"incident/c", one}, {"incident/c", ""}, {"incident/d", ""}} {
+		if err := b.Mark(m[0], m[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, text := range map[string]string{"incident%2Fbad": "no commit", "incident%2Fcut.new": one, "%zz": one} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept, err := bookmarks{dir}.Marks()
+	if want := map[string]string{"incident/a": two, "incident/b": one}; err != nil || !maps.Equal(kept, want) {
+		t.Errorf("%v, %v", kept, err)
+	}
+}

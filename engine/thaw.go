@@ -1,0 +1,143 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/journal"
+)
+
+// sift parts the engine's own commits of a branch from what it is frozen for. Commits of others that the engine's next
+// commit disowns are passed over.
+func sift(b Branch) (own []BranchCommit, foreign *incident.Foreign) {
+	var others []BranchCommit
+	for _, c := range b.Commits {
+		switch {
+		case c.Foreign == "" && len(others) == 0:
+			own = append(own, c)
+		case c.Foreign == "" && slices.Equal(journal.Disowned(c.Files), names(others)):
+			own, others = append(own, c), nil
+		default: // also what the engine has signed, and what follows foreign commits without naming them
+			others = append(others, c)
+		}
+	}
+	if len(others) == 0 {
+		return own, b.Foreign
+	}
+	return own, &incident.Foreign{Commit: others[0].ID, Why: others[0].Foreign, All: names(others)}
+}
+
+func names(commits []BranchCommit) []string {
+	out := make([]string, len(commits))
+	for i, c := range commits {
+		out[i] = c.ID
+	}
+	return out
+}
+
+// readBranch reads an incident as the remote has it. Where the branch does not lead to what the engine left there, the
+// incident is what the engine left, and its branch is gone.
+func (e *Engine) readBranch(ctx context.Context, w *worker, heads map[string]string) error {
+	q := BranchQuery{Name: w.branch, DefaultTip: heads[e.DefaultBranch]}
+	at, left := heads[w.branch], e.bookmarks()[w.branch]
+	var found Branch
+	if at != "" {
+		var err error
+		if found, err = e.Ledger.Branch(ctx, q); err != nil {
+			return fmt.Errorf("read %s: %w", w.branch, err)
+		}
+		if own, _ := sift(found); left == "" || slices.Contains(names(own), left) {
+			return e.taken(w, found)
+		}
+	}
+	if err := e.checkNew(ctx, w.branch, q.DefaultTip); err != nil || left == "" {
+		return cmp.Or(err, fmt.Errorf("%s: %w", w.branch, errNoIncident))
+	}
+	q.At = left
+	before, err := e.Ledger.Branch(ctx, q)
+	lost := errors.Is(err, ErrLost)
+	switch {
+	case lost && at == "":
+		e.Log.Error("a branch was deleted, and the hub does not have what the engine left there", "branch", w.branch, "commit", left)
+		return fmt.Errorf("%s: %w", w.branch, errNoIncident)
+	case lost:
+		if err := w.take(found); err != nil {
+			return err
+		}
+		w.ledger.lost = "what the engine left on the branch, commit " + left + ", is not on the hub any more, and nothing can restore it"
+	case err != nil:
+		return fmt.Errorf("read %s at %s: %w", w.branch, left, err)
+	default:
+		if err := w.take(before); err != nil {
+			return err
+		}
+	}
+	w.ledger.gone, w.ledger.deleted, w.ledger.remote = true, at == "", at
+	return nil
+}
+
+// taken makes notes of what the remote has, and a bookmark.
+func (e *Engine) taken(w *worker, b Branch) error {
+	if err := w.take(b); err != nil {
+		return err
+	}
+	e.mark(w.branch, w.ledger.head)
+	return nil
+}
+
+// bookmarks are where the engine left each branch. They are read once.
+func (e *Engine) bookmarks() map[string]string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.marks == nil {
+		e.marks = map[string]string{}
+		if e.Bookmarks != nil {
+			kept, err := e.Bookmarks.Marks()
+			if err != nil {
+				e.Log.Warn("the bookmarks cannot be read; what others did to branches meanwhile may go unnoticed", "error", err)
+			}
+			maps.Copy(e.marks, kept)
+		}
+	}
+	return maps.Clone(e.marks)
+}
+
+// mark remembers where the engine left a branch; an empty commit forgets it.
+func (e *Engine) mark(branch, commit string) {
+	if e.bookmarks()[branch] == commit {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.marks[branch] = commit; commit == "" {
+		delete(e.marks, branch)
+	}
+	if e.Bookmarks == nil {
+		return
+	}
+	if err := e.Bookmarks.Mark(branch, commit); err != nil {
+		e.Log.Warn("a bookmark cannot be set", "branch", branch, "error", err)
+	}
+}
+
+// place says where a commit goes that gives the branch back to the engine: behind the commits that it disowns, with the
+// files of the engine's last one, or behind that one, wherever the branch is.
+func (n *notes) place(events []incident.Event, c *NewCommit) {
+	if _, thaws := events[0].Data.(incident.Thawed); !thaws {
+		return
+	}
+	switch {
+	case !n.gone:
+		c.Parent, c.Tree = n.remote, n.head
+	case n.remote == "":
+		c.Create = true
+	default:
+		c.Over = n.remote
+	}
+	n.foreign, n.gone, n.deleted = nil, false, false
+}
