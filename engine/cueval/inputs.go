@@ -243,8 +243,8 @@ func (d *document) authored() cue.Value {
 	return d.alone
 }
 
-// sampleInputs makes up values for the inputs that have none yet.
-func (d *document) sampleInputs() cue.Value {
+// sampleInputs makes up values for the inputs that have none yet, as a declaration of the runbook.
+func (d *document) sampleInputs() []ast.Decl {
 	all := map[string]any{}
 	for _, name := range d.inputNames() {
 		v := field(field(d.static(), "inputs"), name)
@@ -255,13 +255,13 @@ func (d *document) sampleInputs() cue.Value {
 			all[name] = x
 		}
 	}
-	text, err := json.Marshal(map[string]any{"inputs": all})
+	text, err := json.Marshal(all)
 	if err != nil || len(all) == 0 {
-		return d.ctx.BuildExpr(&ast.StructLit{}) // a sample is always JSON
+		return nil // a sample is always JSON
 	}
 	x, err := extract("inputs.json", text, maxInputs)
 	if err != nil {
-		return d.ctx.BuildExpr(&ast.StructLit{}) // likewise
+		return nil // likewise
 	}
-	return d.ctx.BuildExpr(x)
+	return []ast.Decl{&ast.Field{Label: ast.NewString("inputs"), Value: x}}
 }

@@ -18,6 +18,9 @@ var host = regexp.MustCompile(`^https?://[^/?#@\\]+(/|\?|#|$)`)
 func (d *document) secretly(plan runbook.Plan) (ps []runbook.Problem) {
 	for _, s := range plan.Steps {
 		for _, at := range [][]string{{"exec"}, {"ansible"}, {"terraform"}, {"http"}, {"probe", "http"}} {
+			if at[0] != string(s.Kind) {
+				continue
+			}
 			in := func(step cue.Value) cue.Value {
 				for _, name := range at {
 					step = field(step, name)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
 	cueerrors "cuelang.org/go/cue/errors"
 
 	"github.com/pullbook/pullbook/engine/runbook"
@@ -30,10 +31,11 @@ func (d *document) trial(plan runbook.Plan) []runbook.Problem {
 			steps[s.Name] = one
 		}
 	}
-	v, err := d.filled(d.static().Unify(d.sampleInputs()), d.sampleAlert(), steps)
+	decls, err := d.fills(d.sampleAlert(), steps)
 	if err != nil {
 		return nil // unreachable: the JSON is our own; and a trial is an extra
 	}
+	v := d.static().Unify(d.ctx.BuildExpr(&ast.StructLit{Elts: append(decls, d.sampleInputs()...)}))
 	var found cueerrors.Error
 	for _, err := range append(d.trialItems(plan, v), v.Validate()) {
 		for _, e := range cueerrors.Errors(err) {
