@@ -2,6 +2,7 @@ package cueval
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -106,4 +107,35 @@ func BenchmarkElements1000(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkPerStep resolves plans of 100 and of 1,000 steps, with no outputs and with all of them, and says how much dearer
+// a step is in the dearest of these than in the cheapest: at most 1.5 times.
+func BenchmarkPerStep(b *testing.B) {
+	cheap, dear := math.Inf(1), 0.0
+	for _, n := range []int{100, 1_000} {
+		q, _ := long(n)
+		_, made, ps := load(q.Source)
+		if len(ps) > 0 {
+			b.Fatal(ps)
+		}
+		outputs := q.Ended
+		for _, name := range []string{"none", "outputs"} {
+			q.Ended = nil
+			if name == "outputs" {
+				q.Ended = outputs
+			}
+			b.Run(fmt.Sprintf("%d/%s", n, name), func(b *testing.B) {
+				for b.Loop() {
+					if _, err := resolve(q, &made); err != nil {
+						b.Fatal(err)
+					}
+				}
+				each := float64(b.Elapsed().Nanoseconds()) / float64(b.N) / float64(n)
+				b.ReportMetric(each, "ns/step")
+				cheap, dear = min(cheap, each), max(dear, each)
+			})
+		}
+	}
+	b.Logf("the dearest step costs %.2f times the cheapest", dear/cheap)
 }

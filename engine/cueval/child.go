@@ -44,7 +44,7 @@ func Child(in io.Reader, out io.Writer) int {
 		}
 		if n == 0 {
 			confine(q)
-			go watchMemory(q.Memory, stop)
+			go watchMemory(q.Memory/16*13, stop) // the rest is for the program itself, and for what is taken between two looks
 		}
 		for r := range replies(q) {
 			if err := enc.Encode(r); err != nil {
@@ -72,7 +72,7 @@ func confine(q childRequest) {
 		return
 	}
 	debug.SetGCPercent(-1)                        // the process is short, and mostly ends before it would pay
-	debug.SetMemoryLimit(int64(q.Memory / 4 * 3)) // from here on it does
+	debug.SetMemoryLimit(int64(q.Memory / 8 * 5)) // from here on it does
 	debug.SetMaxStack(int(q.Memory / 2))
 	debug.SetTraceback("none")
 	limitProcess(q.Memory, q.CPU)

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -141,40 +140,6 @@ func bombs(t *testing.T) map[string]string {
 		out[strings.TrimSuffix(filepath.Base(name), ".cue")] = string(text)
 	}
 	return out
-}
-
-// TestBombs loads every bomb under the real limits, while a good runbook is loaded again and again beside them.
-func TestBombs(t *testing.T) {
-	all := bombs(t)
-	hostile, good := inChild(t, Config{Wall: 2 * time.Second}), inChild(t, Config{})
-	var stoppedByLimits sync.Map
-	t.Run("all", func(t *testing.T) {
-		for name, text := range all {
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				src := runbook.Source{Runbook: "runbooks/b.cue", Files: map[string][]byte{"runbooks/b.cue": []byte(text)}}
-				_, ps, err := hostile.Load(t.Context(), src)
-				switch {
-				case stopped(err):
-					stoppedByLimits.Store(name, err.Error())
-				case err != nil:
-					t.Errorf("stopped with %v", err)
-				}
-				t.Logf("%s: %v, %d problems", name, err, len(ps))
-			})
-			t.Run(name+" beside a good one", func(t *testing.T) {
-				t.Parallel()
-				if _, ps, err := good.Load(t.Context(), checkoutQuery().Source); err != nil || len(ps) > 0 {
-					t.Errorf("the good runbook: %v, %v", err, ps)
-				}
-			})
-		}
-	})
-	for _, name := range []string{"laughs", "product", "doubling", "doubling_structs", "doubling_lists", "disjunctions", "steps"} {
-		if _, ok := stoppedByLimits.Load(name); !ok {
-			t.Errorf("%s was not stopped by a limit", name)
-		}
-	}
 }
 
 // TestRouteWithBomb routes although one of the runbooks cannot be evaluated.

@@ -20,10 +20,14 @@ import (
 
 var update = flag.Bool("update", false, "rewrite what testdata/*.txtar expect")
 
-// TestMain lets the test binary be the child: it is started once more with this argument.
+// TestMain lets the test binary be the child, and the process that loads a hostile file: it is started once more with these
+// arguments.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "eval-child" {
 		os.Exit(Child(os.Stdin, os.Stdout))
+	}
+	if len(os.Args) > 1 && os.Args[1] == "load-bomb" {
+		os.Exit(loadBomb())
 	}
 	os.Exit(m.Run())
 }
