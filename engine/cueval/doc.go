@@ -15,6 +15,8 @@
 //     not look for misspelled fields in a value that is still incomplete; in the shape nothing is.
 //   - A trait is what the schema says of a field of a kind of step, by its type and its attributes. No kind of a runner is
 //     known by name here, but exec, whose arguments could be read as code.
+//   - A part is a field of a step as it is written. An excerpt is the parts that one evaluation needs: the steps that are asked
+//     about, and of others what these refer to. A part has the same value in it as in the whole runbook.
 //   - A trial is an evaluation with made-up outputs of the declared types. It shows type errors before anything ran.
 //   - The facts of a runbook are what the rest of the ledger must be held against: its match, and the files that it names.
 //   - The child is this program once more, started to evaluate one request and killed at a deadline or a memory limit:
@@ -26,7 +28,7 @@
 //	files ─ read (size, syntax, imports, unknown names) ─ graph (edges, names)
 //	      ─ shape & #Runbook ─ runbook & #Runbook ─ skeleton ─ order
 //	      ─ policy (after risks are filled in) ─ trial              = Plan or Problems     (Load, CheckAll)
-//	plan + alert + outputs + statuses ─ one fresh evaluation        = Now of every step     (Resolve)
+//	plan + alert + outputs + statuses ─ excerpts, each afresh       = Now of every step     (Resolve)
 //	                       ─ + an answer ─ until                    = yes or no             (Until)
 //	output ─ projected to the declared type ─ checked               = output to keep        (Output)
 //	alert ─ match of every runbook                                  = one runbook, and why  (Route)
@@ -34,6 +36,11 @@
 //	payload ─ projected to the intake's type ─ checked              = generic alert         (Alert)
 //
 // The Evaluator remembers the plans of the sources it has seen, so that a look does not check a runbook once more.
+//
+// Resolve evaluates the steps whose needs have ended and that have not ended themselves, and texts that refer to something, so
+// many at a time: what a look costs follows from what can happen next, and the memory that it takes does not grow with the
+// plan. Rules are unified with every step of an excerpt. A runbook whose steps are not all written out one by one, such as one
+// with a pattern among them, has no excerpts: it is evaluated as a whole.
 //
 // Every request is evaluated in a fresh CUE context, from the same bytes to the same answer. Files come from the request
 // alone: no disk, no registry, no environment; only CUE's own packages can be imported, and those of the
