@@ -103,14 +103,18 @@ func (e *Engine) gather(ctx context.Context, w *worker, alerts []incident.Alert)
 		view.Locks, view.Queue = w.others, w.queue
 	}
 	view.Authors = e.authors(ctx, w, plan)
-	return plan, view, nil
+	if view.Results, err = e.results(ctx, w, plan); err != nil {
+		return plan, view, err
+	}
+	view.Later, err = e.later(ctx, w)
+	return plan, view, err
 }
 
 // view is everything that Decide may know of the world.
 func (w *worker) view(attempts []incident.Attempt, alerts []incident.Alert) incident.View {
 	n, h := w.ledger, w.hub
 	return incident.View{
-		Pull: h.Pull, Reviews: h.Reviews, Comments: h.Comments, Checks: h.Checks, Teams: h.Teams,
+		Pull: h.Pull, Reviews: h.Reviews, Comments: h.Comments, Checks: h.Checks, Teams: h.Teams, People: h.People,
 		Attempts: attempts, Alerts: alerts, Children: w.kin.children, Recall: w.kin.recall, Locks: w.others, Queue: w.queue,
 		Branch: incident.Branch{Head: n.head, Commits: n.commits, Pushed: n.pushed, Foreign: n.foreign, Gone: n.gone, Deleted: n.deleted, Tip: n.remote, Lost: n.lost},
 	}

@@ -41,7 +41,7 @@ func (e *Engine) arrive(ctx context.Context, a Arrival) error {
 			e.Log.Info("alert needs nothing", "group", a.Alert.Group, "why", "it is resolved and no incident is open for it")
 			return nil
 		}
-		err = e.open(ctx, a, place)
+		err = e.openAfter(ctx, a, place)
 		if !errors.Is(err, ErrMoved) {
 			return err
 		}
@@ -50,11 +50,33 @@ func (e *Engine) arrive(ctx context.Context, a Arrival) error {
 	return fmt.Errorf("open an incident for group %s: collided %d times", a.Alert.Group, maxOpenings)
 }
 
+// openAfter opens an incident while nobody can reopen the one before it, if that has a branch still: a person's /reopen and a
+// new alert must not both make an incident of the group that is open.
+func (e *Engine) openAfter(ctx context.Context, a Arrival, p place) error {
+	before := p.before
+	if before == nil {
+		return e.open(ctx, a, p)
+	}
+	before.mu.Lock()
+	defer before.mu.Unlock()
+	err := e.read(ctx, before)
+	switch {
+	case errors.Is(err, errNoIncident): // it was merged, or somebody deleted it
+		return e.open(ctx, a, p)
+	case err != nil:
+		return fmt.Errorf("look at the incident before it: %w", err)
+	case before.ledger.state.Takes(a.Alert):
+		return fmt.Errorf("%s was reopened just now: %w", before.branch, ErrMoved)
+	}
+	return e.open(ctx, a, p)
+}
+
 // place is where an alert group stands in the ledger.
 type place struct {
 	open     *worker     // the group's incident that the alert belongs to, if there is one
 	slot     string      // for a new one
 	previous incident.ID // the group's latest incident, empty for the first
+	before   *worker     // of that incident, while it has a branch
 	tip      string      // of the default branch
 }
 
@@ -77,7 +99,7 @@ func (e *Engine) locate(ctx context.Context, a incident.Alert) (place, error) {
 	for {
 		p.slot = incident.Slot(a.Group, p.previous)
 		if id, ok := bySlot[p.slot]; ok {
-			p.previous = id
+			p.previous, p.before = id, nil
 			continue
 		}
 		branch := incident.BranchPrefix + p.slot
@@ -89,11 +111,11 @@ func (e *Engine) locate(ctx context.Context, a incident.Alert) (place, error) {
 		if err != nil {
 			return place{}, err
 		}
-		if s.End == "" && (s.MitigatedAt.IsZero() || s.Concerns(a)) {
+		if s.Takes(a) {
 			p.open = w
 			return p, nil
 		}
-		p.previous = s.Opened.ID
+		p.previous, p.before = s.Opened.ID, w
 	}
 }
 

@@ -15,7 +15,7 @@
 //     itself or by membership of a named team now. They did not write the step, unless the organisation allows that.
 //  2. The review was given on a commit of the engine's own, and the page of this gate in that commit has the same digest
 //     as the page now. Other steps may move the head without voiding anything.
-//  3. The review means this gate: its body says `/approve <step>` or `/reject <step> <why>`, or it says neither and
+//  3. The review means this gate: its body says `/approve <step>` or `/reject <step> <why>`, or it says nothing of a step and
 //     exactly one gate was open at its commit.
 //  4. A dismissal takes back all earlier votes of that person; an older approval never comes back to life.
 //  5. "Request changes" holds the gate until that person votes again; `/reject` ends it. Neither needs the page: said of
@@ -23,7 +23,9 @@
 //     what that person had said of it.
 //  6. `/break-glass <step> <reason>` in the body of a review, by a person whom the gate names for it, stands for the whole
 //     rule, for the page in front of them. It does not bring back what was rejected.
-//  7. Commands in the body of an edited review count for nothing. That it requests changes is not in its words, and
+//  7. `/skip` and `/did-it-by-hand` in a review are answers to another question about the step, with the same rule and the
+//     same people, bound to the same commit. Whoever gives one takes back their approval, and the other way round.
+//  8. Commands in the body of an edited review count for nothing. That it requests changes is not in its words, and
 //     counts; so does an approval whose edited body holds no command, for the one gate that was open at its commit.
 //
 // A rule is a tree: so many people of a list, all of several rules, any of several rules. The votes meet it if each voter
@@ -84,6 +86,7 @@ type Shown struct {
 type Gate struct {
 	Step     string
 	Page     string // SHA-256 of the page's bytes now, hex
+	Verb     string // what is asked: VerbSkip, VerbByHand, or nothing, and then whether it may run
 	Rule     runbook.Approval
 	Excluded map[int64]string   // people who may not vote on this gate, with the reason
 	Wrote    map[int64]bool     // people who wrote the step: they may not vote on it either,
@@ -245,11 +248,13 @@ func (t *tally) meaning(r Review) (c choice, why string) {
 		says = nil
 	}
 	named := slices.ContainsFunc(says, func(s Said) bool { return s.Step == t.gate.Step })
-	switch c = stance(r, says, t.gate.Step); c {
+	switch c = t.stance(r, says); c {
 	case approves:
 		return t.approval(r, named)
 	case objects, rejects:
 		return t.objection(r, c)
+	case retracts:
+		return retracts, "says something else of the step, and takes back what was said before"
 	}
 	if named {
 		return abstains, "names the step, but only an approving review approves"
@@ -306,23 +311,50 @@ func (t *tally) silent(named bool, why string) string {
 	return ""
 }
 
-// stance is what the review says about step, whatever its commit. A review that names other steps says nothing here.
-func stance(r Review, says []Said, step string) choice {
-	about := slices.DeleteFunc(slices.Clone(says), func(s Said) bool { return s.Step != step })
-	for _, s := range about {
-		if s.Reject {
-			return rejects
-		}
+// stance is what the review says about the step, whatever its commit. A review that names other steps says nothing here.
+func (t *tally) stance(r Review, says []Said) choice {
+	about := slices.DeleteFunc(slices.Clone(says), func(s Said) bool { return s.Step != t.gate.Step })
+	named := func(verb string) bool {
+		return slices.ContainsFunc(about, func(s Said) bool { return s.Verb == verb && !s.Reject })
 	}
 	switch {
 	case len(says) > 0 && len(about) == 0:
 		return abstains
-	case r.State == Approved:
-		return approves
+	case t.gate.Verb == "" && slices.ContainsFunc(about, func(s Said) bool { return s.Reject }):
+		return rejects
 	case r.State == ChangesRequested:
 		return objects
+	case t.gate.Verb != "":
+		return t.overrides(r, named(t.gate.Verb), len(about) > 0)
+	case named(VerbSkip) || named(VerbByHand):
+		return retracts
+	case r.State == Approved:
+		return approves
 	}
 	return abstains
+}
+
+// overrides is what a review says to a question other than whether the step may run. It need not approve: its words say what
+// it wants. Whoever says anything else of the step afterwards does not want it any more.
+func (t *tally) overrides(r Review, named, about bool) choice {
+	switch {
+	case named:
+		return approves
+	case about || r.State == Approved:
+		return retracts
+	}
+	return abstains
+}
+
+// Judge reports whether a review counts in favour of what a gate asks, taken by itself, and why it does not.
+func Judge(g Gate, r Review, shown map[string][]Shown) (counts bool, why string) {
+	t := tally{gate: g, shown: shown}
+	c, why := t.meaning(r)
+	if c != approves {
+		return false, why
+	}
+	why = t.barred(r.By)
+	return why == "", why
 }
 
 func (t *tally) decide() Decision {

@@ -2,38 +2,58 @@ package approval
 
 import "strings"
 
+// The questions about a gated step that reviews answer, other than whether it may run.
+const (
+	VerbSkip   = "/skip"           // the plan goes on without it
+	VerbByHand = "/did-it-by-hand" // a person did it
+)
+
 // Said is one command about a gate in the body of a review.
 type Said struct {
 	Step   string
+	Verb   string // VerbSkip or VerbByHand; empty for /approve and /reject
 	Reject bool
 	Why    string
 }
 
-// Commands reads `/approve <step>` and `/reject <step> <why>` from the body of a review. A command stands at the
-// beginning of a line; lines in code blocks, indented code and quotes are not read.
+// Commands reads `/approve <step>`, `/reject <step> <why>`, `/skip <step> <why>` and `/did-it-by-hand <step> <what>` from the
+// body of a review. A command stands at the beginning of a line; lines that Lines leaves out are not read.
 func Commands(body string) []Said {
 	var out []Said
 	for _, line := range Lines(body) {
 		verb, rest, _ := strings.Cut(line, " ")
-		if verb != "/approve" && verb != "/reject" {
+		s := Said{Reject: verb == "/reject"}
+		switch verb {
+		case "/approve", "/reject":
+		case VerbSkip, VerbByHand:
+			s.Verb = verb
+		default:
 			continue
 		}
-		step, why, _ := strings.Cut(strings.TrimSpace(rest), " ")
-		if step == "" {
+		s.Step, s.Why, _ = strings.Cut(strings.TrimSpace(rest), " ")
+		if s.Step == "" {
 			continue
 		}
-		out = append(out, Said{Step: step, Reject: verb == "/reject", Why: strings.TrimSpace(why)})
+		s.Why = strings.TrimSpace(s.Why)
+		out = append(out, s)
 	}
 	return out
 }
 
 // Lines returns the lines of body that begin with a slash and are a person's own words: not quoted, not code, not
-// indented. Spaces inside a line are folded to one. Code blocks inside lists and quotes end with the list or quote.
+// indented, and not hidden in a comment of HTML. Spaces inside a line are folded to one. Code blocks inside lists and quotes
+// end with the list or quote.
 func Lines(body string) []string {
 	var out []string
 	var inside fence
+	hidden := markup{closes: strings.LastIndex(body, "-->")}
+	at := 0
 	for line := range strings.Lines(body) {
+		at += len(line)
 		line = strings.TrimRight(line, "\r\n")
+		if inside.mark == "" && hidden.holds(line, at) {
+			continue
+		}
 		if inside.mark != "" && !inside.holds(line) {
 			inside = fence{}
 		}

@@ -20,6 +20,9 @@ func TestCommands(t *testing.T) {
 		"please /approve a":                 nil,
 		"/approve a\n/reject b\n/approve c": {{Step: "a"}, {Step: "b", Reject: true}, {Step: "c"}},
 		"/ack\n/approve a":                  {{Step: "a"}},
+		"/skip a not needed":                {{Step: "a", Verb: VerbSkip, Why: "not needed"}},
+		"/did-it-by-hand a at the console":  {{Step: "a", Verb: VerbByHand, Why: "at the console"}},
+		"/skip":                             nil,
 	}
 	for body, want := range cases {
 		if d := cmp.Diff(want, Commands(body)); d != "" {
@@ -60,6 +63,22 @@ func TestLines(t *testing.T) {
 		"a rule is no list":                "---\n/yes",
 		"fence in a quoted list":           "> - ```\n>   /no\n>   ```\n/yes",
 		"blank lines in a fence in a list": "- ```\n\n  /no\n  ```\n/yes",
+		"comment":                          "<!--\n/no\n-->\n/yes",
+		"comment on one line":              "<!-- /no -->\n/yes",
+		"comment in a sentence":            "as follows <!--\n/no\n--> and\n/yes",
+		"comment behind a command":         "/yes <!--\n/no\n-->",
+		"comment never closed":             "<!--\n/no\n\n/no",
+		"no comment, for nothing closes":   "an arrow <!-- is\n/yes",
+		"comment, then another":            "<!--\n/no\n--> <!--\n/no\n-->\n/yes",
+		"comment in code":                  "the mark `<!--` is\n/yes\n-->",
+		"comment in a quote":               "> <!-- fill this in\n\n/yes\n-->",
+		"backticks that nothing closes":    "` <!--\n/no\n-->",
+		"comment in a fence":               "```\n<!--\n```\n/yes\n-->",
+		"fence in a comment":               "<!--\n```\n-->\n/yes",
+		"preformatted":                     "<pre>\n/no\n</pre>\n/yes",
+		"preformatted, in capitals":        "<PRE class=x>\n/no\n</Pre>\n/yes",
+		"script never closed":              "<script>\n/no",
+		"another tag":                      "<present>\n/yes",
 	}
 	for name, body := range cases {
 		got := Lines(body)

@@ -48,6 +48,7 @@ func newDecided(t *testing.T, seed uint64) *decided {
 	d.view.Checks, d.view.Children = map[string]bool{}, map[string]incident.Child{}
 	d.commitOf(t, incident.Commit{Events: []incident.Data{incident.Opened{ID: id}}})
 	d.view.Pull = &incident.Pull{Number: 1, Open: true}
+	d.view.People = map[string]approval.Person{"bob": {ID: 12, Login: "bob", Write: true}}
 	return d
 }
 
@@ -162,8 +163,9 @@ func (d *decided) stir() {
 	case 3, 4:
 		d.now = d.now.Add(time.Duration(d.random.IntN(100)-20) * time.Second)
 	default:
-		words := []string{"/choose which x", "/retry " + step, "/did-it-by-hand " + step + " so", "/cancel so", "/done " + step}
-		weights := []int{0, 0, 0, 1, 1, 2, 2, 3, 4}
+		words := []string{"/choose which x", "/retry " + step, "/did-it-by-hand " + step + " so", "/cancel so", "/done " + step, "/skip " + step + " so", "/pause so", "/resume",
+			"/reopen", "/resolve", "/assign " + step + " @bob", "/note so", "/severity sev1"}
+		weights := []int{0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 4, 4, 5, 6, 7, 7, 7, 8, 9, 9, 10, 11, 12}
 		d.said++
 		d.view.Comments = append(d.view.Comments, incident.Comment{ID: d.said, At: d.now, Body: words[weights[d.random.IntN(len(weights))]],
 			By: approval.Person{ID: 11, Login: "alice", Write: true}})

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/journal"
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
@@ -105,6 +106,8 @@ func (t *trail) finallyBegun(b *batch, d incident.FinallyBegun) *Finding {
 // end checks that the last event comes after everything that had to come before it.
 func (t *trail) end(b *batch, d incident.Ended) *Finding {
 	switch {
+	case t.claim(b, journal.ReportPath(t.dir)) == nil:
+		return wrong(b.commit.Hash, journal.ReportPath(t.dir), "the report of the end is not there")
 	case !t.hasFinally():
 		return t.due(b, d.End)
 	case t.state.Finally == nil:

@@ -29,16 +29,17 @@ type trail struct {
 	record Incident
 	wanted bool // not wanted: another incident than the options ask for, which was not looked into
 
-	commits map[string]int           // those before the one at hand, each with the sequence number of its last event
-	pages   map[string]string        // digest of each gate page, by path
-	shown   map[string]runbook.Shown // what those pages show that is compared with what ran, by path
-	begun   map[string]int           // sequence number of the latest intent of each step
-	orders  map[string]order         // of other incidents, by attempt key
-	words   []incident.Deed          // of people, that stopped this incident
-	strange []string                 // commits after the last one of the engine's own that are not
-	why     *Finding                 // what is wrong with the first of them
-	holding []hold                   // locks that are held
-	held    []hold                   // locks that were held
+	commits  map[string]int           // those before the one at hand, each with the sequence number of its last event
+	pages    map[string]string        // digest of each gate page, by path
+	shown    map[string]runbook.Shown // what those pages show that is compared with what ran, by path
+	begun    map[string]int           // sequence number of the latest intent of each step
+	orders   map[string]order         // of other incidents, by attempt key
+	words    []incident.Deed          // of people, that stopped this incident
+	strange  []string                 // commits after the last one of the engine's own that are not
+	why      *Finding                 // what is wrong with the first of them
+	reopened bool                     // by a person: the report of the end may be written anew
+	holding  []hold                   // locks that are held
+	held     []hold                   // locks that were held
 }
 
 // batch is one commit of a trail: what it changes and says.
@@ -191,7 +192,7 @@ func (t *trail) read(b *batch, before gitstore.Hash) *Finding {
 			return wrong(b.commit.Hash, path, "it removes a file")
 		case change.New.Mode != gitstore.ModeFile:
 			return wrong(b.commit.Hash, path, "its mode is %s, not that of a plain file", change.New.Mode)
-		case !change.Old.Blob.IsZero() && !strings.HasPrefix(path, t.dir+"/gates/"):
+		case !change.Old.Blob.IsZero() && !strings.HasPrefix(path, t.dir+"/gates/") && !(path == journal.ReportPath(t.dir) && t.reopened):
 			return wrong(b.commit.Hash, path, "it changes what an earlier commit wrote")
 		}
 		data, err := t.a.clone.Blob(change.New.Blob)

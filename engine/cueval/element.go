@@ -130,18 +130,22 @@ func (e element) keyAt(path []string) (key string, known bool) {
 	return key, err == nil
 }
 
-// elementOutput checks what one element put out. Where the elements are alike in that, none needs to be worked out.
-func (d *document) elementOutput(v cue.Value, plan runbook.Plan, name string, text json.RawMessage, alike bool) (json.RawMessage, error) {
+// elementType is the type of what one element puts out. alike says that it is the same for all elements of its template.
+func (d *document) elementType(v cue.Value, plan runbook.Plan, name string, alike bool) (cue.Value, error) {
 	base, _, _ := runbook.SplitName(name)
 	s, _, _ := plan.Written(base)
 	step := d.step(v, base)
 	if !alike {
 		var err error
 		if step, err = d.itemIn(v, plan, name); err != nil {
-			return nil, err
+			return cue.Value{}, err
 		}
 	}
-	typ := outputType(s, step)
+	return outputType(s, step), nil
+}
+
+// elementOutput checks what one element put out. Where the elements are alike in that, none needs to be worked out.
+func (d *document) elementOutput(typ cue.Value, base, name string, text json.RawMessage) (json.RawMessage, error) {
 	kept, err := d.project(typ, text)
 	if err != nil {
 		return nil, &OutputError{Step: name, Problem: fmt.Sprintf("the output of %s cannot be read: %v", name, err)}
@@ -152,11 +156,11 @@ func (d *document) elementOutput(v cue.Value, plan runbook.Plan, name string, te
 	}
 	checked := typ.Unify(d.ctx.BuildExpr(x))
 	if err := checked.Validate(cue.Concrete(true)); err != nil {
-		return nil, &OutputError{Step: name, Problem: d.why(err, s.Name, "output").String()}
+		return nil, &OutputError{Step: name, Problem: d.why(err, base, "output").String()}
 	}
 	out, err := checked.MarshalJSON()
 	if err != nil {
-		return nil, &OutputError{Step: name, Problem: d.why(err, s.Name, "output").String()}
+		return nil, &OutputError{Step: name, Problem: d.why(err, base, "output").String()}
 	}
 	return out, nil
 }

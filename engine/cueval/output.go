@@ -2,11 +2,14 @@ package cueval
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
+	"strings"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/format"
 
 	"github.com/pullbook/pullbook/engine/runbook"
 )
@@ -28,9 +31,37 @@ func output(q runbook.Query, known *runbook.Plan, name string, text json.RawMess
 	if err != nil {
 		return nil, err
 	}
+	base, _, _ := runbook.SplitName(name)
+	typ := field(d.step(v, name), "output")
 	if s.Of != "" {
-		return d.elementOutput(v, plan, name, text, alike)
+		if typ, err = d.elementType(v, plan, name, alike); err != nil {
+			return nil, err
+		}
 	}
+	if q.Words {
+		text, err = d.spoken(typ, name, text)
+	}
+	var out json.RawMessage
+	switch {
+	case err != nil:
+	case s.Of != "":
+		out, err = d.elementOutput(typ, base, name, text)
+	default:
+		out, err = d.checked(v, name, text)
+	}
+	return out, wanting(q, typ, err)
+}
+
+// wanting adds what was expected to what a person is told.
+func wanting(q runbook.Query, typ cue.Value, err error) error {
+	if wrong, is := errors.AsType[*OutputError](err); is && q.Words {
+		wrong.Wanted = typeText(typ)
+	}
+	return err
+}
+
+// checked is an output of a step, in which v has none yet, held against its type.
+func (d *document) checked(v cue.Value, name string, text json.RawMessage) (out json.RawMessage, err error) {
 	typ := field(d.step(v, name), "output")
 	kept, err := d.project(typ, text)
 	if err != nil {
@@ -44,12 +75,63 @@ func output(q runbook.Query, known *runbook.Plan, name string, text json.RawMess
 	if err := checked.Validate(cue.Concrete(true)); err != nil {
 		return nil, &OutputError{Step: name, Problem: d.why(err, name, "output").String()}
 	}
-	out, err := checked.MarshalJSON()
-	if err != nil {
+	if out, err = checked.MarshalJSON(); err != nil {
 		return nil, &OutputError{Step: name, Problem: d.why(err, name, "output").String()}
 	}
 	return out, nil
 }
+
+// spoken reads what a person wrote as an output of a type: where no text is wanted, a text is what it says as JSON.
+func (d *document) spoken(typ cue.Value, step string, text json.RawMessage) (json.RawMessage, error) {
+	wrong := func(problem string) error {
+		return &OutputError{Step: step, Problem: problem}
+	}
+	x, err := extract("words.json", text, maxValue)
+	if err != nil {
+		return nil, wrong("what was written cannot be read: " + err.Error())
+	}
+	s, ok := x.(*ast.StructLit)
+	if !ok {
+		return nil, wrong("what was written is no list of values") // unreachable: the engine writes an object
+	}
+	out := &ast.StructLit{}
+	for _, e := range s.Elts {
+		f, ok := e.(*ast.Field)
+		if !ok {
+			continue // unreachable: JSON holds fields alone
+		}
+		name, _ := labelName(f.Label)
+		elem, declared := lookup(typ, []string{name})
+		switch op, _ := typ.Expr(); {
+		case declared:
+			fitting, why := d.fit(elem, f.Value)
+			if why != "" {
+				return nil, wrong(name + ": " + why)
+			}
+			f = &ast.Field{Label: f.Label, Value: fitting}
+		case op != cue.OrOp && typ.IncompleteKind() == cue.StructKind && !typ.Allows(cue.Str(name)):
+			return nil, wrong(strings.TrimSuffix("there is no value "+name+"; "+didYouMean(name, fieldNames(typ)), "; "))
+		}
+		out.Elts = append(out.Elts, f)
+	}
+	whole, err := d.ctx.BuildExpr(out).MarshalJSON()
+	if err != nil {
+		return nil, wrong("what was written cannot be read: " + err.Error())
+	}
+	return whole, nil
+}
+
+// typeText is a type as people write it.
+func typeText(typ cue.Value) string {
+	text, err := format.Node(typ.Syntax(cue.Raw()), format.Simplify())
+	if err != nil || len(text) > longestType {
+		return ""
+	}
+	return string(text)
+}
+
+// longestType bounds a type that is shown to people, in bytes.
+const longestType = 2000
 
 // project returns JSON without the fields that a type does not declare, so that they can be added to what a step puts
 // out without breaking the runbook. A type that ends in "..." keeps them.

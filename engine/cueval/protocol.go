@@ -29,12 +29,7 @@ func (e *SourceError) Error() string {
 }
 
 // OutputError says that what a step put out, or what a probe was answered, is not of the declared type.
-type OutputError struct {
-	Step    string
-	Problem string // place, problem and hint on one line
-}
-
-func (e *OutputError) Error() string { return e.Problem }
+type OutputError = runbook.OutputError
 
 // IntakeError says why a payload makes no alert.
 type IntakeError struct {

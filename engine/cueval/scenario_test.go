@@ -207,6 +207,9 @@ func (s *scenario) ask(text []byte) string {
 		switch {
 		case errors.As(err, &wrong):
 			fmt.Fprintln(&b, "wrong:", wrong.Problem)
+			if wrong.Wanted != "" {
+				fmt.Fprintln(&b, "  wanted:", strings.Join(strings.Fields(wrong.Wanted), " "))
+			}
 		case err != nil:
 			fmt.Fprintln(&b, "error:", err)
 		default:
@@ -220,6 +223,7 @@ func (s *scenario) answer(q runbook.Query, known *runbook.Plan, parts []string) 
 	if parts[0] == "until" {
 		return until(q, known, parts[1], json.RawMessage(parts[2]))
 	}
+	q.Words = parts[0] == "words"
 	kept, err := output(q, known, parts[1], json.RawMessage(parts[2]))
 	return string(kept), err
 }

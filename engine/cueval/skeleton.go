@@ -217,10 +217,7 @@ func (s *skeleton) kind(v cue.Value) {
 		s.owner(k)
 	}
 	switch s.step.Kind {
-	case runbook.KindManual:
-		if s.step.HasOutput {
-			s.problem("a manual step has no output", "what a person finds out belongs into comments", "output")
-		}
+	case runbook.KindManual: // what a person finds out is written with /done
 	case runbook.KindWait:
 		s.wait(k)
 	case runbook.KindChoose:

@@ -167,7 +167,22 @@ func (c *Client) readConversation(ctx context.Context, q incident.HubQuery, coun
 		comment.Edited = past.edited[m.GetNodeID()]
 		view.Comments = append(view.Comments, comment)
 	}
-	return nil
+	view.People, err = c.named(ctx, append(newlyNamed(view.Comments), q.People...), people)
+	return err
+}
+
+// newlyNamed are the logins that /assign names in comments which were neither heard nor answered.
+func newlyNamed(comments []incident.Comment) []string {
+	answered := func(id int64) bool {
+		return slices.ContainsFunc(comments, func(c incident.Comment) bool { return c.Own && incident.HasReplyKey(c.Body, incident.CommentKey(id)) })
+	}
+	var bodies []string
+	for _, m := range comments {
+		if !m.Own && !m.By.Bot && !m.Edited && !m.Seen && len(approval.Lines(m.Body)) > 0 && !answered(m.ID) {
+			bodies = append(bodies, m.Body)
+		}
+	}
+	return incident.Assignees(bodies)
 }
 
 // authors are the people whose words may count: those who reviewed, and those who gave a command.

@@ -260,3 +260,32 @@ func TestUnchangedHubAnswersWithoutCost(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestLookFindsWhomAssignNames: the hub is asked about whoever is named and did not speak, and nobody else is believed.
+func TestLookFindsWhomAssignNames(t *testing.T) {
+	s := newStage(t)
+	s.people()
+	comment := func(id int, more string) string {
+		return fmt.Sprintf(`{"id": %d, "node_id": "N%d", "user": %s, "created_at": "2026-11-22T10:00:00Z"%s}`, id, id, user(10, "alice"), more)
+	}
+	s.say("GET "+repo+"/issues/7/comments", 200, `[`+strings.Join([]string{
+		comment(30, `, "body": "/assign a @Erin"`), comment(31, `, "body": "/assign a @ghost\n/assign b @taken"`), comment(32, `, "body": "/assign a @аlice"`),
+		comment(33, `, "body": "/assign a @bob"`), comment(34, `, "body": "/assign a @heard", "reactions": {"eyes": 1}`), comment(35, `, "body": "/assign a @answered"`),
+		`{"id": 36, "node_id": "N36", "user": {"id": 500, "login": "pullbook[bot]", "type": "Bot"}, "body": "no\n\n<!-- pullbook:reply:comment-35 -->"}`,
+		comment(37, `, "body": "/assign a @app"`)}, ",")+`]`)
+	s.say("GET "+repo+"/collaborators/erin/permission", 200, `{"permission": "maintain", "user": `+user(20, "Erin")+`}`)
+	s.say("GET "+repo+"/collaborators/taken/permission", 200, `{"permission": "write", "user": `+user(21, "another")+`}`)
+	s.say("GET "+repo+"/collaborators/app/permission", 200, `{"permission": "write", "user": {"id": 22, "login": "app", "type": "Bot"}}`)
+	s.say("GET "+repo+"/collaborators/frank/permission", 200, `{"permission": "read", "user": `+user(23, "frank")+`}`)
+	view, err := s.client().Look(context.Background(), incident.HubQuery{Branch: "incident/a", Pull: 7, People: []string{"Frank"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]approval.Person{
+		"alice": {ID: 10, Login: "alice", Write: true}, "bob": {ID: 11, Login: "bob"}, "erin": {ID: 20, Login: "Erin", Write: true},
+		"app": {ID: 22, Login: "app", Write: true, Bot: true}, "frank": {ID: 23, Login: "frank"},
+	}
+	if d := cmp.Diff(want, view.People); d != "" {
+		t.Errorf("people (-want +got):\n%s", d)
+	}
+}

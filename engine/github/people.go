@@ -78,6 +78,53 @@ func (c *Client) person(u *gh.User, known map[int64]approval.Person) approval.Pe
 
 func (c *Client) isBot(u *gh.User) bool { return u.GetID() != 0 && u.GetID() == c.bot.GetID() }
 
+// maxNamed bounds for how many logins that somebody named one look asks.
+const maxNamed = 20
+
+// named looks up what those of some logins may do now, by login in lower case. A login that the hub does not know, or that
+// now belongs to another than its owner says, is not in the answer.
+func (c *Client) named(ctx context.Context, logins []string, known map[int64]approval.Person) (map[string]approval.Person, error) {
+	if len(logins) == 0 {
+		return nil, nil
+	}
+	out := map[string]approval.Person{}
+	for _, p := range known {
+		out[strings.ToLower(p.Login)] = p
+	}
+	for _, login := range logins[:min(len(logins), maxNamed)] {
+		login = strings.ToLower(login)
+		if _, there := out[login]; there || !plain(login) {
+			continue
+		}
+		level, err := c.permission(ctx, login)
+		switch u := level.GetUser(); {
+		case err != nil:
+			return nil, err
+		case strings.EqualFold(u.GetLogin(), login) && u.GetID() != 0:
+			p := c.person(u, nil)
+			p.Write = writes(level)
+			out[login] = p
+		}
+	}
+	return out, nil
+}
+
+// permission asks for the highest permission of a login over all grants; nil where the hub does not know the login.
+func (c *Client) permission(ctx context.Context, login string) (level *gh.RepositoryPermissionLevel, err error) {
+	err = c.read("read the permission of "+login, func() (err error) {
+		level, _, err = c.hub.Repositories.GetPermissionLevel(ctx, c.owner, c.repo, login)
+		return err
+	})
+	if status(err) == http.StatusNotFound {
+		return nil, nil
+	}
+	return level, err
+}
+
+func writes(level *gh.RepositoryPermissionLevel) bool {
+	return slices.Contains([]string{"admin", "maintain", "write"}, level.GetPermission())
+}
+
 // writers returns who of several people may write now. Where everybody who has access to the repository fits on one page,
 // that page says it of all; otherwise each person is asked about.
 func (c *Client) writers(ctx context.Context, who []approval.Person) (map[int64]bool, error) {
@@ -129,19 +176,8 @@ func (c *Client) listWriters(ctx context.Context) (map[int64]bool, error) {
 // mayWrite asks for the highest permission over all grants. The answer must be about the same numeric id: a login that
 // changed hands is another person.
 func (c *Client) mayWrite(ctx context.Context, p approval.Person) (bool, error) {
-	var level *gh.RepositoryPermissionLevel
-	err := c.read("read the permission of "+p.Login, func() (err error) {
-		level, _, err = c.hub.Repositories.GetPermissionLevel(ctx, c.owner, c.repo, p.Login)
-		return err
-	})
-	if status(err) == http.StatusNotFound {
-		return false, nil // the account is gone
-	}
-	if err != nil {
-		return false, err
-	}
-	writes := slices.Contains([]string{"admin", "maintain", "write"}, level.GetPermission())
-	return writes && level.GetUser().GetID() == p.ID, nil
+	level, err := c.permission(ctx, p.Login)
+	return writes(level) && level.GetUser().GetID() == p.ID, err // nil, as of an account that is gone, may nothing
 }
 
 // members returns who is in each team now, child teams included, by numeric id. A team that is not there, or not the

@@ -111,11 +111,11 @@ func (d *decider) advanceStep(step runbook.Step, st StepState) {
 	case PhaseGate:
 		d.gate(step, st) // an open gate is answered even while the incident is halted; nothing starts then
 	case PhaseEnded:
-		if retriesLeft(step, st) && !d.halted {
+		if retriesLeft(step, st) && !d.nothingStarts() {
 			d.retry(step, st)
 		}
 	case PhaseIdle, PhaseCleared:
-		if !d.halted {
+		if !d.nothingStarts() {
 			d.idle(step, st)
 		}
 	}
@@ -334,8 +334,8 @@ func (d *decider) gate(step runbook.Step, st StepState) {
 		d.flushFor("a gate was rejected")
 	case d.late(st, answer):
 		d.timeOver(step, st)
-	case answer.Verdict.Status == approval.StatusApproved && !d.halted && d.waits(step):
-	case answer.Verdict.Status == approval.StatusApproved && !d.halted:
+	case answer.Verdict.Status == approval.StatusApproved && !d.nothingStarts() && d.waits(step):
+	case answer.Verdict.Status == approval.StatusApproved && !d.nothingStarts():
 		d.pass(step, asked, answer)
 	default:
 		d.pending(step, st, answer)

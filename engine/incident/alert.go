@@ -94,6 +94,12 @@ func (id ID) Dir() string {
 	return "incidents/" + s[:4] + "/" + s[4:6] + "/" + s[6:8] + "/" + s
 }
 
+// Takes reports whether a notification of its group belongs to the incident: it is open, which is to say that the problem is
+// not over, or the notification is still about the problem that is.
+func (s State) Takes(a Alert) bool {
+	return s.End == "" && (s.MitigatedAt.IsZero() || s.Concerns(a))
+}
+
 // Concerns reports whether a notification is still about the problem of a mitigated incident: it is resolved, it says
 // nothing new, or what fires began before the problem was over. Anything else is the problem coming back.
 func (s State) Concerns(a Alert) bool {

@@ -136,6 +136,7 @@ func (s *State) recalled(e Event, d Recalled) error {
 	}
 	s.Recalled = &d
 	s.stopped[runbook.StageMain] = true
+	s.Paused, s.Reopened = nil, nil
 	s.closeGates(e.Seq)
 	return nil
 }

@@ -15,6 +15,12 @@ type Command struct {
 	Rest string // what follows
 }
 
+// The bounds of one comment with commands.
+const (
+	mostCommands     = 10
+	mostCommandBytes = 16 << 10 // of the whole comment: the journal copies it
+)
+
 // verb says what a command takes.
 type verb struct {
 	name string
@@ -27,22 +33,37 @@ type verb struct {
 func verbs() []verb {
 	return []verb{
 		{"/ack", false, "", "say that you have taken notice"},
-		{"/done", true, "", "a manual step is done"},
+		{"/assign", true, "@login", "say who does a manual step; who does it cannot approve it"},
+		{"/done", true, "", "a manual step is done; behind the step `key=value`, one for each value that its type asks for"},
 		{"/choose", true, "option", "answer a question with one of its options"},
 		{"/retry", true, "", "try a step again that failed, or whose outcome nobody knows"},
-		{"/did-it-by-hand", true, "words", "say what you did, or that it did happen, and go on"},
+		{"/skip", true, "reason", "go on without a step; of one with a gate this is said in a review, by those who may approve it"},
+		{"/did-it-by-hand", true, "words", "say what you did, or that it did happen, and go on; where a gate was not passed: in a review"},
+		{"/pause", false, "reason", "start nothing more; what runs ends, gates stay open, the time of waits goes on"},
+		{"/resume", false, "", "go on after a pause"},
+		{"/severity", false, "severity", "say how grave it is: " + strings.Join(Severities(), ", ")},
+		{"/note", false, "words", "put a line into the timeline"},
 		{"/resolve", false, "", "the problem is over"},
-		{"/cancel", false, "words", "stop here, with the reason; what has an undo is undone, unless you say it again; then all is reported and merged"},
+		{"/reopen", false, "", "it is not over: take back the end before the merge, /resolve, or a /cancel of which nothing was undone"},
+		{"/cancel", false, "reason", "stop here, with the reason; what has an undo is undone, unless you say it again; then all is reported and merged"},
 		{"/help", false, "", "this list"},
 	}
 }
 
 // ParseCommands reads the commands of a comment. A line that begins with a slash and is no command comes back with the
-// sentence to answer.
+// sentence to answer, and so does a comment that is beyond the bounds.
 func ParseCommands(body string) (commands []Command, problem string) {
-	for _, line := range approval.Lines(body) {
-		words := strings.Fields(line)
-		c, why := parseCommand(words)
+	lines := approval.Lines(body)
+	switch {
+	case len(lines) == 0:
+		return nil, ""
+	case len(body) > mostCommandBytes:
+		return nil, fmt.Sprintf("it has %d bytes, and one with commands may have %d; put the rest into a comment of its own", len(body), mostCommandBytes)
+	case len(lines) > mostCommands:
+		return nil, fmt.Sprintf("it holds %d commands, and at most %d are heard at once; write several comments", len(lines), mostCommands)
+	}
+	for _, line := range lines {
+		c, why := parseCommand(strings.Fields(line))
 		if why != "" {
 			return nil, why
 		}
@@ -67,29 +88,53 @@ func parseCommand(words []string) (Command, string) {
 	}
 	c.Rest = strings.Join(args, " ")
 	if rest := known[i].rest; rest != "" && c.Rest == "" {
-		return c, c.Verb + " needs " + map[string]string{"words": "a few words", "option": "an option"}[rest] + ": " + known[i].help
+		return c, fmt.Sprintf("%s needs %s: `%s`", c.Verb, needed(rest), known[i].usage())
 	}
 	return c, ""
+}
+
+func needed(rest string) string {
+	switch rest {
+	case "words":
+		return "a few words"
+	case "option":
+		return "an option"
+	case "@login":
+		return "somebody's login"
+	}
+	return "a " + rest
 }
 
 func unknownVerb(name string, known []verb) string {
 	if slices.Contains([]string{"/approve", "/reject", "/break-glass", "/thaw"}, name) {
 		return name + " is said in a review (Files changed, Review changes), not in a comment"
 	}
-	best, distance := "", 4
-	for _, v := range known {
-		if d := editDistance(name, v.name); d < distance {
-			best, distance = v.name, d
-		}
+	names := make([]string, len(known))
+	for i, v := range known {
+		names[i] = v.name
 	}
-	hint := "; say /help for what there is"
-	if best != "" {
-		hint = "; there is " + best
+	hint := "; say `/help` for what there is"
+	if near := nearestName(name, names); near != "" {
+		hint = "; did you mean `" + near + "`?"
 	}
 	if strings.Trim(name, "/abcdefghijklmnopqrstuvwxyz-") != "" || len(name) > 32 {
 		return "a line begins with a slash and is no command" + hint // never echo foreign text that could mention or format
 	}
 	return fmt.Sprintf("%q is not a command%s", name, hint)
+}
+
+// nearestName is the first of the names that are nearest to what somebody wrote, empty if none is near.
+func nearestName(written string, names []string) string {
+	if len(written) > 200 {
+		return ""
+	}
+	best, distance := "", min(4, len(written))
+	for _, name := range names {
+		if d := editDistance(strings.ToLower(written), name); d < distance {
+			best, distance = name, d
+		}
+	}
+	return best
 }
 
 // HelpText lists the commands as markdown.

@@ -57,6 +57,13 @@ func (d *decider) react() {
 	}
 }
 
+// PlainLogin reports whether a text can be a login of the hub: letters, digits and single hyphens, and behind an underscore
+// the short name of an enterprise that manages its users. Letters of other alphabets, which look alike, are in none.
+func PlainLogin(login string) bool {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	return login != "" && len(login) <= 39 && strings.Trim(login, plain+"-_") == "" && strings.ContainsAny(login[:1], plain)
+}
+
 // helpers are the users and teams whose approval would bring the gate of a step nearer.
 func (d *decider) helpers(step runbook.Step) []string {
 	st := d.state.Step(step.Name)

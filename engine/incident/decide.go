@@ -166,6 +166,7 @@ func (d *decider) live() {
 	d.recordChildren()
 	d.recordRecall()
 	d.recordCommands()
+	d.recordOverrides()
 	d.recordMitigation()
 	d.recordDebts()
 	if !d.stale {
@@ -185,7 +186,7 @@ func (d *decider) live() {
 
 // mustShow reports whether what is local has to be seen now: people are asked, or nothing is running that will end soon.
 func (d *decider) mustShow() bool {
-	return d.view.Branch.Pushed < d.state.Seq && (d.asking || d.halted || !d.busy())
+	return d.view.Branch.Pushed < d.state.Seq && (d.asking || d.halted || d.state.Paused != nil || !d.busy())
 }
 
 func (d *decider) busy() bool {

@@ -36,6 +36,9 @@ func (s State) barredHere(plan runbook.Plan, step string) (out []Barred) {
 	for _, deed := range s.Step(step).Asked {
 		out = append(out, Barred{ID: deed.By.ID, Login: deed.By.Login, Why: "asked for this attempt"})
 	}
+	if owner := s.Step(step).Owner; owner != nil {
+		out = append(out, Barred{ID: owner.ID, Login: owner.Login, Why: "is to do it by hand"})
+	}
 	if a := s.Step(step).Gate.Authors; a != nil {
 		for _, p := range a.People {
 			out = append(out, Barred{ID: p.ID, Login: p.Login, Why: "wrote this step", Wrote: true})
@@ -142,15 +145,17 @@ func (d *decider) authors(step runbook.Step, st StepState) (a *runbook.Authorshi
 func (d *decider) approvedIt(cmd Command, st StepState, id int64) (problem string) {
 	step, ok := d.plan.Step(cmd.Step)
 	byHand := slices.Contains([]string{"/done", "/choose", "/did-it-by-hand"}, cmd.Verb)
-	if !ok || !byHand || st.Phase != PhaseStarted || !st.Kind.AsksPeople() {
+	if !ok || !byHand || st.Phase != PhaseStarted || !st.Kind.AsksPeople() || !d.approvedBy(step, st, id) {
 		return ""
 	}
+	return "you approved `" + cmd.Step + "`, so somebody else has to say that it is done"
+}
+
+// approvedBy reports whether a person is among those who approved a step.
+func (d *decider) approvedBy(step runbook.Step, st StepState, id int64) bool {
 	gate := st.Gate
 	if underTemplate(step, st) {
 		gate = d.state.Step(step.Of).Gate
 	}
-	if slices.ContainsFunc(gate.Votes, func(v approval.Vote) bool { return v.By.ID == id }) {
-		return "you approved `" + cmd.Step + "`, so somebody else has to say that it is done"
-	}
-	return ""
+	return slices.ContainsFunc(gate.Votes, func(v approval.Vote) bool { return v.By.ID == id })
 }

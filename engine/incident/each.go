@@ -65,6 +65,8 @@ func StepOf(data Data) string {
 		return d.Step
 	case RetryAsked:
 		return d.Step
+	case Assigned:
+		return d.Step
 	}
 	return ""
 }
@@ -241,7 +243,7 @@ func (d *decider) advanceTemplate(step runbook.Step, st StepState) {
 		d.collect(step, st)
 	case st.Phase == PhaseGate:
 		d.gate(step, st)
-	case st.Phase != PhaseIdle || d.halted:
+	case st.Phase != PhaseIdle || d.nothingStarts():
 	case step.Now.Status != runbook.StatusReady:
 		d.unready(step)
 	case step.Approval != nil && len(step.Now.Elements) > 0:

@@ -23,12 +23,22 @@ type Data interface {
 
 // Deed is what a person did on the pull request, copied so that the journal stands alone.
 type Deed struct {
-	By    approval.Person `json:"by"`
-	Via   string          `json:"via"` // comment or review
-	ID    int64           `json:"id"`  // of the comment or review
-	At    time.Time       `json:"at"`
-	Words string          `json:"words"`
+	By  approval.Person `json:"by"`
+	Via string          `json:"via"` // ViaComment, ViaReview or ViaButton
+	ID  int64           `json:"id"`  // of the comment or review, or of the check run that the button is on
+	At  time.Time       `json:"at"`
+	// Commit is what the review was given on; of a comment or a button, which the hub ties to no commit, the head of the pull
+	// request when it was heard.
+	Commit string `json:"commit,omitempty"`
+	Words  string `json:"words"`
 }
+
+// Where people say what they want.
+const (
+	ViaComment = "comment"
+	ViaReview  = "review"
+	ViaButton  = "button"
+)
 
 // Opened begins every journal.
 type Opened struct {
@@ -126,10 +136,12 @@ type StepEnded struct {
 	Spoke      []Barred           `json:"spoke,omitempty"` // of a step that opened a runbook: on whose words that incident rests
 }
 
-// StepSkipped records that a step will not run.
+// StepSkipped records that a step will not run: as the plan says, or because people said so.
 type StepSkipped struct {
-	Step string `json:"step"`
-	Why  string `json:"why"`
+	Step  string          `json:"step"`
+	Why   string          `json:"why"`
+	Deed  *Deed           `json:"deed,omitempty"`  // of a person; nil: the plan says so
+	Votes []approval.Vote `json:"votes,omitempty"` // of a step with a gate: the reviews that said so, which meet its rule
 }
 
 // StepBroken records that a step's values could not be worked out.
@@ -149,6 +161,8 @@ type StepByHand struct {
 	Step string `json:"step"`
 	What string `json:"what"`
 	Deed Deed   `json:"deed"`
+	// Votes are, of a step whose gate was not passed, the reviews that confirm it and meet its rule. Whoever did it is not among them.
+	Votes []approval.Vote `json:"votes,omitempty"`
 }
 
 // RetryAsked begins a new round of a step that had ended badly, or of the rehearsal of such a step.

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/pullbook/pullbook/engine/approval"
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
@@ -25,7 +24,7 @@ func (s *State) apply(e Event) error {
 		return fmt.Errorf("%w: after %d", errGap, s.Seq)
 	case s.Seq == 0 && e.Data.Kind() != Opened{}.Kind():
 		return errNotOpen
-	case s.End != "" && e.Data.Kind() != Thawed{}.Kind():
+	case s.End != "" && e.Data.Kind() != Thawed{}.Kind() && e.Data.Kind() != Reopened{}.Kind():
 		return errAfterEnd
 	case e.At.Before(s.At):
 		return fmt.Errorf("its time %s is before that of the event before it", e.At)
@@ -39,6 +38,9 @@ func (s *State) apply(e Event) error {
 }
 
 func (s *State) take(e Event) error {
+	if word, err := s.takeWord(e); word {
+		return err
+	}
 	switch d := e.Data.(type) {
 	case Opened:
 		if s.Seq != 0 {
@@ -51,13 +53,6 @@ func (s *State) take(e Event) error {
 	case AlertUpdated:
 		s.Alert = d.Alert
 		s.Known[d.Alert.Digest()] = true
-	case Acknowledged:
-		s.hear(e, d.Deed)
-		if !slices.ContainsFunc(s.Ackers, func(p approval.Person) bool { return p.ID == d.Deed.By.ID }) {
-			s.Ackers = append(slices.Clip(s.Ackers), d.Deed.By)
-		}
-	case CancelAsked:
-		return s.cancelAsked(e, d)
 	case Thawed:
 		return s.thawed(e, d)
 	case Recalled:
@@ -69,6 +64,7 @@ func (s *State) take(e Event) error {
 	case Mitigated:
 		if d.Deed != nil {
 			s.hear(e, *d.Deed)
+			s.Reopened = nil
 		}
 		if s.MitigatedAt.IsZero() {
 			s.MitigatedAt = e.At
@@ -76,6 +72,9 @@ func (s *State) take(e Event) error {
 	case Ended:
 		if s.Finally != nil && !s.Stopped() && d.End != s.Finally.End {
 			return fmt.Errorf("it ends as %q after it was to end as %q", d.End, s.Finally.End)
+		}
+		if err := s.mayEnd(d.End); err != nil {
+			return err
 		}
 		s.End, s.EndedAt = d.End, e.At
 		clear(s.locks)
@@ -107,7 +106,9 @@ func (s *State) takeStep(e Event) error {
 	case ChildOpened:
 		return s.childOpened(d)
 	case StepSkipped:
-		return s.end(e, d.Step, PhaseSkipped, d.Why)
+		return s.skipped(e, d)
+	case Assigned:
+		return s.assigned(e, d)
 	case StepBroken:
 		return s.end(e, d.Step, PhaseBroken, d.Problem)
 	case StepUnknown:
@@ -118,14 +119,7 @@ func (s *State) takeStep(e Event) error {
 		st.Phase, st.since = PhaseUnknown, e.Seq
 		s.set(d.Step, st)
 	case StepByHand:
-		if err := s.end(e, d.Step, PhaseByHand, d.What); err != nil {
-			return err
-		}
-		st := s.Step(d.Step)
-		st.Word = &d.Deed
-		s.set(d.Step, st)
-		s.reopen(d.Step)
-		s.hear(e, d.Deed)
+		return s.byHand(e, d)
 	case RetryAsked:
 		if err := s.retryAsked(d); err != nil {
 			return err
@@ -215,6 +209,9 @@ func (s *State) gateRefused(e Event, step, why string) error {
 
 func (s *State) stepStarted(e Event, d StepStarted) error {
 	st := s.Step(d.Step)
+	if s.Paused != nil {
+		return errPaused
+	}
 	if st.Phase != PhaseCleared && !st.unasked() {
 		return fmt.Errorf("step %s cannot start while it is %q", d.Step, st.Phase)
 	}
@@ -293,7 +290,7 @@ func (s *State) retryAsked(d RetryAsked) error {
 	if st.settledList() && st.Phase == PhaseEnded {
 		return fmt.Errorf("step %s does nothing but through its elements", d.Step)
 	}
-	s.set(d.Step, StepState{Round: d.Round, Attempt: st.Attempt, Asked: append(slices.Clone(st.Asked), d.Deed), Keys: st.Keys, listed: st.listed})
+	s.set(d.Step, StepState{Round: d.Round, Attempt: st.Attempt, Asked: append(slices.Clone(st.Asked), d.Deed), Owner: st.Owner, Keys: st.Keys, listed: st.listed})
 	s.reopen(d.Step)
 	return nil
 }
@@ -326,8 +323,11 @@ func (s *State) closeGates(seq int) {
 }
 
 func (s *State) hear(e Event, d Deed) {
-	if d.Via == "comment" {
+	switch d.Via {
+	case ViaComment:
 		s.Heard[d.ID] = true
+	case ViaReview:
+		s.HeardReviews[d.ID] = true
 	}
 	s.acknowledge(e)
 }

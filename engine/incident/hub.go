@@ -12,6 +12,7 @@ type HubQuery struct {
 	Pull         int      // number, 0 when it is not known
 	Teams        []string // org/slug: whose membership matters for approvals and commands
 	Asked        []string // those of Teams that open gates ask: who is in them is to be told, although nobody of them has spoken
+	People       []string // logins of whom it matters what they may do, besides those who spoke and those whom /assign names
 	CheckCommits []string // commits whose check runs are to be listed; asked once after a start, when nobody remembers them
 }
 
@@ -20,8 +21,9 @@ type HubView struct {
 	Pull     *Pull
 	Reviews  []approval.Review
 	Comments []Comment
-	Teams    map[string][]int64 // numeric ids of the members of each team, where that was looked up; none: it is empty, or not there
-	Checks   map[string]bool    // external ids of the engine's check runs on CheckCommits
+	Teams    map[string][]int64         // numeric ids of the members of each team, where that was looked up; none: it is empty, or not there
+	Checks   map[string]bool            // external ids of the engine's check runs on CheckCommits
+	People   map[string]approval.Person // by login in lower case: those of the query, and those whom a comment names in /assign
 }
 
 // NewPull is a pull request to open from an incident's branch to the default branch.

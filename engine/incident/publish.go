@@ -28,7 +28,7 @@ func (d *decider) publish() {
 	d.publishRollup()
 	d.remind()
 	d.shout()
-	d.actions = append(d.actions, PublishBody{Urgent: d.asking || d.halted || len(d.locked) > 0})
+	d.actions = append(d.actions, PublishBody{Urgent: d.asking || d.halted || d.state.Paused != nil || len(d.locked) > 0})
 	d.react()
 }
 
@@ -68,6 +68,12 @@ func (d *decider) publishRollup() {
 		case d.halted && step.Stage == d.state.Stage() && st.Over() && !d.state.settled(step) && status != RollupWaiting:
 			status, since, summary = RollupFailed, max(since, st.Seq), "Halted: "+step.Name+" "+howEnded(st)+"."
 		}
+	}
+	if text := d.heldText(); text != "" {
+		if status != RollupWaiting {
+			summary = ""
+		}
+		status, since, summary = RollupWaiting, max(since, d.state.heldSince), strings.TrimSpace(text+"\n\n"+summary)
 	}
 	if status == RollupWaiting {
 		summary += d.demandText()
@@ -132,6 +138,13 @@ func (d *decider) finish() {
 		d.actions = append(d.actions, Flush{Why: "the end"})
 		return
 	}
+	d.recordCommands()
+	d.recordOverrides()
+	if len(d.commit.Events) > 0 { // it was reopened
+		d.emit()
+		return
+	}
+	d.actions = append(d.actions, d.people...)
 	if d.view.Pull == nil || !d.view.Pull.Open {
 		d.publish()
 		return

@@ -83,6 +83,8 @@ func (s *State) repeatStarted(e Event, d RepeatStarted) error {
 	switch {
 	case st.Phase != PhaseEnded || st.Conclusion != runbook.Succeeded || st.settledList():
 		return fmt.Errorf("step %s cannot be repeated before it has succeeded", d.Step)
+	case s.Paused != nil:
+		return errPaused
 	case !s.unmitigated():
 		return fmt.Errorf("step %s is repeated although the incident is mitigated, or its main stage over", d.Step)
 	case st.Repeats.Running || d.Attempt != st.next():
@@ -159,7 +161,7 @@ func (d *decider) repeat(over bool) {
 		}
 		due := d.state.RepeatAt(step)
 		switch {
-		case over || due.IsZero():
+		case over || due.IsZero() || d.state.Paused != nil:
 		case d.clock.Before(due):
 			d.wakeAt(due, step.Name+" is repeated")
 		case !d.full(step):

@@ -38,6 +38,7 @@ type stage struct {
 	ordered  func(OpenChild) // told of every order of a child, when it is set
 	parent   *Parent         // of the incident, if it has one
 	unheard  bool            // orders of children are lost
+	unmerged bool            // the hub does not merge
 	told     []ID            // children that were told to look
 	thawing  Thawed          // the latest
 }
@@ -60,6 +61,32 @@ func (s *stage) open(t *testing.T) string {
 	s.state, s.pushed, s.journal = state, state, []Event{{Seq: 1, At: state.At, Data: opened}}
 	s.view.Branch.Commits["c1"], s.view.Branch.Head, s.view.Branch.Pushed = 1, "c1", 1
 	return "ok\n"
+}
+
+// results holds the values of commands against what they have to be: version, a text that is not "wrong".
+func (s *stage) results() map[Command]Result {
+	out := map[Command]Result{}
+	for _, cmd := range s.state.Unchecked(s.plan, s.view.Comments) {
+		object, problem := Values(cmd.Rest)
+		if strings.Contains(cmd.Rest, "wrong") {
+			problem = "its values are not of the type\n\n```cue\n{version: string}\n```\n"
+		}
+		out[cmd] = Result{Output: object, Problem: problem}
+	}
+	return out
+}
+
+// people are those whom the hub knows, by login.
+func people() map[string]approval.Person {
+	out := map[string]approval.Person{}
+	for _, login := range []string{"alice", "bob", "carol", "dora", "erin", "frank", "mallory", "robot"} {
+		args := map[string]string{"by": login}
+		if login == "mallory" {
+			args["readonly"] = "yes"
+		}
+		out[login] = person(args)
+	}
+	return out
 }
 
 // resolve says what each step is now.
@@ -129,7 +156,7 @@ func (s *stage) look(t *testing.T) string {
 	var b strings.Builder
 	for range 50 {
 		again := false
-		s.due = time.Time{}
+		s.due, s.view.Results, s.view.People = time.Time{}, s.results(), people()
 		actions := Decide(s.resolve(), s.state, s.view, s.now)
 		if twice := Decide(s.resolve(), s.state, s.view, s.now); !reflect.DeepEqual(actions, twice) {
 			t.Fatalf("two decisions on the same facts differ:\n%v\n%v", actions, twice)
@@ -280,6 +307,9 @@ func (s *stage) publish(action Action) (again bool) {
 		s.view.Pull.Open = true
 		return true
 	case Merge:
+		if s.unmerged {
+			return false
+		}
 		s.view.Pull.Merged, s.view.Pull.Open = true, false
 		return true
 	case PublishCheck:

@@ -67,6 +67,7 @@ func (s *State) cancelAsked(e Event, d CancelAsked) error {
 		s.Cancelled = &d
 	}
 	s.stopped[d.During] = true
+	s.Paused, s.Reopened = nil, nil
 	s.closeGates(e.Seq)
 	return nil
 }
@@ -83,6 +84,9 @@ func (s *State) undoBegun(e Event, d UndoBegun) error {
 func (s *State) finallyBegun(e Event, d FinallyBegun) error {
 	if s.Finally != nil {
 		return errors.New("its finally steps have begun already")
+	}
+	if err := s.mayEnd(d.End); err != nil {
+		return err
 	}
 	s.Finally, s.stageSince = &d, e.Seq
 	s.withdraw(e)
@@ -252,13 +256,15 @@ func (d *decider) finally() {
 			d.end(EndCancelled)
 		}
 	case d.run(runbook.StageFinally):
-		d.end(d.state.Finally.End)
+		if end := d.state.Finally.End; !d.keptOpen(end) {
+			d.end(end)
+		}
 	}
 }
 
 // over ends the incident, after its finally steps if the plan has any.
 func (d *decider) over(end End) {
-	if !d.repeated() {
+	if !d.repeated() || d.keptOpen(end) {
 		return
 	}
 	if slices.ContainsFunc(d.plan.Steps, func(s runbook.Step) bool { return s.Stage == runbook.StageFinally }) {

@@ -45,16 +45,17 @@ type StepState struct {
 	Gate       Gate
 	Deadline   time.Time // of the attempt that started
 	Repeats    Repeats
-	Child      ID       // the incident that the latest attempt opened, if it opened one
-	ChildURL   string   // of its pull request, once the attempt has ended
-	Asked      []Deed   // who asked for a retry: they cannot approve it
-	Word       *Deed    // of the person who brought it to its end: they cannot approve what rests on it
-	Spoke      []Barred // of a step that opened a runbook: likewise, on that incident
-	Locks      []string // that the latest attempt took; State.Locks says which are held
-	Closed     bool     // its outcome is unknown, and nobody is asked about it any more
-	Keys       []string // of a template: of its elements, once they are settled
-	since      int      // the event that asked people
-	listed     int      // of a template: the event that settled its elements
+	Child      ID               // the incident that the latest attempt opened, if it opened one
+	ChildURL   string           // of its pull request, once the attempt has ended
+	Asked      []Deed           // who asked for a retry: they cannot approve it
+	Owner      *approval.Person // who is to do it, where a person has said so: they cannot approve it
+	Word       *Deed            // of the person who brought it to its end: they cannot approve what rests on it
+	Spoke      []Barred         // of a step that opened a runbook: likewise, on that incident
+	Locks      []string         // that the latest attempt took; State.Locks says which are held
+	Closed     bool             // its outcome is unknown, and nobody is asked about it any more
+	Keys       []string         // of a template: of its elements, once they are settled
+	since      int              // the event that asked people
+	listed     int              // of a template: the event that settled its elements
 }
 
 // Gate is the latest gate of a step.
@@ -88,43 +89,48 @@ type span struct {
 
 // State is the fold of a journal.
 type State struct {
-	Seq         int // of the last event
-	At          time.Time
-	Opened      Opened
-	OpenedAt    time.Time
-	Pull        int
-	PullURL     string
-	Alert       Alert             // as last reported
-	Known       map[string]bool   // digests of the notifications that are recorded
-	AckedAt     time.Time         // the first time a person did anything
-	Ackers      []approval.Person // who took notice by /ack, in order, each once
-	MitigatedAt time.Time
-	Cancelled   *CancelAsked  // the first
-	Recalled    *Recalled     // by its parent
-	Aborted     *GateExpired  // by a gate that nobody answered
-	Debts       []Debt        // gates whose glass was broken
-	Undo        *UndoBegun    // nil unless what was done is, or was, undone
-	Finally     *FinallyBegun // nil until the finally steps
-	End         End           // empty while open
-	EndedAt     time.Time
-	Steps       map[string]StepState
-	Heard       map[int64]bool         // comments that are recorded
-	Waited      time.Duration          // during which at least one gate or request waited for people
-	thaws       map[int64]bool         // reviews that gave the branch back
-	thawedAt    int                    // the latest event that did
-	elements    map[string]bool        // names of the elements that are settled
-	stopped     map[runbook.Stage]bool // by /cancel
-	stageSince  int                    // the event that began the stage it is in
-	spans       []span
-	locks       map[string]string // that are held, by name: the step
-	asking      int               // steps that wait for people
-	waitedFrom  time.Time
+	Seq          int // of the last event
+	At           time.Time
+	Opened       Opened
+	OpenedAt     time.Time
+	Pull         int
+	PullURL      string
+	Alert        Alert             // as last reported
+	Known        map[string]bool   // digests of the notifications that are recorded
+	AckedAt      time.Time         // the first time a person did anything
+	Ackers       []approval.Person // who took notice by /ack, in order, each once
+	MitigatedAt  time.Time
+	Cancelled    *CancelAsked  // the first
+	Recalled     *Recalled     // by its parent
+	Aborted      *GateExpired  // by a gate that nobody answered
+	Debts        []Debt        // gates whose glass was broken
+	Paused       *Paused       // nil unless a person holds it
+	Reopened     *Reopened     // nil unless a person has to say that it is over, since another one took that back
+	Severity     *SeveritySet  // nil: as the plan says
+	Undo         *UndoBegun    // nil unless what was done is, or was, undone
+	Finally      *FinallyBegun // nil until the finally steps
+	End          End           // empty while open
+	EndedAt      time.Time
+	Steps        map[string]StepState
+	Heard        map[int64]bool         // comments that are recorded
+	HeardReviews map[int64]bool         // reviews that skipped a step, or took it as done by hand
+	Waited       time.Duration          // during which at least one gate or request waited for people
+	thaws        map[int64]bool         // reviews that gave the branch back
+	thawedAt     int                    // the latest event that did
+	elements     map[string]bool        // names of the elements that are settled
+	stopped      map[runbook.Stage]bool // by /cancel
+	stageSince   int                    // the event that began the stage it is in, or let it go on
+	heldSince    int                    // the event of the latest pause or reopening
+	spans        []span
+	locks        map[string]string // that are held, by name: the step
+	asking       int               // steps that wait for people
+	waitedFrom   time.Time
 }
 
 // Fold makes the state of a journal. It returns an error that names the first event that cannot follow the ones before
 // it: such a journal was not written by this engine.
 func Fold(events []Event) (State, error) {
-	s := State{Known: map[string]bool{}, Steps: map[string]StepState{}, Heard: map[int64]bool{}, stopped: map[runbook.Stage]bool{}, locks: map[string]string{}, thaws: map[int64]bool{}}
+	s := State{Known: map[string]bool{}, Steps: map[string]StepState{}, Heard: map[int64]bool{}, HeardReviews: map[int64]bool{}, stopped: map[runbook.Stage]bool{}, locks: map[string]string{}, thaws: map[int64]bool{}}
 	for _, e := range events {
 		if err := s.apply(e); err != nil {
 			return State{}, fmt.Errorf("event %d (%s): %w", e.Seq, e.Data.Kind(), err)
@@ -148,7 +154,7 @@ func (s State) With(events ...Event) (State, error) {
 func (s State) clone() State {
 	s.Known, s.Steps, s.Heard = maps.Clone(s.Known), maps.Clone(s.Steps), maps.Clone(s.Heard)
 	s.spans, s.stopped, s.elements = slices.Clone(s.spans), maps.Clone(s.stopped), maps.Clone(s.elements)
-	s.locks, s.thaws = maps.Clone(s.locks), maps.Clone(s.thaws)
+	s.locks, s.thaws, s.HeardReviews = maps.Clone(s.locks), maps.Clone(s.thaws), maps.Clone(s.HeardReviews)
 	return s
 }
 

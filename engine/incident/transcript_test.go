@@ -344,6 +344,10 @@ func (s *stage) hub(t *testing.T, args map[string]string) string {
 			s.view.Branch.Gone, s.view.Branch.Deleted = true, true
 		case "upgraded":
 			s.view.Unread = map[string]string{"yes": "schema.cue: it is in another language", "back": ""}[args[what]]
+		case "unmerged":
+			s.unmerged = args[what] != "no"
+		case "later":
+			s.view.Later = ID(args[what])
 		case "withdraw":
 			s.withdraw = number(t, args[what])
 		}
@@ -414,6 +418,12 @@ func (s *stage) describe() string {
 			fmt.Fprintf(&b, ", %d repetitions, %d failed", r.Done, r.Failed)
 		}
 		b.WriteString("\n")
+	}
+	if p := s.state.Paused; p != nil {
+		fmt.Fprintf(&b, "paused by %s: %s\n", p.Deed.By.Login, p.Why)
+	}
+	if r := s.state.Reopened; r != nil {
+		fmt.Fprintf(&b, "reopened by %s\n", r.Deed.By.Login)
 	}
 	held, kept := s.state.Locks(), s.state.Keeps(s.view)
 	for _, lock := range slices.Sorted(maps.Keys(held)) {

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/pullbook/pullbook/engine/approval"
@@ -23,6 +24,15 @@ type View struct {
 	Unread   string                        // why the engine cannot work out the frozen plan, now or later; empty as a rule
 	Teams    map[string][]int64            // members of the teams that gates ask, by org/slug; empty: there is nobody, or no such team; absent: nobody has looked
 	Authors  map[string]runbook.Authorship // who wrote a step of the frozen plan, where that was looked up
+	People   map[string]approval.Person    // by login in lower case: who is named by /assign or has pressed a button, looked up just now
+	Later    ID                            // the incident of the same alert group that followed this one, where somebody asks to reopen it
+	Results  map[Command]Result            // of /done with values: what they come to
+}
+
+// Result is what the values of a /done come to, held against the type that the step declares.
+type Result struct {
+	Output  json.RawMessage // of that type
+	Problem string          // why they are not, as a part of a sentence; empty when they are
 }
 
 // Pull is the incident's pull request.

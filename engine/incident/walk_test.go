@@ -208,7 +208,9 @@ func (w *walk) stir(t *testing.T) {
 	args := map[string]string{"step": step}
 	people := []string{"alice", "bob", "carol", "mallory", "robot"}
 	by := people[w.random.IntN(len(people))]
-	switch w.random.IntN(16) {
+	switch w.random.IntN(17) {
+	case 16:
+		w.stirHold(by, step)
 	case 15:
 		w.stirChild(args)
 	case 14:
@@ -245,6 +247,18 @@ func (w *walk) stir(t *testing.T) {
 	case 13:
 		w.view.Alerts = []Alert{{Name: "Alert", Fingerprint: fmt.Sprint(w.random.IntN(3))}}
 	}
+}
+
+// stirHold lets somebody hold the incident, let it go on, take back its end, or say what is done without the engine.
+func (w *walk) stirHold(by, step string) {
+	words := []string{"/pause so", "/resume", "/resume", "/reopen", "/skip " + step + " so", "/assign " + step + " @bob", "/severity sev1", "/note so", "/pause so\n/resume"}
+	if w.oneIn(3) {
+		w.ids++
+		body := []string{"/skip " + step + " so", "/did-it-by-hand " + step + " so"}[w.random.IntN(2)]
+		w.review(map[string]string{"id": fmt.Sprint(w.ids), "by": by, "state": "commented"}, body)
+		return
+	}
+	w.comment(by, words[w.random.IntN(len(words))])
 }
 
 func (w *walk) comment(by, body string) {
@@ -286,6 +300,9 @@ func (w *walk) calm(t *testing.T) {
 
 // waits reports whether the incident waits for a person or for a timer.
 func (w *walk) waits() bool {
+	if w.state.Paused != nil || w.state.Reopened != nil {
+		return true
+	}
 	for _, step := range w.whole().Steps {
 		st := w.state.Step(step.Name)
 		if st.asksPeople() || step.Stage == w.state.Stage() && st.Over() && !w.state.settled(step) && !retriesLeft(step, st) {
@@ -298,6 +315,12 @@ func (w *walk) waits() bool {
 // help is what people do who want the incident to end well.
 func (w *walk) help() {
 	said := w.ids
+	if w.state.Paused != nil {
+		w.comment("dora", "/resume")
+	}
+	if w.state.Reopened != nil {
+		w.comment("dora", "/resolve")
+	}
 	for _, step := range w.whole().Steps {
 		switch st := w.state.Step(step.Name); {
 		case st.Phase == PhaseGate && w.state.Verdict(w.plan, step.Name, w.view).Verdict.Status == approval.StatusApproved: // it waits for a lock

@@ -236,6 +236,16 @@ func decodeData(kind string, raw []byte) (incident.Data, error) {
 		return as[incident.GateEscalated](raw)
 	case incident.CancelAsked{}.Kind():
 		return as[incident.CancelAsked](raw)
+	case incident.Paused{}.Kind():
+		return as[incident.Paused](raw)
+	case incident.Resumed{}.Kind():
+		return as[incident.Resumed](raw)
+	case incident.Reopened{}.Kind():
+		return as[incident.Reopened](raw)
+	case incident.Noted{}.Kind():
+		return as[incident.Noted](raw)
+	case incident.SeveritySet{}.Kind():
+		return as[incident.SeveritySet](raw)
 	case incident.Mitigated{}.Kind():
 		return as[incident.Mitigated](raw)
 	case incident.Thawed{}.Kind():
@@ -276,6 +286,8 @@ func decodeStep(kind string, raw []byte) (incident.Data, error) {
 		return as[incident.StepByHand](raw)
 	case incident.RetryAsked{}.Kind():
 		return as[incident.RetryAsked](raw)
+	case incident.Assigned{}.Kind():
+		return as[incident.Assigned](raw)
 	}
 	return nil, fmt.Errorf("its kind %q is not known", kind)
 }

@@ -71,6 +71,16 @@ func TestStagedKindsOnDisk(t *testing.T) {
 	}
 }
 
+func TestSpokenKindsOnDisk(t *testing.T) {
+	events := spokenKinds()
+	files, head := encoded(t, events)
+	golden(t, "spoken-kinds.txtar", files)
+	got, gotHead, err := Decode(sampleDir, files)
+	if diff := cmp.Diff(events, got); err != nil || gotHead != head || diff != "" {
+		t.Errorf("head %v, want %v, error %v, read back (-want +got):\n%s", gotHead, head, err, diff)
+	}
+}
+
 func TestKinKindsOnDisk(t *testing.T) {
 	events := kinKinds()
 	files, head := encoded(t, events)
@@ -147,7 +157,7 @@ func TestEncodeInPiecesGivesTheSameJournal(t *testing.T) {
 func TestEncodeThenDecodeIsTheIdentity(t *testing.T) {
 	for seed := range uint64(30) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		kinds := slices.Concat(everyKind(), stagedKinds()[1:], kinKinds()[1:])
+		kinds := slices.Concat(everyKind(), stagedKinds()[1:], kinKinds()[1:], spokenKinds()[1:])
 		data := []incident.Data{kinds[0].Data}
 		for range r.IntN(250) {
 			d := kinds[1+r.IntN(len(kinds)-1)].Data

@@ -63,7 +63,7 @@ func weight(data incident.Data) int {
 		return 10
 	case incident.CancelAsked, incident.Recalled, incident.Opened, incident.UndoBegun:
 		return 9
-	case incident.StepUnknown, incident.GlassBroken, incident.Thawed:
+	case incident.StepUnknown, incident.GlassBroken, incident.Thawed, incident.Paused, incident.Resumed, incident.Reopened:
 		return 8
 	case incident.GateRejected, incident.GateExpired:
 		return 7
@@ -80,7 +80,12 @@ func weight(data incident.Data) int {
 		return 4
 	case incident.Mitigated, incident.FinallyBegun, incident.ChildOpened, incident.RepeatStarted, incident.RepeatEnded:
 		return 2
-	case incident.StepSkipped, incident.Acknowledged, incident.GateReminded:
+	case incident.StepSkipped:
+		if d.Deed != nil {
+			return 5
+		}
+		return 1
+	case incident.Acknowledged, incident.GateReminded, incident.Noted, incident.SeveritySet, incident.Assigned:
 		return 1
 	}
 	return 0
@@ -124,6 +129,16 @@ func sentence(data incident.Data) string {
 			return "thawed: the branch was restored"
 		}
 		return fmt.Sprintf("thawed: commits of others are disowned (%d)", len(d.Disowned))
+	case incident.Paused:
+		return "paused by a person"
+	case incident.Resumed:
+		return "goes on after a pause"
+	case incident.Reopened:
+		return "reopened by a person"
+	case incident.Noted:
+		return "a person noted something"
+	case incident.SeveritySet:
+		return "severity set by a person"
 	case incident.Recalled:
 		return "stopped: the parent does not want it to go on"
 	case incident.UndoBegun:
@@ -203,6 +218,8 @@ func stepSentence(data incident.Data) string {
 		return fmt.Sprintf("its own incident is open (attempt %d)", d.Attempt)
 	case incident.StepSkipped:
 		return "skipped"
+	case incident.Assigned:
+		return "assigned to a person"
 	case incident.StepBroken:
 		return "its values could not be worked out"
 	case incident.StepUnknown:
@@ -290,6 +307,10 @@ func Marks(events []incident.Event, facts MessageFacts) string {
 // proofs are the trailers of what an event rests on.
 func proofs(data incident.Data) string {
 	switch d := data.(type) {
+	case incident.StepSkipped:
+		return overriddenBy(d.Votes)
+	case incident.StepByHand:
+		return overriddenBy(d.Votes)
 	case incident.GateApproved:
 		var b strings.Builder
 		for _, v := range d.Votes {
@@ -346,6 +367,15 @@ func thawMarks(d incident.Thawed) string {
 		s += "Restored: " + d.Restored + "\n"
 	}
 	return s
+}
+
+// overriddenBy names the reviews by which a gate was overridden.
+func overriddenBy(votes []approval.Vote) string {
+	var b strings.Builder
+	for _, v := range votes {
+		b.WriteString("Overridden-by: " + saidBy(v))
+	}
+	return b.String()
 }
 
 // saidBy names a review: LOGIN (ID) review N at COMMIT.

@@ -58,6 +58,14 @@ func TestMessagesOfKin(t *testing.T) {
 	golden(t, "kin-messages.txtar", files)
 }
 
+func TestMessagesOfWords(t *testing.T) {
+	files := map[string][]byte{"all.txt": []byte(Message(spokenKinds(), facts()))}
+	for _, e := range spokenKinds() {
+		files[fmt.Sprintf("%02d-%s.txt", e.Seq, e.Data.Kind())] = []byte(Message([]incident.Event{e}, facts()))
+	}
+	golden(t, "spoken-messages.txtar", files)
+}
+
 func TestSubjectIsTheMostTellingEvent(t *testing.T) {
 	all := everyKind()
 	pick := func(kinds ...string) (out []incident.Event) {
@@ -91,6 +99,11 @@ func hostile() []incident.Event {
 	by := approval.Person{ID: 7, Login: evil}
 	return numbered([]incident.Data{
 		incident.Opened{ID: sampleID, Group: evil, Why: evil, Runbook: evil},
+		incident.Paused{Why: evil, Deed: incident.Deed{By: by, Words: evil}},
+		incident.Noted{Text: evil, Deed: incident.Deed{By: by, Words: evil}},
+		incident.SeveritySet{Severity: evil, Deed: incident.Deed{By: by}},
+		incident.Assigned{Step: evil, To: by, Deed: incident.Deed{By: by}},
+		incident.StepSkipped{Step: "a", Why: evil, Votes: []approval.Vote{{By: by, Commit: evil}}},
 		incident.GateOpened{Step: evil, Round: 1},
 		incident.GateApproved{Step: evil, Votes: []approval.Vote{{Review: 9, By: by, Commit: evil, Words: evil}, {Review: 10, By: approval.Person{ID: 8, Login: "gh-12"}}}},
 		incident.StepEnded{Step: strings.Repeat("a", 300), Conclusion: runbook.Conclusion(evil), Error: evil, Evidence: evil},
@@ -116,7 +129,7 @@ func TestMessageHoldsNoForeignText(t *testing.T) {
 }
 
 func TestSubjectIsShort(t *testing.T) {
-	for _, e := range slices.Concat(hostile(), everyKind(), stagedKinds(), kinKinds()) {
+	for _, e := range slices.Concat(hostile(), everyKind(), stagedKinds(), kinKinds(), spokenKinds()) {
 		line, rest, _ := strings.Cut(Message([]incident.Event{e}, facts()), "\n")
 		if len(line) > subjectLength || line == "" || !strings.HasPrefix(rest, "\nIncident: ") {
 			t.Errorf("subject of %d bytes %q, then %q", len(line), line, rest)

@@ -130,6 +130,35 @@ func kinKinds() []incident.Event {
 	})
 }
 
+// spokenKinds returns a journal of the kinds and fields that came with what people say on a running incident.
+func spokenKinds() []incident.Event {
+	d, said, page := deed(31), deed(32), runbook.PageDigest([]byte("page"))
+	d.Commit = "6f2a0c7a1a0f7ddf3b1f1c0a5b2f8b7c9d0e1f23"
+	said.Via, said.Words = incident.ViaReview, "/skip rollback not needed"
+	asked := incident.StepStarted{Step: "confirm", Attempt: 1, Key: runbook.AttemptKey(string(sampleID), "confirm", 1), Work: runbook.KindManual,
+		Risk: runbook.RiskChange, Digest: page, Deadline: clock(300)}
+	return numbered([]incident.Data{
+		everyKind()[0].Data,
+		incident.Paused{Why: "wait for the <network> team", Deed: d},
+		incident.Resumed{Deed: deed(33)},
+		incident.SeveritySet{Severity: "sev1", Deed: d},
+		incident.Noted{Text: "the graph looks better", Deed: deed(34)},
+		asked,
+		incident.Assigned{Step: "confirm", To: approval.Person{ID: 583232, Login: "bob", Write: true}, Deed: d},
+		incident.StepEnded{Step: "confirm", Attempt: 1, Conclusion: runbook.Succeeded, Started: clock(5), Ended: clock(7), Output: json.RawMessage(`{"version":"1.4"}`), Deed: &d},
+		incident.StepSkipped{Step: "scale", Why: "not needed", Deed: &d},
+		incident.GateOpened{Step: "rollback", Round: 1, Page: page, Rule: runbook.Approval{From: []string{"acme/sre"}, Count: 2}, Digest: page},
+		incident.StepSkipped{Step: "rollback", Why: "not needed", Deed: &said, Votes: []approval.Vote{vote(32, 583231, "alice"), vote(1240, 583232, "bob")}},
+		incident.GateOpened{Step: "purge", Round: 1, Page: page, Rule: runbook.Approval{From: []string{"acme/sre"}, Count: 1}, Digest: page},
+		incident.StepByHand{Step: "purge", What: "at the console", Deed: said, Votes: []approval.Vote{vote(1241, 583232, "bob")}},
+		incident.Mitigated{How: "said by alice", Deed: &d},
+		incident.Reopened{Deed: d},
+		incident.Mitigated{How: "said by alice", Deed: &d},
+		incident.Ended{End: incident.EndResolved},
+		incident.Reopened{Deed: d},
+	})
+}
+
 func numbered(data []incident.Data) []incident.Event {
 	events := make([]incident.Event, len(data))
 	for i, d := range data {

@@ -163,13 +163,24 @@ func (b board) askHappened(r row) string {
 func askDone(r row) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "#### Do %s\n\n%s\n\n", code(r.step.Name), lead(r))
+	owner := ""
 	if m := r.step.Now.Work.Manual; m != nil {
-		if m.Owner != "" {
-			out.WriteString("For " + inline(m.Owner, 100) + ":\n\n")
-		}
+		owner = m.Owner
+	}
+	if r.st.Owner != nil {
+		owner = r.st.Owner.Login
+	}
+	if owner != "" {
+		out.WriteString("For " + inline(owner, 100) + ":\n\n")
+	}
+	if m := r.step.Now.Work.Manual; m != nil {
 		out.WriteString(block("text", m.Task, 3_000) + "\n")
 	}
-	fmt.Fprintf(&out, "When it is done, comment %s.\n", code("/done "+r.step.Name))
+	done := "/done " + r.step.Name
+	if r.step.HasOutput {
+		done += " <key=value ...>" // which ones, the answer to /done without any says
+	}
+	fmt.Fprintf(&out, "When it is done, comment %s.\n", code(done))
 	return out.String()
 }
 
@@ -184,6 +195,11 @@ func (b board) askDecision(r row) string {
 	if r.step.Approval == nil || b.state.Passed(r.step) {
 		fmt.Fprintf(&out, "- %s: you did it; go on.\n", code("/did-it-by-hand "+r.step.Name+" <what you did>"))
 	}
+	where := ""
+	if r.step.Approval != nil {
+		where = ", in a review by those who may approve it"
+	}
+	fmt.Fprintf(&out, "- %s: go on without it%s.\n", code("/skip "+r.step.Name+" <reason>"), where)
 	out.WriteString(b.stopHere())
 	return out.String()
 }

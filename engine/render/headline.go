@@ -11,7 +11,7 @@ import (
 // headline says first what matters most: each line begins with the bold word that a person on a phone looks for.
 func (b board) headline() string {
 	var lines []string
-	for _, line := range []string{b.frozen(), b.glass(), b.born(), b.end(), b.stage(), b.halted(), b.waiting(), b.locked(), b.followed(), b.running(), b.timers(), b.mitigated()} {
+	for _, line := range []string{b.frozen(), b.glass(), b.born(), b.end(), b.held(), b.stage(), b.halted(), b.waiting(), b.locked(), b.followed(), b.running(), b.timers(), b.mitigated()} {
 		if line != "" {
 			lines = append(lines, line)
 		}
@@ -72,6 +72,22 @@ func (b board) end() string {
 		return text
 	}
 	return b.calledOff()
+}
+
+// held says who keeps the incident from going on, or from its end.
+func (b board) held() string {
+	s := b.state
+	switch {
+	case s.End != "":
+		return ""
+	case s.Paused != nil:
+		return fmt.Sprintf("**Paused** by %s at %s: %s. Nothing starts until somebody comments `/resume`; what runs ends, gates stay open, the time of waits goes on.",
+			Safe(s.Paused.Deed.By.Login), stamp(s.Paused.Deed.At), Safe(s.Paused.Why))
+	case s.Reopened != nil:
+		return fmt.Sprintf("**Reopened** by %s at %s. It ends only after somebody has commented `/resolve`, or `/cancel <reason>`.",
+			Safe(s.Reopened.Deed.By.Login), stamp(s.Reopened.Deed.At))
+	}
+	return ""
 }
 
 // stage says what follows the main stage.
@@ -169,6 +185,9 @@ func (b board) waits(r row) string {
 	}
 	if c := r.step.Now.Work.Choose; c != nil && c.Owner != "" {
 		owner = inline(c.Owner, 100)
+	}
+	if r.st.Owner != nil {
+		owner = inline(r.st.Owner.Login, 100)
 	}
 	return code(r.step.Name) + what + owner + since
 }

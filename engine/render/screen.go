@@ -16,12 +16,12 @@ const (
 )
 
 // Screen is what people see of an incident at a glance. Labels are the engine's own alone; assignees are the people who
-// have taken notice, in order.
+// have taken notice, in order, and those who are to do a step that is not over.
 func Screen(p runbook.Plan, s incident.State, v incident.View) incident.Screen {
 	b := newBoard(p, s, v)
 	out := incident.Screen{Title: Title(p, s), Body: b.whole(), Labels: []string{stateLabel + b.standing()}}
-	if p.Severity != "" {
-		out.Labels = append(out.Labels, severityLabel+labelName(p.Severity))
+	if severity := s.SeverityOf(p); severity != "" {
+		out.Labels = append(out.Labels, severityLabel+labelName(severity))
 	}
 	switch {
 	case len(s.Owed()) > 0:
@@ -31,6 +31,11 @@ func Screen(p runbook.Plan, s incident.State, v incident.View) incident.Screen {
 	}
 	for _, who := range s.Ackers {
 		out.Assignees = append(out.Assignees, who.Login)
+	}
+	for _, r := range b.rows {
+		if owner := r.st.Owner; owner != nil && !r.st.Over() && !slices.Contains(out.Assignees, owner.Login) {
+			out.Assignees = append(out.Assignees, owner.Login)
+		}
 	}
 	return out
 }
@@ -47,6 +52,8 @@ func (b board) standing() string {
 		return "frozen"
 	case b.state.End != "":
 		return labelName(string(b.state.End))
+	case b.state.Paused != nil:
+		return "paused"
 	case b.live() && slices.ContainsFunc(b.rows, func(r row) bool { return r.halts }):
 		return "halted"
 	case b.live() && slices.ContainsFunc(b.rows, row.open):

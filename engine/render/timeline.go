@@ -73,6 +73,16 @@ func tellIncident(data incident.Data) (who, what string) {
 			return d.Deed.By.Login, "gave the branch back to the engine, at its last commit: " + d.Why
 		}
 		return d.Deed.By.Login, "gave the branch back to the engine (" + plural(len(d.Disowned), "commit", "commits") + " of others disowned): " + d.Why
+	case incident.Paused:
+		return d.Deed.By.Login, "paused the incident: " + d.Why
+	case incident.Resumed:
+		return d.Deed.By.Login, "let the incident go on"
+	case incident.Reopened:
+		return d.Deed.By.Login, "reopened the incident"
+	case incident.Noted:
+		return d.Deed.By.Login, "noted: " + d.Text
+	case incident.SeveritySet:
+		return d.Deed.By.Login, "set the severity to " + d.Severity
 	case incident.Recalled:
 		return whoEngine, "the incident that opened this one does not want it to go on: " + d.Why
 	case incident.UndoBegun:
@@ -167,13 +177,26 @@ func tellStep(data incident.Data) (who, what string) {
 	case incident.ChildOpened:
 		return whoEngine, fmt.Sprintf("%s is followed by incident %s (attempt %d)", d.Step, d.Incident, d.Attempt)
 	case incident.StepSkipped:
-		return whoEngine, "skipped " + d.Step + because(d.Why)
+		who, what = whoEngine, "skipped "+d.Step+because(d.Why)
+		if d.Deed != nil {
+			who = d.Deed.By.Login
+		}
+		if len(d.Votes) > 0 {
+			who = logins(d.Votes)
+		}
+		return who, what
+	case incident.Assigned:
+		return d.Deed.By.Login, "assigned " + d.Step + " to " + d.To.Login
 	case incident.StepBroken:
 		return whoEngine, "could not work out the values of " + d.Step + because(d.Problem)
 	case incident.StepUnknown:
 		return whoEngine, fmt.Sprintf("asked whether attempt %d of %s happened: its outcome is lost", d.Attempt, d.Step)
 	case incident.StepByHand:
-		return d.Deed.By.Login, "did " + d.Step + " by hand" + because(d.What)
+		what = "did " + d.Step + " by hand" + because(d.What)
+		if len(d.Votes) > 0 {
+			what += " (confirmed by " + logins(d.Votes) + ")"
+		}
+		return d.Deed.By.Login, what
 	case incident.RetryAsked:
 		if d.For != "" {
 			return whoEngine, fmt.Sprintf("begins %s anew, for %s is tried again (round %d)", d.Step, d.For, d.Round)

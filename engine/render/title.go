@@ -17,8 +17,8 @@ func Title(p runbook.Plan, s incident.State) string {
 	if title == "" {
 		title = p.Name
 	}
-	if p.Severity != "" {
-		title = "[" + p.Severity + "] " + title
+	if severity := s.SeverityOf(p); severity != "" {
+		title = "[" + severity + "] " + title
 	}
 	title = plain(title, 120)
 	if s.Opened.Alert.Name != "" {

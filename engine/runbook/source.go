@@ -29,7 +29,19 @@ type Query struct {
 	// Frozen is the plan that was made of the source, where one is at hand: it is not made again, so that no other engine makes
 	// another one of it. Nil: it is made.
 	Frozen *Plan `json:"frozen,omitempty"`
+	// Words says that an output to be checked was written by a person: a text in it also stands for what it says as JSON, where
+	// no text is wanted, and a field that the type does not declare is a mistake.
+	Words bool `json:"words,omitempty"`
 }
+
+// OutputError says that what a step put out, or what a probe was answered, is not of the declared type.
+type OutputError struct {
+	Step    string
+	Problem string // place, problem and hint on one line
+	Wanted  string // the type as CUE, where a person wrote the output
+}
+
+func (e *OutputError) Error() string { return e.Problem }
 
 // Ended is how a step came to its end, as far as the values of later steps depend on it.
 type Ended struct {

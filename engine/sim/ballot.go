@@ -43,7 +43,15 @@ func (c *chronicle) judge(p *process, r *record, d incident.StepStarted) {
 			if c.about(v, name) {
 				delete(votes, v.By.ID)
 			}
+		case approval.Commented:
+			if overrides(v, name) {
+				delete(votes, v.By.ID)
+			}
 		case approval.Approved:
+			if overrides(v, name) {
+				delete(votes, v.By.ID)
+				continue
+			}
 			if c.pageAt(r, v.Commit, name) == page && (!v.Edited || len(approval.Commands(v.Body)) == 0) && c.about(v, name) {
 				votes[v.By.ID] = v.By
 			}
@@ -96,6 +104,11 @@ func (c *chronicle) pageAt(r *record, commit, step string) string {
 		}
 	}
 	return ""
+}
+
+// overrides reports whether a review wants something else of a step than that it runs.
+func overrides(v approval.Review, step string) bool {
+	return !v.Edited && slices.ContainsFunc(approval.Commands(v.Body), func(s approval.Said) bool { return s.Step == step && s.Verb != "" })
 }
 
 // about reports whether a review is about a step: it names it, or it names none.

@@ -57,6 +57,10 @@ func (f *forge) look(q incident.HubQuery) (incident.HubView, error) {
 			}
 			view.Comments = append(view.Comments, out)
 		}
+		view.People = map[string]approval.Person{}
+		for _, who := range f.people {
+			view.People[who.Login] = who.as(q.Teams)
+		}
 	}
 	if len(q.CheckCommits) > 0 {
 		view.Checks = map[string]bool{}

@@ -68,7 +68,8 @@ func (c crowd) review(p *pull, by *person) {
 		commit = pick(r, slices.Sorted(maps.Keys(rec.commits))...)
 	}
 	step := c.step(p)
-	body := pick(r, "", "", "/approve "+step, "/approve "+step, "looks good\n\n/approve "+step, "/reject "+step+" no", "```\n/approve "+step+"\n```", "> /approve "+step)
+	body := pick(r, "", "", "/approve "+step, "/approve "+step, "looks good\n\n/approve "+step, "/reject "+step+" no", "/skip "+step+" so",
+		"/did-it-by-hand "+step+" so", "```\n/approve "+step+"\n```", "> /approve "+step)
 	state := pick(r, approval.Approved, approval.Approved, approval.Approved, approval.ChangesRequested, approval.Commented)
 	v := c.w.forge.review(p, by, state, commit, body)
 	v.edited = body != "" && oneIn(r, 15)
@@ -88,7 +89,8 @@ func (c crowd) step(p *pull) string {
 func (c crowd) speak(p *pull, by *person) {
 	r, step := c.w.dice.people, c.step(p)
 	said := pick(r, "/ack", "/resolve", "/retry "+step, "/retry "+step, "/retry "+step, "/did-it-by-hand "+step+" so", "/done "+step, "/done "+step,
-		"/choose "+step+" x", "/choose "+step+" y", "/choose "+step+" z", "/nonsense", "/help", "hello", "/ack\n/retry "+step)
+		"/choose "+step+" x", "/choose "+step+" y", "/choose "+step+" z", "/nonsense", "/help", "hello", "/ack\n/retry "+step,
+		"/pause so", "/resume", "/resume", "/skip "+step+" so", "/skip "+step+" so", "/note so", "/assign "+step+" @bob", "/reopen", "/severity sev1", "<!--\n/cancel\n-->")
 	if oneIn(r, 12) {
 		said = "/cancel so"
 	}

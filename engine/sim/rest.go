@@ -72,7 +72,8 @@ func (w *World) restless(r *record) string {
 		return why
 	}
 	waits, text := r.waits(w.now)
-	if !waits && !w.waitsForOthers(r) {
+	held := r.state.Paused != nil || r.state.Reopened != nil // somebody has to say /resume, or /resolve
+	if !waits && !held && !w.waitsForOthers(r) {
 		return "nobody is asked and no timer runs: " + text
 	}
 	return w.undone(r)
@@ -206,6 +207,7 @@ func (w *World) answer(p *pull) (asked bool) {
 	if w.calm {
 		approvers = append(approvers, "erin", "frank", "grace") // they have asked for nothing yet, so nothing bars them
 	}
+	asked = w.release(p, r.state)
 	for _, step := range r.state.Expand(r.plan).Steps {
 		st, said := r.state.Step(step.Name), ""
 		switch {
@@ -231,4 +233,19 @@ func (w *World) answer(p *pull) (asked bool) {
 		}
 	}
 	return asked
+}
+
+// release lets an incident go on that somebody holds.
+func (w *World) release(p *pull, s incident.State) (asked bool) {
+	said := ""
+	switch {
+	case s.Paused != nil:
+		said = "/resume"
+	case s.Reopened != nil:
+		said = "/resolve"
+	default:
+		return false
+	}
+	w.say(p, w.forge.person("dora"), said)
+	return true
 }
