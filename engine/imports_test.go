@@ -38,7 +38,7 @@ func rooms() map[string]room {
 		"engine/drawing":  {pure: true},
 		"engine/forecast": {pure: true, imports: []string{"engine/runbook", "engine/drawing"}},
 
-		"engine/cueval":   {imports: []string{"engine/runbook", "schema"}, tests: []string{"runbooks"}},
+		"engine/cueval":   {imports: []string{"engine/runbook", "schema"}, tests: []string{"runbooks", "runbooks/starter"}},
 		"engine/gitstore": {},
 		"engine/door":     {},
 		"engine/github":   {imports: []string{"engine/runbook", "engine/approval", "engine/incident", "engine/proposal", "engine/door"}},
@@ -65,9 +65,10 @@ func rooms() map[string]room {
 		"engine/sim":      {imports: []string{"engine/...", "engine"}},
 		"engine/scenario": {imports: []string{"engine/runbook", "engine/approval", "engine/incident", "engine/journal", "engine/render"}, tests: []string{"engine/cueval"}},
 
-		"schema":       {},
-		"runbooks":     {tests: []string{"engine/cueval", "engine/runbook"}},
-		"cmd/pullbook": {imports: []string{"engine/...", "engine", "schema", "runbooks"}},
+		"schema":           {},
+		"runbooks/starter": {},
+		"runbooks":         {tests: []string{"engine/cueval", "engine/runbook"}},
+		"cmd/pullbook":     {imports: []string{"engine/...", "engine", "schema", "runbooks", "runbooks/starter"}},
 	}
 }
 

@@ -72,7 +72,7 @@ Exit status: 0 done, 1 the answer is no or something failed, 2 wrong usage.`,
 		return usageError{fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
 	})
 	root.AddCommand(demoCommand(), serveCommand(), openCommand(), vetCommand(), auditCommand(), debtCommand(), hubCommand(), versionCommand())
-	root.AddCommand(planCommand(), graphCommand(), testCommand())
+	root.AddCommand(initCommand(), planCommand(), graphCommand(), testCommand())
 	for _, cmd := range root.Commands() {
 		checkArgs(cmd)
 	}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pullbook/pullbook/runbooks/starter"
+	"github.com/pullbook/pullbook/schema"
+)
+
+func initCommand() *cobra.Command {
+	var team string
+	cmd := &cobra.Command{
+		Use:   "init [directory]",
+		Short: "Begin a ledger: policy, a first runbook and its test, what vets pull requests",
+		Long: `Init writes the first files of a ledger into a directory, without one into this one:
+pullbook.cue with a policy, a first runbook with its stories, the workflow that vets pull
+requests, CODEOWNERS, a place for the keys that sign, and the schema for editors. What it
+writes passes pullbook vet and pullbook test.
+
+A file that is there already is never written over: then nothing is written at all.`,
+		Example: `  pullbook init ops --team acme/sre`,
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runInit(cmd, repository(args), team)
+		},
+	}
+	cmd.Flags().StringVar(&team, "team", "acme/sre", "team (org/slug) that commands incidents and approves steps")
+	return cmd
+}
+
+func runInit(cmd *cobra.Command, dir, team string) error {
+	if !regexp.MustCompile(`^[A-Za-z0-9-]+/[A-Za-z0-9_.-]+$`).MatchString(team) {
+		return usageError{fmt.Errorf("--team %q is no team such as acme/sre", team)}
+	}
+	files, err := starter.Files(team)
+	if err != nil {
+		return err
+	}
+	files["schema/runbook.cue"] = string(schema.Runbook())
+	names := slices.Sorted(maps.Keys(files))
+	for _, name := range names {
+		_, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(name)))
+		if err == nil {
+			return withHint(fmt.Errorf("%s is there already, so nothing was written", filepath.Join(dir, name)), "name a new directory, or move the file away")
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	for _, name := range names {
+		if err := writeNew(filepath.Join(dir, filepath.FromSlash(name)), files[name]); err != nil {
+			return err
+		}
+		fmt.Fprintln(cmd.OutOrStdout(), filepath.Join(dir, name))
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "pullbook: %d files written; README.md among them says what is left to do\n", len(names))
+	return nil
+}
+
+// writeNew writes a file that must not be there. What begins with #! can be run.
+func writeNew(name, text string) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+		return err
+	}
+	mode := fs.FileMode(0o666)
+	if strings.HasPrefix(text, "#!") {
+		mode = 0o777
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Close())
+}
