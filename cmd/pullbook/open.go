@@ -166,6 +166,8 @@ read as JSON. Inputs are recorded in the ledger, so they are no place for secret
   pullbook open runbooks/triage.cue --server http://127.0.0.1:8480`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runOpen(cmd, args[0], f) },
+
+		ValidArgsFunction: completeRunbook,
 	}
 	cmd.Flags().StringVar(&f.alert, "alert", "", "file with a generic alert (JSON), - for standard input")
 	cmd.Flags().StringArrayVar(&f.inputs, "input", nil, "value of an input of the runbook, as name=value; can be given many times")

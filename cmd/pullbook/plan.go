@@ -51,6 +51,8 @@ the runbook waits for.`,
   pullbook plan checkout --format svg > checkout.svg`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runPlan(cmd, args[0], f) },
+
+		ValidArgsFunction: completeRunbook,
 	}
 	cmd.Flags().StringVar(&f.alert, "alert", "", "file with a generic alert (JSON), - for standard input; without it the incident is opened by hand")
 	cmd.Flags().StringArrayVar(&f.outputs, "output", nil, "what a step puts out, as step=file with JSON; can be given many times")
@@ -59,6 +61,8 @@ the runbook waits for.`,
 	cmd.Flags().StringVar(&f.format, "format", formatText, "text, json, mermaid or svg")
 	cmd.Flags().BoolVar(&f.json, "json", false, "the same as --format json")
 	cmd.Flags().StringVar(&f.ledger, "ledger", ".", "directory of the ledger that holds the runbook")
+	completes(cmd, "output", completeOutput)
+	completes(cmd, "format", cobra.FixedCompletions([]string{formatText, formatJSON, formatMermaid, formatSVG}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
@@ -229,9 +233,11 @@ something is undone.`,
 			}
 			return runGraph(cmd, args[0], ledger, format)
 		},
+		ValidArgsFunction: completeRunbook,
 	}
 	cmd.Flags().StringVar(&format, "format", formatMermaid, "mermaid, dot or svg")
 	cmd.Flags().StringVar(&ledger, "ledger", ".", "directory of the ledger that holds the runbook")
+	completes(cmd, "format", cobra.FixedCompletions([]string{formatMermaid, formatDOT, formatSVG}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
