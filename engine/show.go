@@ -20,7 +20,7 @@ func (e *Engine) show(ctx context.Context, w *worker, plan runbook.Plan, action 
 	case incident.PublishCheck:
 		return false, e.publishCheck(ctx, w, plan, a)
 	case incident.PublishRollup:
-		return false, e.publishRollup(ctx, w, a)
+		return false, e.publishRollup(ctx, w, plan, a)
 	case incident.PublishBody:
 		return false, e.publishBody(ctx, w, plan, a)
 	case incident.ReopenPull:
@@ -66,7 +66,7 @@ func (e *Engine) publishCheck(ctx context.Context, w *worker, plan runbook.Plan,
 	return e.publishRun(ctx, w, check)
 }
 
-func (e *Engine) publishRollup(ctx context.Context, w *worker, a incident.PublishRollup) error {
+func (e *Engine) publishRollup(ctx context.Context, w *worker, plan runbook.Plan, a incident.PublishRollup) error {
 	status, conclusion := render.Rollup(a.Status)
 	commit := w.ledger.remote // what is only here yet, the hub does not know
 	if w.ledger.foreign != nil || w.ledger.gone {
@@ -77,6 +77,9 @@ func (e *Engine) publishRollup(ctx context.Context, w *worker, a incident.Publis
 		Conclusion: conclusion, Title: a.Summary, Summary: a.Summary, Started: w.ledger.state.OpenedAt}
 	if status == "completed" {
 		check.Completed = now
+	}
+	if a.Status == incident.RollupWaiting {
+		check.Text = render.Verdicts(plan, w.ledger.state, w.view(nil, nil))
 	}
 	return e.publishRun(ctx, w, check)
 }

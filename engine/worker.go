@@ -28,17 +28,18 @@ var errMerged = fmt.Errorf("nothing but what is merged already: %w", errNoIncide
 type worker struct {
 	branch string
 
-	mu     sync.Locker
-	ledger *notes // nil: not read yet, or in doubt
-	frozen frozen // what never changes while the incident is open
-	hub    *incident.HubView
-	others map[string]incident.Holder // locks that other incidents held at the latest look
-	queue  []incident.Waiting         // and their steps that waited for some
-	plan   resolved
-	blame  []runbook.Blame      // of the frozen commit; nil: nobody has asked
-	screen incident.Screen      // title and body as last published, or read; assignees as last asked for
-	seenAt time.Time            // when it was published
-	timers map[string]time.Time // by kind: the latest that was set, so that each look does not set it again
+	mu      sync.Locker
+	ledger  *notes // nil: not read yet, or in doubt
+	frozen  frozen // what never changes while the incident is open
+	hub     *incident.HubView
+	others  map[string]incident.Holder // locks that other incidents held at the latest look
+	queue   []incident.Waiting         // and their steps that waited for some
+	plan    resolved
+	blame   []runbook.Blame               // of the frozen commit; nil: nobody has asked
+	authors map[string]runbook.Authorship // of the steps whose gates may open, as the last look had them
+	screen  incident.Screen               // title and body as last published, or read; assignees as last asked for
+	seenAt  time.Time                     // when it was published
+	timers  map[string]time.Time          // by kind: the latest that was set, so that each look does not set it again
 
 	ordered map[string]bool // attempt keys whose incidents were ordered
 	kin     relatives

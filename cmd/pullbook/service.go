@@ -230,6 +230,7 @@ func (svc *service) openServer() error {
 		Logger:         svc.log,
 	}))
 	mux.Handle("/open", svc.openHandler(token))
+	mux.Handle("/why", svc.whyHandler(token))
 	if len(secret) > 0 {
 		mux.Handle("/webhooks", github.NewWebhook(svc.webhookConfig(secret)))
 	}

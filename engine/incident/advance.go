@@ -369,6 +369,7 @@ func (d *decider) answer(g approval.Gate) approval.Decision {
 
 func (d *decider) ask(step runbook.Step, opened GateOpened, page []byte) {
 	if _, known := d.authors(step, d.state.Step(step.Name)); !known {
+		d.unwritten = append(d.unwritten, step.Name)
 		d.wakeAt(d.now.Add(authorsPause), "who wrote "+step.Name+" is looked up again")
 		return
 	}

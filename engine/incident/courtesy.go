@@ -76,3 +76,22 @@ func (d *decider) helpers(step runbook.Step) []string {
 	}
 	return slices.DeleteFunc(d.answer(d.approvalGate(step, st)).Helpers, mayNot)
 }
+
+// votesMark is what tells a check about open gates from one before the latest review: the check explains the verdicts. It is
+// empty while nobody has said anything of them.
+func (d *decider) votesMark() string {
+	said := ""
+	for _, step := range d.plan.Steps {
+		st := d.state.Step(step.Name)
+		if st.Phase != PhaseGate || len(d.view.Reviews) == 0 {
+			continue
+		}
+		if v := d.answer(d.approvalGate(step, st)).Verdict; len(v.Children) > 0 {
+			said += fmt.Sprintln(step.Name, v)
+		}
+	}
+	if said == "" {
+		return ""
+	}
+	return "/" + runbook.PageDigest([]byte(said))[:16]
+}

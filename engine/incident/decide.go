@@ -73,23 +73,24 @@ type decider struct {
 	room     int       // how many attempts may begin
 	actions  []Action
 
-	commit  Commit
-	flush   bool // what was recorded must reach the remote branch in this look
-	why     string
-	confirm []approval.Gate
-	demands []runbook.Demand // of the calendar, at this moment
-	until   time.Time        // when they may change; zero: never
-	before  time.Time        // until when the push may depart
-	stale   bool             // what was recorded changes what later steps rest on
-	early   []Action         // starts of read steps: they need no intent
-	starts  []Action         // starts behind the flush of their intent
-	people  []Action         // what people see of it: review requests, replies
-	wake    time.Time
-	wakeWhy string
-	halted  bool
-	asking  bool
-	locked  []lockedStep // that would start if they could have a lock
-	awaited AwaitLocks   // the locks among them that other incidents hold, or come first for
+	commit    Commit
+	flush     bool // what was recorded must reach the remote branch in this look
+	why       string
+	confirm   []approval.Gate
+	demands   []runbook.Demand // of the calendar, at this moment
+	until     time.Time        // when they may change; zero: never
+	before    time.Time        // until when the push may depart
+	stale     bool             // what was recorded changes what later steps rest on
+	early     []Action         // starts of read steps: they need no intent
+	starts    []Action         // starts behind the flush of their intent
+	people    []Action         // what people see of it: review requests, replies
+	wake      time.Time
+	wakeWhy   string
+	halted    bool
+	asking    bool
+	unwritten []string     // whose gates wait for the hub to say who wrote them
+	locked    []lockedStep // that would start if they could have a lock
+	awaited   AwaitLocks   // the locks among them that other incidents hold, or come first for
 }
 
 type attemptName struct {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
-// The interleavings of length six take two minutes; the short ones and a sample of the long run always.
+// All interleavings up to length five, and a sample of what happens several at a time, run always; -long adds the rest.
 var long = flag.Bool("long", false, "try all interleavings up to length six, and many more walks")
 
 // deedOf is what a person did in the model, and what was in front of them.
@@ -23,6 +24,7 @@ type deedOf struct {
 	steps   []string          // that an approval names; an objection is about every open gate
 	pages   map[string]string // of the gates that were open at the commit, by step
 	gone    bool              // dismissed
+	edited  bool              // the words of an approval: it names its steps in them
 }
 
 // model is two gates, the people, and what the rules say of them, worked out without the code that is tested.
@@ -32,11 +34,12 @@ type model struct {
 	left  map[string]bool // people who are not in the team any more
 	next  []string        // what happens during the next confirmations
 	n     int
+	seen  map[string]bool // situations that were explored, shared by all copies
 }
 
 func newModel(t *testing.T) *model {
 	t.Helper()
-	m := &model{stage: newStage(), left: map[string]bool{}}
+	m := &model{stage: newStage(), left: map[string]bool{}, seen: map[string]bool{}}
 	if got := m.makePlan(t, "a exec change approve=2 within=15m\nb exec destructive approve=1 within=15m\n"); got != "ok\n" {
 		t.Fatal(got)
 	}
@@ -53,7 +56,7 @@ func (m *model) copy(t *testing.T) *model {
 	s.view.Reviews, s.view.Attempts, s.view.Comments = slices.Clone(s.view.Reviews), slices.Clone(s.view.Attempts), slices.Clone(s.view.Comments)
 	pull := *s.view.Pull
 	s.view.Pull = &pull
-	out := &model{stage: &s, deeds: slices.Clone(m.deeds), left: maps.Clone(m.left), n: m.n}
+	out := &model{stage: &s, deeds: slices.Clone(m.deeds), left: maps.Clone(m.left), n: m.n, seen: m.seen}
 	out.watch(t)
 	return out
 }
@@ -68,8 +71,12 @@ func (m *model) watch(t *testing.T) {
 	}
 	m.flushed = func(events []Event) {
 		for _, e := range events {
-			if started, ok := e.Data.(StepStarted); ok && !m.valid(started.Step, started.Gate) {
+			started, ok := e.Data.(StepStarted)
+			if ok && !m.valid(started.Step, started.Gate) {
 				t.Fatalf("%s departs without a valid set of approvals: %+v", started.Step, m.deeds)
+			}
+			if ok && m.view.Branch.Foreign != nil {
+				t.Fatalf("%s departs from a branch that is not the engine's", started.Step)
 			}
 		}
 	}
@@ -88,6 +95,7 @@ func (m *model) valid(step, page string) bool {
 		switch {
 		case d.gone:
 			delete(said, d.who) // it takes earlier votes with it
+		case d.approve && d.edited: // as if it had never been said
 		case !d.approve && open:
 			said[d.who] = false
 		case !d.approve:
@@ -111,7 +119,7 @@ func (m *model) valid(step, page string) bool {
 
 // happenings are the letters of which the interleavings are made.
 func happenings() []string {
-	return []string{"elsewhere", "alice approves a", "bob approves both", "dismiss", "alice objects", "bob leaves", "page", "expire"}
+	return []string{"elsewhere", "alice approves a", "bob approves both", "dismiss", "alice objects", "edit", "bob leaves", "foreign push", "page", "expire"}
 }
 
 func (m *model) happen(what string) {
@@ -119,6 +127,12 @@ func (m *model) happen(what string) {
 	switch what {
 	case "elsewhere":
 		m.view.Alerts = []Alert{{Name: "Alert", Fingerprint: fmt.Sprint(m.n)}}
+	case "edit": // the latest review
+		if n := len(m.deeds); n > 0 {
+			m.deeds[n-1].edited, m.view.Reviews[n-1].Edited = true, true
+		}
+	case "foreign push":
+		m.view.Pull.Head, m.view.Branch.Foreign = "f00", &Foreign{Commit: "f00", Why: "it is not signed"}
 	case "alice approves a":
 		m.vote("alice", "/approve a", deedOf{approve: true, steps: []string{"a"}})
 	case "bob approves both":
@@ -164,14 +178,14 @@ func (m *model) vote(who, body string, d deedOf) {
 		state = approval.Approved
 	}
 	m.deeds = append(m.deeds, d)
-	m.view.Reviews = append(m.view.Reviews, approval.Review{ID: int64(len(m.deeds)), By: by, State: state, Commit: m.view.Pull.Head, Body: body})
+	m.view.Reviews = append(m.view.Reviews, approval.Review{ID: int64(len(m.deeds)), By: by, State: state, Commit: m.view.Pull.Head, Body: body, At: m.now})
 }
 
 // settle looks, and checks that no valid set waits, unless the other gate has expired and halts the incident.
 func (m *model) settle(t *testing.T, history []string) {
 	t.Helper()
 	m.look(t)
-	halted := m.state.Step("a").Phase == PhaseRefused || m.state.Step("b").Phase == PhaseRefused
+	halted := m.view.Branch.Foreign != nil || m.state.Step("a").Phase == PhaseRefused || m.state.Step("b").Phase == PhaseRefused
 	for _, step := range m.plan.Steps {
 		st := m.state.Step(step.Name)
 		if st.Phase == PhaseGate && !halted && m.valid(step.Name, st.Gate.Page) {
@@ -181,6 +195,34 @@ func (m *model) settle(t *testing.T, history []string) {
 			t.Fatalf("%v: %s was refused by nobody", history, step.Name)
 		}
 	}
+}
+
+// situation is all on which the future of the model depends, with pages and commits by what they mean: two histories of one
+// length that lead to the same one need not both be followed.
+func (m *model) situation(depth int) string {
+	var b strings.Builder
+	pages := map[string]int{"": 0}
+	page := func(p string) int {
+		if _, known := pages[p]; !known {
+			pages[p] = len(pages)
+		}
+		return pages[p]
+	}
+	fmt.Fprint(&b, depth, m.left, m.view.Branch.Foreign != nil, len(m.view.Alerts) > 0)
+	for _, step := range m.plan.Steps {
+		st := m.state.Step(step.Name)
+		fmt.Fprint(&b, " ", st.Phase, st.Attempt, page(st.Gate.Page), m.now.Sub(st.Gate.Since) < st.Gate.Rule.Within, m.now.Sub(st.Gate.Since))
+	}
+	shown := m.state.Shown(m.view.Branch.Commits)
+	for i, r := range m.view.Reviews {
+		fmt.Fprint(&b, " ", r.By.Login, r.State, r.Body, r.Edited, m.now.Sub(r.At))
+		for _, s := range shown[r.Commit] {
+			fmt.Fprint(&b, s.Step, page(s.Page))
+		}
+		d := m.deeds[i]
+		fmt.Fprint(&b, d.gone, d.edited, page(d.pages["a"]), page(d.pages["b"]))
+	}
+	return b.String()
 }
 
 func (m *model) explore(t *testing.T, depth int, history []string) {
@@ -193,14 +235,17 @@ func (m *model) explore(t *testing.T, depth int, history []string) {
 		then := m.copy(t)
 		then.happen(what)
 		then.settle(t, far)
-		then.explore(t, depth-1, far)
+		if now := then.situation(depth); !m.seen[now] {
+			m.seen[now] = true
+			then.explore(t, depth-1, far)
+		}
 	}
 }
 
 // TestGatesHoldInEveryInterleaving: whatever people do, in whatever order, an effect departs only with a valid set of
 // approvals at that very moment, and a valid set does not wait.
 func TestGatesHoldInEveryInterleaving(t *testing.T) {
-	depth := 4
+	depth := 5
 	if *long {
 		depth = 6
 	}

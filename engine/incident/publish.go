@@ -95,6 +95,13 @@ func (d *decider) publishRollup() {
 	if text != "" {
 		summary += "\n\n" + text
 	}
+	if status == RollupWaiting {
+		id += d.votesMark()
+	}
+	if len(d.unwritten) > 0 && status == RollupRunning {
+		id += "/authors/" + runbook.PageDigest([]byte(strings.Join(d.unwritten, " ")))[:16]
+		summary += " The hub has not said yet who wrote " + someOf(d.unwritten) + ": the gate opens then."
+	}
 	if !d.view.Checks[id] {
 		d.askForReviews()
 		d.actions = append(d.actions, PublishRollup{ExternalID: id, Status: status, Summary: summary})

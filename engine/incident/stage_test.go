@@ -256,6 +256,10 @@ func (s *stage) flush(f Flush) (again bool, failed string) {
 	if len(f.Confirm) > 0 && s.confirm != nil {
 		s.confirm()
 	}
+	if s.view.Branch.Foreign != nil {
+		s.drop()
+		return false, "the remote branch has moved"
+	}
 	for _, g := range f.Confirm {
 		if v := approval.Evaluate(g, s.view.Reviews, s.state.Shown(s.view.Branch.Commits)).Verdict; v.Status != approval.StatusApproved {
 			s.drop()

@@ -129,7 +129,7 @@ func number(t *testing.T, s string) int64 {
 
 // person is one of alice, bob, carol, erin and frank of acme/sre, or dora, mallory or the robot.
 func person(args map[string]string) approval.Person {
-	ids := map[string]int64{"alice": 101, "bob": 102, "carol": 103, "dora": 104, "erin": 105, "frank": 106, "mallory": 666, "robot": 900}
+	ids := map[string]int64{"alice": 101, "bob": 102, "carol": 103, "dora": 104, "erin": 105, "frank": 106, "ALICE": 101, "alicе": 107, "mallory": 666, "robot": 900}
 	p := approval.Person{ID: ids[args["by"]], Login: args["by"], Write: args["readonly"] == "", Bot: args["by"] == "robot"}
 	if p.ID >= 101 && p.ID <= 106 && p.Login != "dora" {
 		p.Teams = []string{"acme/sre"}

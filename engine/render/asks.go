@@ -95,21 +95,7 @@ func (b board) askApproval(r row) string {
 	fmt.Fprintf(&out, "2. In **Files changed**, submit a review: **Approve** with the line %s, or any review with the line %s.\n\n",
 		code("/approve "+r.step.Name), code("/reject "+r.step.Name+" <why>"))
 	out.WriteString(b.glassHint(r))
-	decision := b.state.Verdict(b.plan, r.step.Name, b.view)
-	fmt.Fprintf(&out, "Now: **%s**", Safe(decision.Verdict.Sentence))
-	if ends := r.st.Gate.Ends(); ends != "" {
-		out.WriteString("; it " + ends)
-	}
-	out.WriteString(".\n")
-	if r.st.Gate.Level > 0 {
-		out.WriteString("\nMore people are asked than at first: " + inline(r.st.Gate.Why, 300) + ".\n")
-	}
-	for _, demand := range r.st.Gate.Because {
-		out.WriteString("\nThe calendar demands a part of the rule: " + inline(demand.String(), 400) + ".\n")
-	}
-	if len(decision.Verdict.Children) > 0 {
-		out.WriteString("\n" + explain(decision.Verdict.Children))
-	}
+	out.WriteString(b.verdict(r))
 	return out.String()
 }
 

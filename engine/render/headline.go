@@ -11,7 +11,7 @@ import (
 // headline says first what matters most: each line begins with the bold word that a person on a phone looks for.
 func (b board) headline() string {
 	var lines []string
-	for _, line := range []string{b.frozen(), b.glass(), b.born(), b.end(), b.held(), b.stage(), b.halted(), b.waiting(), b.locked(), b.followed(), b.running(), b.timers(), b.mitigated()} {
+	for _, line := range []string{b.frozen(), b.glass(), b.born(), b.end(), b.held(), b.stage(), b.halted(), b.waiting(), b.unwritten(), b.locked(), b.followed(), b.running(), b.timers(), b.mitigated()} {
 		if line != "" {
 			lines = append(lines, line)
 		}
@@ -211,4 +211,17 @@ func (b board) mitigated() string {
 		return ""
 	}
 	return "**Mitigated** at " + stamp(b.state.MitigatedAt) + ": the problem is over, steps are left."
+}
+
+// unwritten names the steps whose gates are closed as long as the hub has not said who wrote them.
+func (b board) unwritten() string {
+	waits := b.pick(func(r row) bool {
+		_, known := b.view.Authors[r.step.Name]
+		return r.step.Approval != nil && len(r.step.Lines) > 0 && r.step.Of == "" && r.step.Now.Status == runbook.StatusReady &&
+			r.step.Stage == b.state.Stage() && r.st.Phase == incident.PhaseIdle && !known
+	})
+	if len(waits) == 0 || !b.live() {
+		return ""
+	}
+	return "**Waits for the hub** to say who wrote " + names(waits) + ": the gate opens then, and it is asked again every minute."
 }
