@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/pullbook/pullbook/engine/approval"
 	"github.com/pullbook/pullbook/engine/incident"
 	"github.com/pullbook/pullbook/engine/runbook"
 )
@@ -66,8 +67,12 @@ func (b board) verdict(r row) string {
 	if len(decision.Verdict.Children) > 0 {
 		out.WriteString("\n" + explain(decision.Verdict.Children))
 	}
-	if can := decision.Helpers; len(can) > 0 {
-		out.WriteString("\nCan still help: " + people(can) + ".\n")
+	if decision.Verdict.Status == approval.StatusPending {
+		can := people(decision.Helpers)
+		if can == "" {
+			can = "nobody more"
+		}
+		out.WriteString("\nCan still help: " + can + ".\n")
 	}
 	return out.String()
 }
