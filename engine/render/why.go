@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/pullbook/pullbook/engine/approval"
 	"github.com/pullbook/pullbook/engine/incident"
 	"github.com/pullbook/pullbook/engine/runbook"
 )
@@ -67,12 +66,10 @@ func (b board) verdict(r row) string {
 	if len(decision.Verdict.Children) > 0 {
 		out.WriteString("\n" + explain(decision.Verdict.Children))
 	}
-	if decision.Verdict.Status == approval.StatusPending {
-		can := people(decision.Helpers)
-		if can == "" {
-			can = "nobody more"
-		}
-		out.WriteString("\nCan still help: " + can + ".\n")
+	can := people(decision.Helpers)
+	if can == "" {
+		can = "nobody more"
 	}
+	out.WriteString("\nCan still help: " + can + ".\n")
 	return out.String()
 }
