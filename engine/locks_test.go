@@ -200,6 +200,36 @@ func TestReadLocks(t *testing.T) {
 	}
 }
 
+// TestStandingIsWhatIsPushed: that an incident is mitigated counts for a new alert once it is on the remote branch. A push that
+// never arrives would otherwise leave two open incidents of one group.
+func TestStandingIsWhatIsPushed(t *testing.T) {
+	now := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
+	id := incident.NewID(incident.Slot("group", ""), now)
+	b := &branches{of: map[string]Branch{id.Branch(): incidentBranch(t, id, "x")}}
+	e := New(Config{Ledger: ledgerOf{b}, Inbox: b, DefaultBranch: "main", Log: slog.New(slog.DiscardHandler)})
+	w := e.worker(id.Branch())
+	if _, err := e.standing(t.Context(), w); err != nil {
+		t.Fatal(err)
+	}
+	local, err := w.ledger.state.With(w.ledger.state.Next([]incident.Data{incident.Mitigated{How: "so"}}, now)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.ledger.state = local
+	if s, err := e.standing(t.Context(), w); err != nil || !s.MitigatedAt.IsZero() {
+		t.Errorf("mitigated at %v by what is local alone, %v", s.MitigatedAt, err)
+	}
+	w.tell(local) // it is pushed
+	if s, err := e.standing(t.Context(), w); err != nil || s.MitigatedAt.IsZero() {
+		t.Errorf("not mitigated by what is on the remote: %v", err)
+	}
+}
+
+// ledgerOf is a ledger without merged incidents.
+type ledgerOf struct{ *branches }
+
+func (l ledgerOf) Incidents(context.Context, string) ([]incident.ID, error) { return nil, nil }
+
 // TestRelease: an incident whose branch is gone keeps its locks until nothing of it runs.
 func TestRelease(t *testing.T) {
 	b := &branches{attempts: []incident.Attempt{{Key: "k", State: incident.AttemptRunning}}}

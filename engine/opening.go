@@ -134,14 +134,15 @@ func (e *Engine) checkFree(ctx context.Context, branch string) error {
 	return fmt.Errorf("somebody deleted %s, and its incident has not ended; restore the branch on pull request %d", branch, seen.Pull.Number)
 }
 
-// standing reads what the journal on a branch says.
+// standing reads what the journal on the remote branch says. What is local may never get there: another incident must not be
+// opened because of it.
 func (e *Engine) standing(ctx context.Context, w *worker) (incident.State, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := e.read(ctx, w); err != nil {
 		return incident.State{}, err
 	}
-	return w.ledger.state, nil
+	return w.report.Load().state, nil
 }
 
 // update records an alert in the open incident of its group.

@@ -3,29 +3,40 @@ package sim
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/pullbook/pullbook/engine/approval"
-	"github.com/pullbook/pullbook/engine/incident"
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
+// intent is what the journal says before an attempt of a step, or a repetition of it.
+type intent struct {
+	step, page string // page: SHA-256 of the gate page that it names
+	at         time.Time
+}
+
 // judge counts the votes for an intent once more, with rules of its own: what the engine saw of the reviews when it asked
-// last, just before the push, must hold enough distinct people who may approve, whose latest vote approves these bytes.
-func (c *chronicle) judge(p *process, r *record, d incident.StepStarted) {
-	step, ok := r.step(d.Step)
+// last, just before the push, must hold enough distinct people who may approve, whose latest vote approves these bytes. What the
+// calendar demands at that time is a part of the rule.
+func (c *chronicle) judge(p *process, r *record, d intent) {
+	step, ok := r.step(d.step)
 	if !ok {
-		c.w.fail("I4", "%s: an intent of %s, which the plan does not have", r.id, d.Step)
+		c.w.fail("I4", "%s: an intent of %s, which the plan does not have", r.id, d.step)
 		return
 	}
-	if step.Approval == nil {
+	rule := step.Approval
+	if step.Risk != runbook.RiskRead {
+		rule = runbook.Under(rule, r.plan.Calendar.InForce(d.at))
+	}
+	if rule == nil {
 		return
 	}
 	said := p.looked[r.branch]
 	if said == nil {
-		c.w.fail("I5", "%s: the intent of %s was pushed without asking for the reviews again", r.id, d.Step)
+		c.w.fail("I5", "%s: the intent of %s was pushed without asking for the reviews again", r.id, d.step)
 		return
 	}
-	page, name := d.Gate, d.Step
+	page, name := d.page, d.step
 	if r.state.Step(name).Gate.Page != page {
 		name = template(name) // an element passes the gate of its template, until a person has it tried again
 	}
@@ -33,7 +44,7 @@ func (c *chronicle) judge(p *process, r *record, d incident.StepStarted) {
 	reviews := slices.Clone(said.reviews)
 	slices.SortFunc(reviews, func(a, b approval.Review) int { return int(a.ID - b.ID) })
 	for _, v := range reviews {
-		if v.By.Bot || !v.By.Write || !approval.Named(v.By, step.Approval.People()) {
+		if v.By.Bot || !v.By.Write || !approval.Named(v.By, rule.People()) {
 			continue
 		}
 		switch v.State {
@@ -60,12 +71,12 @@ func (c *chronicle) judge(p *process, r *record, d incident.StepStarted) {
 	for _, deed := range r.state.Step(name).Asked {
 		delete(votes, deed.By.ID)
 	}
-	for _, way := range step.Approval.Ways() {
+	for _, way := range rule.Ways() {
 		if filled(way, slices.Collect(maps.Values(votes))) {
 			return
 		}
 	}
-	c.w.fail("I5", "%s: the intent of %s has %d valid approvals, which is not %s", r.id, d.Step, len(votes), step.Approval)
+	c.w.fail("I5", "%s: the intent of %s has %d valid approvals, which is not %s", r.id, d.step, len(votes), rule)
 }
 
 // template is the step of the plan that a step is, or is an element of.

@@ -17,10 +17,11 @@ const (
 
 // book is a generated runbook.
 type book struct {
-	Name        string     `json:"name"`
-	Command     []string   `json:"command"`
-	Concurrency int        `json:"concurrency,omitempty"`
-	Steps       []bookStep `json:"steps"`
+	Name        string           `json:"name"`
+	Command     []string         `json:"command"`
+	Concurrency int              `json:"concurrency,omitempty"`
+	Steps       []bookStep       `json:"steps"`
+	Calendar    runbook.Calendar `json:"calendar,omitzero"`
 }
 
 // bookStep is one step of it.
@@ -44,6 +45,7 @@ type bookStep struct {
 	Locks      []string          `json:"locks,omitempty"` // sorted
 	Each       string            `json:"each,omitempty"`  // the step whose output has the list, or written for one that is written out
 	Child      string            `json:"child,omitempty"` // name of the book that it opens
+	Every      time.Duration     `json:"every,omitempty"` // how long after its success it is due again
 }
 
 // written is the list of a template that rests on no output.
@@ -80,6 +82,7 @@ func (b *book) String() string {
 
 // step finds a step of a book; nil where there is none.
 func (b *book) step(name string) *bookStep {
+	name = strings.TrimSuffix(name, rehearsal)
 	for i := range b.Steps {
 		if b.Steps[i].Name == name {
 			return &b.Steps[i]
@@ -98,14 +101,16 @@ func (w *World) newBook(name, child string) *book {
 	main := len(b.Steps)
 	if i := r.IntN(main); child != "" {
 		b.Steps[i] = bookStep{Name: b.Steps[i].Name, Kind: runbook.KindRunbook, Risk: runbook.RiskChange, Needs: b.Steps[i].Needs,
-			OnFailure: b.Steps[i].OnFailure, Approval: b.Steps[i].Approval, Timeout: longest, Child: child}
+			OnFailure: b.Steps[i].OnFailure, Approval: b.Steps[i].Approval, Timeout: longest, Child: child, HasOutput: oneIn(r, 2)}
 		for j := range b.Steps {
-			b.Steps[j].dropOutput(b.Steps[i].Name)
+			b.Steps[j].dropOutput(b.Steps[i].Name, b.Steps[i].HasOutput)
 		}
 	}
 	for i := range main {
 		s := b.Steps[i]
-		if s.Kind.NeedsRunner() && s.Each == "" && oneIn(r, 2) {
+		if s.Each != "" && oneIn(r, 2) {
+			b.Steps = append(b.Steps, w.undoOfTemplate(s))
+		} else if s.Kind.NeedsRunner() && s.Each == "" && oneIn(r, 2) {
 			u := w.drawStep(&book{}, s.Name+"_undo", runbook.StageUndo)
 			u.Undoes, u.JoinAny, u.Each, u.OnFailure = s.Name, false, "", runbook.FailureHalts
 			if u.Locks == nil {
@@ -122,19 +127,23 @@ func (w *World) newBook(name, child string) *book {
 	for i := range r.IntN(3) {
 		b.Steps = append(b.Steps, w.drawStep(b, fmt.Sprintf("f%d", i), runbook.StageFinally))
 	}
+	w.extend(b)
 	return b
 }
 
 // longest is the timeout of a step that opens another runbook.
 const longest = 366 * 24 * time.Hour
 
-// dropOutput removes the references to the output of a step that has none any more.
-func (s *bookStep) dropOutput(of string) {
-	if s.Uses == of {
-		s.Uses = ""
-	}
+// dropOutput removes the references to the output of a step that has no such output any more; it may have a number.
+func (s *bookStep) dropOutput(of string, number bool) {
 	if s.Each == of {
 		s.Each = written
+	}
+	if number {
+		return
+	}
+	if s.Uses == of {
+		s.Uses = ""
 	}
 	if s.When != nil && s.When.Step == of {
 		s.When = nil
@@ -169,7 +178,7 @@ func (s *bookStep) needs() []string {
 		add(n)
 	}
 	add(s.Uses)
-	if s.Each != written {
+	if s.Each != written && s.Undoes == "" {
 		add(s.Each)
 	}
 	if s.When != nil {
@@ -215,6 +224,9 @@ func (w *World) drawStep(b *book, name string, stage runbook.Stage) bookStep {
 	if s.Kind == kindExec && !s.HasOutput && s.Each == "" && oneIn(r, 2) {
 		s.Each = written
 	}
+	if s.Each != "" && s.Stage == runbook.StageMain {
+		s.HasOutput = oneIn(r, 2)
+	}
 	return s
 }
 
@@ -235,7 +247,7 @@ func (w *World) drawNeeds(b *book, s *bookStep) {
 		if s.Uses == "" && s.Kind == kindExec && oneIn(r, 2) {
 			s.Uses = up.Name
 		}
-		if up.Kind == kindExec && s.Kind == kindExec && !s.HasOutput && s.Each == "" && oneIn(r, 2) {
+		if up.Kind == kindExec && up.Each == "" && s.Kind == kindExec && !s.HasOutput && s.Each == "" && oneIn(r, 2) {
 			s.Each = up.Name
 		}
 	}

@@ -167,8 +167,14 @@ func (c *chronicle) note(p *process, r *record, before incident.State, e inciden
 		}
 	case incident.StepStarted:
 		r.intents[d.Key] = true
-		c.judge(p, r, d)
+		c.judge(p, r, intent{d.Step, d.Gate, e.At})
 		c.early(p, r, before, d)
+	case incident.RepeatStarted:
+		r.intents[d.Key] = true
+		c.judge(p, r, intent{d.Step, d.Gate, e.At})
+		if step, ok := r.step(d.Step); ok && p.latest().Before(before.RepeatAt(step)) {
+			c.w.fail("I7", "%s: %s is repeated before its time", r.id, d.Step)
+		}
 	case incident.RetryAsked:
 		r.retries[d.Step]++
 	case incident.StepEnded:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pullbook/pullbook/engine/runbook"
 )
@@ -93,7 +94,7 @@ func (b *book) plan() (runbook.Plan, error) {
 		s := &b.Steps[i]
 		step := runbook.Step{Name: s.Name, Kind: s.Kind, Title: s.Name, Risk: s.Risk, Idempotent: s.Idempotent, Needs: s.needs(), JoinAny: s.JoinAny,
 			Stage: s.Stage, Undoes: s.Undoes, Timeout: s.Timeout, Retry: s.Retry, OnFailure: s.OnFailure, Approval: s.Approval, HasOutput: s.HasOutput,
-			TakesLocks: len(s.Locks) > 0, Each: s.Each != "", Runbook: s.Child}
+			TakesLocks: len(s.Locks) > 0, Each: s.Each != "", Runbook: s.Child, Every: s.Every}
 		slices.Sort(step.Needs)
 		if s.Uses != "" {
 			step.Refers = append(step.Refers, s.Uses)
@@ -101,15 +102,15 @@ func (b *book) plan() (runbook.Plan, error) {
 		if s.When != nil {
 			step.Refers = append(step.Refers, s.When.Step)
 		}
-		if s.Each != "" && s.Each != written {
+		if s.Each != "" && s.Each != written && s.Undoes == "" {
 			step.Refers = append(step.Refers, s.Each)
 		}
 		slices.Sort(step.Refers)
 		step.Refers = slices.Compact(step.Refers)
-		steps = append(steps, step)
+		steps = append(steps, withRehearsal(step)...)
 	}
 	ordered, err := runbook.Order(steps)
-	return runbook.Plan{Name: b.Name, Title: b.Name, Steps: ordered, Concurrency: b.Concurrency, Command: b.Command}, err
+	return runbook.Plan{Name: b.Name, Title: b.Name, Steps: ordered, Concurrency: b.Concurrency, Command: b.Command, Calendar: b.Calendar}, err
 }
 
 // resolve says what each step is now.
@@ -138,13 +139,14 @@ func (b *book) now(step runbook.Step, ended map[string]runbook.Ended) runbook.Re
 		}
 	}
 	switch {
-	case s.Undoes != "" && (ended[s.Undoes].Skipped || ended[s.Undoes].Conclusion != runbook.Succeeded):
+	case s.Undoes != "" && s.Each != "" && len(ended[s.Undoes].Happened) == 0,
+		s.Undoes != "" && s.Each == "" && (ended[s.Undoes].Skipped || ended[s.Undoes].Conclusion != runbook.Succeeded):
 		return runbook.Resolution{Status: runbook.StatusSkip, Problem: "there is nothing to undo"}
 	case s.Undoes == "" && skipped > 0 && skipped == len(step.Needs) && !s.JoinAny:
 		return runbook.Resolution{Status: runbook.StatusSkip, Problem: "only follows skipped steps"}
 	}
 	if s.When != nil {
-		switch holds, ok := s.When.holds(ended); {
+		switch holds, ok := b.holds(*s.When, ended); {
 		case !ok:
 			return brokenFor(s.When.Step)
 		case !holds:
@@ -153,14 +155,23 @@ func (b *book) now(step runbook.Step, ended map[string]runbook.Ended) runbook.Re
 	}
 	argument := ""
 	if s.Uses != "" {
-		out, ok := outputOf(ended[s.Uses])
+		out, ok := b.outputOf(s.Uses, ended)
 		if !ok {
 			return brokenFor(s.Uses)
 		}
 		argument = out.text()
 	}
+	if s.Kind == kindTerraform && step.Rehearses == "" {
+		if _, ok := outputOf(ended[s.Name+rehearsal]); !ok {
+			return brokenFor(s.Name + rehearsal)
+		}
+	}
 	if s.Each == "" {
-		return runbook.Resolution{Status: runbook.StatusReady, Work: s.work(argument), Locks: s.Locks}
+		r := runbook.Resolution{Status: runbook.StatusReady, Work: s.work(argument), Locks: s.Locks}
+		if step.Rehearses != "" {
+			r.Locks = nil
+		}
+		return r
 	}
 	list := []string{"a", "b"}
 	if s.Each != written {
@@ -175,6 +186,9 @@ func (b *book) now(step runbook.Step, ended map[string]runbook.Ended) runbook.Re
 		now := runbook.Resolution{Status: runbook.StatusReady, Work: s.work(strings.TrimPrefix(argument+"+"+item, "+")), Locks: s.Locks}
 		r.Elements = append(r.Elements, runbook.Element{Key: fmt.Sprint(i), Now: now})
 	}
+	if s.Undoes != "" {
+		r.Elements = elementsDone(r.Elements, ended[s.Undoes].Happened)
+	}
 	return r
 }
 
@@ -185,6 +199,7 @@ func brokenFor(step string) runbook.Resolution {
 // put is an output: of a choice, or of anything else.
 type put struct {
 	N      int
+	Pull   int // of a step that opens a runbook
 	Hosts  []string
 	Choice string
 }
@@ -193,7 +208,18 @@ func (o put) text() string {
 	if o.Choice != "" {
 		return o.Choice
 	}
-	return fmt.Sprint(o.N)
+	return fmt.Sprint(o.N + o.Pull)
+}
+
+// outputOf is the output of a step by its name. Of a template it counts the elements that put out something.
+func (b *book) outputOf(step string, ended map[string]runbook.Ended) (o put, ok bool) {
+	e := ended[step]
+	if o, ok = outputOf(e); ok && b.step(step).Each != "" {
+		var by map[string]json.RawMessage
+		ok = json.Unmarshal(e.Output, &by) == nil
+		o = put{N: len(by)}
+	}
+	return o, ok
 }
 
 func outputOf(e runbook.Ended) (o put, ok bool) {
@@ -204,13 +230,15 @@ func outputOf(e runbook.Ended) (o put, ok bool) {
 	return o, err == nil
 }
 
-func (c condition) holds(ended map[string]runbook.Ended) (holds, ok bool) {
-	o, ok := outputOf(ended[c.Step])
+func (b *book) holds(c condition, ended map[string]runbook.Ended) (holds, ok bool) {
+	o, ok := b.outputOf(c.Step, ended)
 	if o.Choice != "" {
 		return o.Choice == "x", ok
 	}
-	return o.N > c.Over, ok
+	return o.N+o.Pull > c.Over, ok
 }
+
+func length(d time.Duration) string { return fmt.Sprintf("%ds", int(d.Seconds())) }
 
 // work is what a step would do. What runners get is JSON with sorted names and no spaces.
 func (s *bookStep) work(argument string) runbook.Work {
@@ -226,6 +254,16 @@ func (s *bookStep) work(argument string) runbook.Work {
 		return runbook.Work{Runbook: &runbook.Child{Name: s.Child}}
 	case kindHTTP:
 		return runbook.Work{Run: []byte(`{"url":"` + url + `"}`)}
+	case kindTicket:
+		return runbook.Work{Run: []byte(`{"title":"` + s.Name + argument + `"}`)}
+	case kindTerraform:
+		return runbook.Work{Run: []byte(`{"dir":"tf","vars":{"x":"` + s.Name + argument + `"}}`)}
+	case kindUpdate:
+		every := ""
+		if s.Every > 0 {
+			every = `,"every":"` + length(s.Every) + `"`
+		}
+		return runbook.Work{Run: []byte(`{"audience":{"name":"board","webhook":{"url":"https://chat.test"}}` + every + `,"text":"` + s.Name + argument + `"}`)}
 	case runbook.KindProbe:
 		return runbook.Work{Run: []byte(`{"http":{"url":"` + url + `"}}`)}
 	}

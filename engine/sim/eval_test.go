@@ -37,7 +37,7 @@ func TestBooksAreRunbooks(t *testing.T) {
 		child := w.newBook("child", "")
 		b := w.newBook("book", pick(w.dice.plan, "", "child"))
 		files := map[string][]byte{"runbooks/book.cue": []byte(cueOf(b)), "runbooks/child.cue": []byte(cueOf(child)),
-			"pullbook.cue": []byte(`command: ["` + strings.Join(commanders(), `", "`) + `"]`)}
+			"pullbook.cue": []byte(organisationOf(b))}
 		src := runbook.Source{Runbook: "runbooks/book.cue", Files: files, Others: files}
 		plan, problems, err := eval.Load(t.Context(), src)
 		if err != nil || len(problems) > 0 {
@@ -46,6 +46,9 @@ func TestBooksAreRunbooks(t *testing.T) {
 		own, err := b.plan()
 		if err != nil {
 			t.Fatal(err)
+		}
+		if d := cmp.Diff(plan.Calendar, own.Calendar); d != "" {
+			t.Fatalf("seed %d: the calendars differ (-CUE +book):\n%s\n%s", seed, d, organisationOf(b))
 		}
 		if d := cmp.Diff(plain(plan), plain(own)); d != "" {
 			t.Fatalf("seed %d: the plans differ (-CUE +book):\n%s\n%s", seed, d, cueOf(b))
@@ -93,6 +96,10 @@ func resolutions(p runbook.Plan) map[string]runbook.Resolution {
 		if len(s.Now.Elements) == 0 {
 			s.Now.Elements = nil
 		}
+		s.Now.Elements = slices.Clone(s.Now.Elements)
+		for i := range s.Now.Elements {
+			s.Now.Elements[i].Now.Problem = ""
+		}
 		out[s.Name] = s.Now
 	}
 	return out
@@ -112,6 +119,11 @@ func (w *World) drawEnded(b *book) map[string]runbook.Ended {
 			e = runbook.Ended{Skipped: true}
 		case e.Conclusion == runbook.Succeeded && s.Kind == runbook.KindChoose:
 			e.Output = json.RawMessage(pick(r, `{"choice":"x"}`, `{"choice":"y"}`))
+		case e.Conclusion == runbook.Succeeded && s.HasOutput && s.Each != "":
+			e.Output = json.RawMessage(pick(r, `{}`, `{"0":{"hosts":[],"n":1}}`, `{"0":{"hosts":[],"n":1},"1":{"hosts":["h"],"n":2}}`))
+			e.Happened = pick(r, nil, []string{"1"}, []string{"1", "0"})
+		case e.Conclusion == runbook.Succeeded && s.Kind == runbook.KindRunbook && s.HasOutput:
+			e.Output = json.RawMessage(pick(r, `{"pull":1}`, `{"pull":3}`))
 		case e.Conclusion == runbook.Succeeded && s.HasOutput:
 			e.Output = json.RawMessage(w.drawFate().output)
 		}
@@ -179,7 +191,7 @@ func (b *book) fieldsOf(s *bookStep, prefix string) string {
 	if s.When != nil && b.step(s.When.Step).Kind == runbook.KindChoose {
 		add("when: %s.output.choice == \"x\"", ref(s.When.Step))
 	} else if s.When != nil {
-		add("when: %s.output.n > %d", ref(s.When.Step), s.When.Over)
+		add("when: %s > %d", b.number(s.When.Step, ref), s.When.Over)
 	}
 	if s.Retry.Attempts > 0 {
 		add("retry: {attempts: %d, backoff: %q, jitter: %v}", s.Retry.Attempts, length(s.Retry.Backoff), s.Retry.Jitter)
@@ -201,7 +213,7 @@ func (b *book) fieldsOf(s *bookStep, prefix string) string {
 func (b *book) kindOf(s *bookStep, ref func(string) string) []string {
 	argument := ""
 	if s.Uses != "" {
-		argument = `\(` + ref(s.Uses) + `.output.n)`
+		argument = `\(` + b.number(s.Uses, ref) + `)`
 		if b.step(s.Uses).Kind == runbook.KindChoose {
 			argument = `\(` + ref(s.Uses) + `.output.choice)`
 		}
@@ -213,6 +225,9 @@ func (b *book) kindOf(s *bookStep, ref func(string) string) []string {
 		lines = append(lines, `each: ["a", "b"]`)
 	default:
 		lines = append(lines, "each: "+ref(s.Each)+".output.hosts")
+	}
+	if s.Undoes != "" {
+		lines = nil // an undo has the elements of its template
 	}
 	if s.Each != "" {
 		argument = strings.TrimPrefix(argument+`+\(item)`, "+")
@@ -229,7 +244,20 @@ func (b *book) kindOf(s *bookStep, ref func(string) string) []string {
 	case runbook.KindChoose:
 		return append(lines, `choose: {question: "which", options: ["x", "y"]}`, `output: choice: "x" | "y"`)
 	case runbook.KindRunbook:
+		if s.HasOutput {
+			lines = append(lines, "output: pull: int")
+		}
 		return append(lines, fmt.Sprintf("runbook: name: %q", s.Child))
+	case kindTicket:
+		return append(lines, fmt.Sprintf(`ticket: title: "%s%s"`, s.Name, argument))
+	case kindTerraform:
+		return append(lines, fmt.Sprintf(`terraform: {dir: "tf", vars: x: "%s%s"}`, s.Name, argument))
+	case kindUpdate:
+		every := ""
+		if s.Every > 0 {
+			every = fmt.Sprintf(", every: %q", length(s.Every))
+		}
+		return append(lines, fmt.Sprintf(`update: {audience: "board", text: "%s%s"%s}`, s.Name, argument, every))
 	case kindHTTP:
 		return append(lines, "http: url: "+url)
 	case runbook.KindProbe:
@@ -240,10 +268,37 @@ func (b *book) kindOf(s *bookStep, ref func(string) string) []string {
 		command += `, "` + argument + `"`
 	}
 	lines = append(lines, command+"]")
-	if s.HasOutput {
+	switch {
+	case s.HasOutput && s.Each != "":
+		lines = append(lines, "output: [string]: {n: int, hosts: [...string]}")
+	case s.HasOutput:
 		lines = append(lines, "output: {n: int, hosts: [...string]}")
 	}
 	return lines
+}
+
+// number is the number in the output of a step.
+func (b *book) number(step string, ref func(string) string) string {
+	switch s := b.step(step); {
+	case s.Kind == runbook.KindRunbook:
+		return ref(step) + ".output.pull"
+	case s.Each != "":
+		return "len(" + ref(step) + ".output)"
+	}
+	return ref(step) + ".output.n"
+}
+
+// organisationOf is pullbook.cue with the calendar of a book.
+func organisationOf(b *book) string {
+	out := `command: ["` + strings.Join(commanders(), `", "`) + "\"]\nchannels: board: webhook: url: \"https://chat.test\"\n"
+	for _, f := range b.Calendar.Freezes {
+		out += fmt.Sprintf("freezes: [{from: %q, to: %q, why: %q, approval: %s}]\n", f.From.Format(time.RFC3339), f.To.Format(time.RFC3339), f.Why, ruleText(f.Rule))
+	}
+	clock := func(d time.Duration) string { return fmt.Sprintf("%02d:%02d", int(d.Hours()), int(d.Minutes())%60) }
+	for _, x := range b.Calendar.Windows {
+		out += fmt.Sprintf("changeWindows: [{from: %q, to: %q}]\noutsideWindows: approval: %s\n", clock(x.From), clock(x.To), ruleText(*b.Calendar.Outside))
+	}
+	return out
 }
 
 func ruleText(a runbook.Approval) string {
@@ -265,8 +320,6 @@ func ruleText(a runbook.Approval) string {
 	}
 	return "{" + strings.Join(parts, ", ") + "}"
 }
-
-func length(d time.Duration) string { return fmt.Sprintf("%ds", int(d.Seconds())) }
 
 func asJSON(v any) string {
 	text, err := json.Marshal(v)

@@ -92,6 +92,7 @@ func newForge(w *World) *forge {
 	add("grace", true, false)
 	add("mallory", false, false)
 	add("robot", true, true, sreTeam)
+	add("heidi", true, false)
 	return f
 }
 
