@@ -74,7 +74,7 @@ func (e *Engine) publishRollup(ctx context.Context, w *worker, plan runbook.Plan
 	}
 	now := e.Clock.Now()
 	check := incident.CheckRun{Name: incident.RollupName, Commit: commit, ExternalID: a.ExternalID, Status: status,
-		Conclusion: conclusion, Title: a.Summary, Summary: a.Summary, Started: w.ledger.state.OpenedAt}
+		Conclusion: conclusion, Title: firstLine(a.Summary), Summary: a.Summary, Started: w.ledger.state.OpenedAt}
 	if status == "completed" {
 		check.Completed = now
 	}
@@ -196,4 +196,10 @@ func GateFile(plan runbook.Plan, id incident.ID, step string) string {
 		return ""
 	}
 	return journal.GatePath(id.Dir(), step, i)
+}
+
+// firstLine is what stands in a list of checks: what follows is Markdown.
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
 }

@@ -63,7 +63,7 @@ func (b board) stopHere() string {
 
 func askChoice(r row) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "#### Choose %s\n\n%s\n\n", code(r.step.Name), lead(r))
+	fmt.Fprintf(&out, "#### Choose %s\n\n%s", code(r.step.Name), below(r))
 	if c := r.step.Now.Work.Choose; c != nil {
 		if c.Owner != "" {
 			out.WriteString("For " + inline(c.Owner, 100) + ":\n\n")
@@ -90,7 +90,7 @@ func (b board) askApproval(r row) string {
 	name := code(r.step.Name)
 	path := gatePath(b.state.Opened.ID, r.index, r.step.Name)
 	var out strings.Builder
-	fmt.Fprintf(&out, "#### Approve or reject %s\n\n%s\n\n", name, lead(r))
+	fmt.Fprintf(&out, "#### Approve or reject %s\n\n%s", name, below(r))
 	fmt.Fprintf(&out, "1. Read what will run: %s (%s), SHA-256 %s.\n", code(path), b.filesLink(path), code(short(r.st.Gate.Page)))
 	fmt.Fprintf(&out, "2. In **Files changed**, submit a review: **Approve** with the line %s, or any review with the line %s.\n\n",
 		code("/approve "+r.step.Name), code("/reject "+r.step.Name+" <why>"))
@@ -140,15 +140,15 @@ func (b board) askHappened(r row) string {
 	if b.state.Stage() == runbook.StageUndo && r.step.Stage == runbook.StageMain {
 		otherwise = "it did not happen. While the incident is undone, it is not started again."
 	}
-	return fmt.Sprintf("#### Did %s happen?\n\n%s\n\nAttempt %d was about to run, or running, when the engine stopped (intent written %s). It is not idempotent, so it is not started again by itself.\n\n"+
+	return fmt.Sprintf("#### Did %s happen?\n\n%sAttempt %d was about to run, or running, when the engine stopped (intent written %s). It is not idempotent, so it is not started again by itself.\n\n"+
 		"%s- %s: it happened; go on.\n- %s: %s\n%s",
-		code(r.step.Name), lead(r), r.st.Attempt, stamp(r.st.Started), unfolded(r.step),
+		code(r.step.Name), below(r), r.st.Attempt, stamp(r.st.Started), unfolded(r.step),
 		code("/did-it-by-hand "+r.step.Name+" <what you found or did>"), code("/retry "+r.step.Name), otherwise, b.stopHere())
 }
 
 func askDone(r row) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "#### Do %s\n\n%s\n\n", code(r.step.Name), lead(r))
+	fmt.Fprintf(&out, "#### Do %s\n\n%s", code(r.step.Name), below(r))
 	owner := ""
 	if m := r.step.Now.Work.Manual; m != nil {
 		owner = m.Owner
@@ -172,7 +172,7 @@ func askDone(r row) string {
 
 func (b board) askDecision(r row) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "#### Decide about %s\n\n%s\n\nRecorded at %s: **%s**.\n\n", code(r.step.Name), lead(r), stamp(r.st.Ended), r.word)
+	fmt.Fprintf(&out, "#### Decide about %s\n\n%sRecorded at %s: **%s**.\n\n", code(r.step.Name), below(r), stamp(r.st.Ended), r.word)
 	if r.st.Why != "" {
 		out.WriteString(block("text", r.st.Why, 2_000) + "\n")
 	}
@@ -188,6 +188,14 @@ func (b board) askDecision(r row) string {
 	fmt.Fprintf(&out, "- %s: go on without it%s.\n", code("/skip "+r.step.Name+" <reason>"), where)
 	out.WriteString(b.stopHere())
 	return out.String()
+}
+
+// below is the title of a step below a heading that names the step: nothing, where it has no other title.
+func below(r row) string {
+	if r.step.Title == "" || r.step.Title == r.step.Name {
+		return ""
+	}
+	return Safe(r.step.Title) + "\n\n"
 }
 
 // lead is the title of a step as a sentence of its own.

@@ -116,6 +116,9 @@ func (c *chronicle) open(branch string, made *commit) *record {
 		return nil
 	}
 	r.void = slices.ContainsFunc(c.w.remote.names, func(id incident.ID) bool { return id.Branch() == branch })
+	if before := c.branches[branch]; before != nil && before.disturbed {
+		r.disturbed = true // it was deleted, and an engine that stood still opens it once more: see what is not mended
+	}
 	c.branches[branch] = r
 	c.records = append(c.records, r)
 	c.w.tally.Incidents++
@@ -179,7 +182,7 @@ func (c *chronicle) note(p *process, r *record, before incident.State, e inciden
 		r.retries[d.Step]++
 	case incident.StepEnded:
 		key := runbook.AttemptKey(string(r.id), d.Step, d.Attempt)
-		if step, ok := r.step(d.Step); ok && step.Kind.NeedsRunner() && !step.Each && d.Conclusion == runbook.Succeeded && r.byKey[key] == 0 {
+		if step, ok := r.step(d.Step); ok && step.Kind.NeedsRunner() && !step.Each && d.Conclusion == runbook.Succeeded && r.byKey[key] == 0 && !r.disturbed {
 			c.w.fail("I10", "%s: %s is recorded as succeeded, and never happened", r.id, key)
 		}
 		if st := before.Step(d.Step); c.w.smooth && st.Kind == runbook.KindWait && st.Phase == incident.PhaseStarted && e.At.Sub(st.Deadline) > time.Second {

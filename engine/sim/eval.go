@@ -166,6 +166,12 @@ func (b *book) now(step runbook.Step, ended map[string]runbook.Ended) runbook.Re
 			return brokenFor(s.Name + rehearsal)
 		}
 	}
+	return b.ready(step, argument, ended)
+}
+
+// ready is what a step would do whose condition holds and whose values are there.
+func (b *book) ready(step runbook.Step, argument string, ended map[string]runbook.Ended) runbook.Resolution {
+	s := b.step(step.Name)
 	if s.Each == "" {
 		r := runbook.Resolution{Status: runbook.StatusReady, Work: s.work(argument), Locks: s.Locks}
 		if step.Rehearses != "" {

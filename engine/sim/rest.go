@@ -83,6 +83,9 @@ func (w *World) restless(r *record) string {
 func (w *World) undone(r *record) string {
 	s := w.machines[0].store
 	for _, row := range s.steps {
+		if r.state.Step(row.job.Step).Repeats.Running {
+			continue // it goes on beside everything else until the incident is mitigated
+		}
 		if row.job.Branch == r.branch && (row.state == stepQueued || row.state == stepRunning) {
 			return row.job.Key + " is " + row.state
 		}
