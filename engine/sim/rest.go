@@ -238,6 +238,8 @@ func (w *World) answer(p *pull) (asked bool) {
 			said = "/choose " + step.Name + " " + pick(w.dice.people, "x", "y")
 		case st.Phase == incident.PhaseBroken && step.Stage == r.state.Stage() && r.failed(step):
 			said = "/cancel it cannot be worked out"
+		case st.Kind == runbook.KindRunbook && st.Round > 3 && step.Stage == r.state.Stage() && r.failed(step):
+			said = "/cancel no incident of it ends well"
 		case st.Phase == incident.PhaseUnknown && !st.Closed, step.Stage == r.state.Stage() && r.failed(step):
 			said = "/retry " + step.Name
 		}
