@@ -219,7 +219,7 @@ func (id Identity) check() error {
 
 // draft is a commit about to be written.
 type draft struct {
-	tree, parent Hash
+	tree, parent Hash // no parent: a root
 	author       Identity
 	when         time.Time
 	message      string
@@ -229,7 +229,9 @@ type draft struct {
 func (d draft) payload() []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "tree %s\n", d.tree)
-	fmt.Fprintf(&b, "parent %s\n", d.parent)
+	if !d.parent.IsZero() {
+		fmt.Fprintf(&b, "parent %s\n", d.parent)
+	}
 	who := fmt.Sprintf("%s <%s> %d %s", d.author.Name, d.author.Email, d.when.Unix(), d.when.Format("-0700"))
 	fmt.Fprintf(&b, "author %s\ncommitter %s\n\n%s", who, who, d.message)
 	return b.Bytes()

@@ -11,6 +11,8 @@
 //   - pending: commits made in memory that the hub does not have yet
 //   - departure: one push; it carries the pending commits of many branches
 //   - foreign: a history that cannot be ours (a merge, another root)
+//   - lease: the ledger's lock, a ref on the hub with a deadline; without it a
+//     store that asked for one pushes nothing
 //
 // Flow:
 //

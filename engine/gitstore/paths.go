@@ -78,10 +78,13 @@ func checkPrefix(prefix string) error {
 	return checkPath(prefix)
 }
 
-// refName gives the full name of a branch, checked as git check-ref-format
+// refName gives the full name of a branch, or of the lease, checked as git check-ref-format
 // does, in UTF-8, and never longer than what file systems take for a lock.
 func refName(branch string) (plumbing.ReferenceName, error) {
 	const most = 240
+	if branch == leaseRef {
+		return leaseRef, nil
+	}
 	name := plumbing.NewBranchReferenceName(branch)
 	if len(branch) > most || !utf8.ValidString(branch) || branch == "HEAD" {
 		return "", fmt.Errorf("branch %q: not a usable name", clip(branch))

@@ -98,6 +98,9 @@ func (s *Store) depart(ctx context.Context, branches []string) map[string]outcom
 	size := 0
 	for _, branch := range branches {
 		f, err := s.loadFreight(branch)
+		if err == nil {
+			err = s.mayPush(branch)
+		}
 		switch {
 		case err != nil || f == nil:
 			out[branch] = outcome{err: err}
@@ -217,13 +220,13 @@ type doubt struct {
 // settle reads the refs again and judges by where they are: the words of a
 // report do not tell a lost race from a rule, and a lost reply tells nothing.
 func (s *Store) settle(ctx context.Context, doubtful []*freight, d doubt, out map[string]outcome) {
-	heads, err := s.Heads(ctx, "")
+	refs, err := s.refs(ctx)
 	for _, f := range doubtful {
 		if err != nil {
 			out[f.branch] = outcome{err: fmt.Errorf("push branch %q: outcome not known: %w", f.branch, errors.Join(d.cause, err))}
 			continue
 		}
-		out[f.branch] = s.judge(f, heads[f.branch], d)
+		out[f.branch] = s.judge(f, refs[f.ref], d)
 	}
 }
 

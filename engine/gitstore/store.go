@@ -50,6 +50,7 @@ type Store struct {
 	mu      sync.Mutex
 	caps    map[string]*capability.List // by service, as first advertised
 	pending map[string]*pending         // by branch
+	tenure  *Tenure                     // nil: nobody asked for the lease
 }
 
 // Open prepares a store; it sends nothing. Close it when done.
@@ -98,15 +99,14 @@ func (s *Store) Stats() Stats {
 // Heads gives the branches whose names begin with prefix, by name without
 // refs/heads/. One request.
 func (s *Store) Heads(ctx context.Context, prefix string) (map[string]Hash, error) {
-	refs, err := s.wire.advertise(ctx, uploadPack)
+	refs, err := s.refs(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s.keepCapabilities(uploadPack, refs.Capabilities)
 	heads := map[string]Hash{}
-	for name, id := range refs.References {
-		if branch, ok := strings.CutPrefix(name, "refs/heads/"); ok && strings.HasPrefix(branch, prefix) {
-			heads[branch] = Hash(id)
+	for name, id := range refs {
+		if branch, ok := strings.CutPrefix(string(name), "refs/heads/"); ok && strings.HasPrefix(branch, prefix) {
+			heads[branch] = id
 		}
 	}
 	return heads, nil
