@@ -41,7 +41,7 @@ type moment struct {
 
 func moments() []moment {
 	push := func(n int32) func(*http.Request, *killing) bool {
-		return func(r *http.Request, s *killing) bool { return isPush(r) && s.pushes.Add(1) == n }
+		return func(r *http.Request, s *killing) bool { return s.armed.Load() && isPush(r) && s.pushes.Add(1) == n }
 	}
 	method := func(method, suffix string) func(*http.Request, *killing) bool {
 		return func(r *http.Request, _ *killing) bool {
@@ -57,7 +57,7 @@ func moments() []moment {
 		}},
 		{name: "before the merge", before: method(http.MethodPut, "/merge")},
 		{name: "after the merge", after: method(http.MethodPut, "/merge")},
-		{name: "before the opening push", before: func(r *http.Request, s *killing) bool { return isPush(r) }},
+		{name: "before the opening push", before: func(r *http.Request, s *killing) bool { return s.armed.Load() && isPush(r) }},
 		{name: "after the pull request", after: method(http.MethodPost, "/pulls")},
 		{name: "at the first check run", before: method(http.MethodPost, "/check-runs")},
 		{name: "after the push of the gate", after: push(2)},
@@ -70,6 +70,7 @@ type killing struct {
 	moment moment
 	pushes atomic.Int32
 
+	armed  atomic.Bool // the alert is on its way: pushes before it take the ledger
 	once   sync.Once
 	killed atomic.Bool
 	asked  bool // "did it happen?" was asked of the people
@@ -107,6 +108,7 @@ func (s *killing) kill() (now bool) {
 // sendAlert sends until the engine has taken it, as Alertmanager does.
 func (s *killing) sendAlert(t *testing.T) {
 	t.Helper()
+	s.armed.Store(true)
 	d := &show{toy: s.toy, out: io.Discard, svc: &service{listener: addressOf{s.world.hooks.Addr()}}}
 	waitFor(t, "the alert is taken", func() bool { return d.sendAlert(t.Context()) == nil })
 }

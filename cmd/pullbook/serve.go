@@ -16,8 +16,9 @@ func serveCommand() *cobra.Command {
 		Short: "Serve one ledger: take alerts and webhooks, run runbooks",
 		Long: `Serve is the engine. It takes alerts at /alerts/alertmanager, /alerts/generic and, in
 formats that the ledger's pullbook.cue defines, at /alerts/custom/NAME, webhooks of its GitHub App at /webhooks, and orders of ` + "`pullbook open`" + ` at /open.
-One engine is active per ledger. It may be killed at any time: everything that
-was answered 202 is there after a restart.`,
+One engine is active per ledger; another one stands by until it stops, or until its
+lease is over. It may be killed at any time: everything that was answered 202 is there
+after a restart with the same --data.`,
 		Example: `  pullbook serve --repo acme/ops --app-id 1234 --app-key app.pem \
     --webhook-secret-file webhook.secret --alert-token-file alert.token
 
@@ -51,6 +52,7 @@ func serveFlags(cmd *cobra.Command, s *settings) {
 	f.StringVar(&s.secrets, "secrets-dir", "", "directory with one file per secret that steps may name")
 	f.BoolVar(&s.privateNetworks, "private-networks", false, "let http, probe and notify steps reach private and loopback addresses")
 	f.StringVar(&s.limits, "limits", "github", "keep the hub's limits: github or off")
+	f.DurationVar(&s.lease, "lease", 10*time.Minute, "how long the ledger stays this engine's when it cannot be reached; another one takes over then")
 	f.DurationVar(&s.sweep, "sweep", 5*time.Minute, "how often every open incident is looked at")
 }
 
@@ -82,6 +84,8 @@ func (s *settings) check() error {
 		return fmt.Errorf("--app-id and --app-key are needed")
 	case s.limits != "github" && s.limits != "off":
 		return fmt.Errorf("--limits is github or off, not %q", s.limits)
+	case s.lease < 2*time.Minute:
+		return fmt.Errorf("--lease is at least 2m")
 	case s.sweep < time.Second:
 		return fmt.Errorf("--sweep is at least 1s")
 	}

@@ -41,6 +41,8 @@ type settings struct {
 	privateNetworks bool
 	limits          string // github or off
 	sweep           time.Duration
+	holder          string        // name of this engine among those of the ledger; empty: kept in the data directory
+	lease           time.Duration // how long the ledger is this engine's without a renewal
 }
 
 // service is one engine with everything around it.
@@ -52,6 +54,7 @@ type service struct {
 	inbox    *inbox.Inbox
 	runner   *step.Runner
 	engine   *engine.Engine
+	tenure   *gitstore.Tenure
 	customs  *customs
 	server   *http.Server
 	listener net.Listener
@@ -66,38 +69,53 @@ func newService(ctx context.Context, s settings, log *slog.Logger, observe obser
 }
 
 // newServiceOn is newService with a listener that is open already.
-func newServiceOn(ctx context.Context, listener net.Listener, s settings, log *slog.Logger, observe observer) (_ *service, err error) {
+func newServiceOn(ctx context.Context, listener net.Listener, s settings, log *slog.Logger, observe observer) (*service, error) {
 	svc := &service{settings: s, log: log, listener: listener}
-	defer func() {
-		if err != nil {
-			svc.close()
-		}
-	}()
+	if err := svc.prepare(ctx, observe); err != nil {
+		svc.close()
+		return nil, err
+	}
+	if err := svc.openServer(); err != nil {
+		svc.releaseLedger(ctx)
+		svc.close()
+		return nil, err
+	}
+	return svc, nil
+}
+
+// prepare builds everything but the server. When it returns without an error, the ledger is this engine's.
+func (svc *service) prepare(ctx context.Context, observe observer) error {
+	s := &svc.settings
 	if err := os.MkdirAll(s.data, 0o700); err != nil {
-		return nil, fmt.Errorf("make the data directory: %w", err)
+		return fmt.Errorf("make the data directory: %w", err)
 	}
 	if err := svc.openInbox(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	if err := svc.openHub(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	signer, err := loadSigner(s.signingKey)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := svc.openLedger(ctx, signer); err != nil {
-		return nil, err
+		return err
 	}
 	svc.runner, err = step.New(step.Config{Dir: filepath.Join(s.data, "steps"), KeepDir: filepath.Join(s.data, "kept"), SecretsDir: s.secrets, PrivateNetworks: s.privateNetworks,
 		Tickets: ticketsPort{svc.hub}})
 	if err != nil {
-		return nil, fmt.Errorf("prepare the step runner: %w", err)
+		return fmt.Errorf("prepare the step runner: %w", err)
 	}
 	if err := svc.buildEngine(signer, observe); err != nil {
-		return nil, err
+		return err
 	}
-	return svc, svc.openServer()
+	if s.holder == "" {
+		if s.holder, err = holderOf(s.data); err != nil {
+			return err
+		}
+	}
+	return svc.takeLedger(ctx, signer)
 }
 
 func (svc *service) openInbox(ctx context.Context) (err error) {
@@ -272,7 +290,7 @@ func (svc *service) webhookConfig(secret []byte) github.WebhookConfig {
 func (svc *service) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	failed := make(chan error, 2)
+	failed := make(chan error, 3)
 	go func() { failed <- svc.inbox.Run(ctx, inboxHandler{svc.engine}) }()
 	go func() {
 		err := svc.server.Serve(svc.listener)
@@ -281,6 +299,7 @@ func (svc *service) run(ctx context.Context) error {
 		}
 		failed <- err
 	}()
+	go func() { failed <- svc.tenure.Keep(ctx) }()
 	go svc.sweep(ctx)
 	var first error
 	select {
@@ -289,10 +308,11 @@ func (svc *service) run(ctx context.Context) error {
 		failed <- nil
 		cancel()
 	}
+	defer svc.releaseLedger(ctx)
 	stop, done := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer done()
 	err := svc.server.Shutdown(stop)
-	return errors.Join(first, err, <-failed, <-failed)
+	return errors.Join(first, err, <-failed, <-failed, <-failed)
 }
 
 // sweep wakes every open incident at the start and then at every interval.

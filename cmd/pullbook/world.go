@@ -170,7 +170,7 @@ func sampleLedger(signer gitstore.Signer) map[string]string {
 func (w *world) service(ctx context.Context, log *slog.Logger, observe observer) (*service, error) {
 	s := settings{hubAPI: w.url + "/api/v3", repo: demoOwner + "/" + demoName, appID: demoAppID, appKey: filepath.Join(w.dir, "app.pem"),
 		data: filepath.Join(w.dir, "engine"), webhookSecret: filepath.Join(w.dir, "webhook.secret"),
-		signingKey: filepath.Join(w.dir, "signing_key"), privateNetworks: true, limits: "off", sweep: time.Minute}
+		signingKey: filepath.Join(w.dir, "signing_key"), privateNetworks: true, limits: "off", sweep: time.Minute, lease: 10 * time.Minute}
 	return newServiceOn(ctx, w.hooks, s, log, observe)
 }
 

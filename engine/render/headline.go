@@ -8,6 +8,11 @@ import (
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
+// Headline is the top of the pull request's body alone: what an incident waits for and for whom, as Markdown.
+func Headline(p runbook.Plan, s incident.State, v incident.View) string {
+	return newBoard(p, s, v).headline()
+}
+
 // headline says first what matters most: each line begins with the bold word that a person on a phone looks for.
 func (b board) headline() string {
 	var lines []string
