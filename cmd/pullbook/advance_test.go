@@ -163,12 +163,12 @@ func TestAdvanceSaysWhatItNeeds(t *testing.T) {
 		status int
 		says   string
 	}{
-		"no key":          {[]string{"--signing-key", ""}, 2, "--signing-key is needed"},
-		"lost inputs":     {[]string{"--input", "a=b"}, 2, "--input needs --runbook"},
-		"a bad alert":     {[]string{"--alert", bad}, 1, "bad.json"},
-		"no such alert":   {[]string{"--alert", bad + ".not"}, 1, "no such file"},
-		"a bad incident":  {[]string{"--incident", "../main"}, 2, "--incident"},
-		"a wrong input":   {[]string{"--runbook", "checkout", "--input", "region=eu"}, 1, "region"},
+		"no key":         {[]string{"--signing-key", ""}, 2, "--signing-key is needed"},
+		"lost inputs":    {[]string{"--input", "a=b"}, 2, "--input needs --runbook"},
+		"a bad alert":    {[]string{"--alert", bad}, 1, "bad.json"},
+		"no such alert":  {[]string{"--alert", bad + ".not"}, 1, "no such file"},
+		"a bad incident": {[]string{"--incident", "../main"}, 2, "--incident"},
+		"a wrong input":  {[]string{"--runbook", "checkout", "--input", "region=eu"}, 1, "region"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := s.advance(t, c.args...)
