@@ -195,7 +195,7 @@ func (s *Store) pendLease(old Hash, message string, when time.Time) (Hash, error
 	objects := []object{tree, {id: commit.Hash, kind: kindCommit, data: raw}}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pending[leaseRef] = &pending{old: old, commits: []built{{id: commit.Hash, parent: old, objects: objects}}}
+	s.pending[leaseRef] = &pending{old: old, commits: []built{{id: commit.Hash, objects: objects}}}
 	return commit.Hash, nil
 }
 
