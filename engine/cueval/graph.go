@@ -108,8 +108,9 @@ func (w *walker) index(decls []ast.Decl, at []string) {
 				continue
 			}
 			p := extend(at, name)
+			key := joined(p)
 			w.path[x] = p
-			w.vals[joined(p)] = append(w.vals[joined(p)], x.Value)
+			w.vals[key] = append(w.vals[key], x.Value)
 			w.indexValue(x.Value, p)
 		case *ast.EmbedDecl:
 			w.indexValue(x.Expr, at)

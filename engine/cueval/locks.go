@@ -59,8 +59,8 @@ func (d *document) writtenEmpty(at []string) bool {
 // locksOf are the names of the locks that a step which is ready takes, sorted, each once: two values of the alert may be
 // the same. An undo that does not say its own takes those of its step; whole is that.
 func (d *document) locksOf(s runbook.Step, step, whole cue.Value) (names []string, err error) {
-	if s.Rehearses != "" {
-		return nil, nil // its step takes them, when something changes
+	if s.Rehearses != "" || !s.TakesLocks {
+		return nil, nil // of a rehearsal the step takes them, when something changes
 	}
 	f := field(step, "locks")
 	if !f.Exists() {

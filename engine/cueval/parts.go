@@ -208,7 +208,9 @@ func (p *parts) references(w *walker, n ast.Node) (out []part) {
 			return true
 		}, nil)
 	}
-	w.seen = map[ast.Node]bool{}
+	if len(w.seen) > 0 {
+		w.seen = map[ast.Node]bool{}
+	}
 	walk(n)
 	return out
 }
