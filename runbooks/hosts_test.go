@@ -159,11 +159,12 @@ ip addr add 203.0.113.7/32 dev lo
 ip addr add 2001:db8::7/128 dev lo nodad
 ip addr add 10.9.9.9/32 dev lo # where it comes from is not what is blocked
 ip addr add 2001:db8::9/128 dev lo nodad
-socat TCP6-LISTEN:9000,fork,reuseaddr,ipv6only=0 /dev/null &
-trap 'kill $!' EXIT
+socat TCP6-LISTEN:9000,fork,reuseaddr,ipv6only=0 /dev/null >/dev/null 2>&1 &
+listener=$!
+trap 'kill $listener' EXIT
 try() { if socat -u /dev/null "TCP:$1:9000,bind=$2,connect-timeout=5" 2>/dev/null; then echo passes; else echo refused; fi; }
 both() { echo $1 $(try 203.0.113.7 10.9.9.9) $(try [2001:db8::7] [2001:db8::9]); }
-until [ "$(both is)" = "is passes passes" ]; do read -rt 0.05 <> <(:) || :; done
+until [ "$(both is)" = "is passes passes" ]; do sleep 0.05; done
 both before
 for n in 1 2; do scripts/egress block --host=h --address=203.0.113.7 --for=1h 2>/dev/null; done
 both blocked
