@@ -139,3 +139,25 @@ func BenchmarkPerStep(b *testing.B) {
 	}
 	b.Logf("the dearest step costs %.2f times the cheapest", dear/cheap)
 }
+
+// benchmarkCheckAll vets a ledger of runbooks of 50 steps in children, with every pass, and reports the time of one.
+func benchmarkCheckAll(b *testing.B, n int) {
+	_, text := long(50)
+	batch := runbook.Batch{Files: map[string][]byte{}}
+	for i := range n {
+		name := fmt.Sprintf("runbooks/r%d.cue", i)
+		batch.Files[name] = fmt.Appendf(nil, "match: labels: service: \"s%d\"\n%s", i, text)
+		batch.Check = append(batch.Check, name)
+	}
+	e := inChild(b, Config{})
+	for b.Loop() {
+		all, err := e.CheckAll(b.Context(), batch)
+		if err != nil || len(all) != n || len(all[n-1].Problems) > 0 {
+			b.Fatal(len(all), err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N)/float64(n), "ms/runbook")
+}
+
+func BenchmarkCheckAll100(b *testing.B)  { benchmarkCheckAll(b, 100) }
+func BenchmarkCheckAll1000(b *testing.B) { benchmarkCheckAll(b, 1000) }

@@ -350,7 +350,7 @@ func (d *document) fixedList(name string) bool {
 // itemReferences checks the references to an item against its type.
 func (d *document) itemReferences(bad map[string]bool) (ps []runbook.Problem) {
 	for _, e := range slices.Concat(d.graph.own, d.graph.edges) {
-		if len(e.path) < 2 || e.path[0] != fieldItem || bad[e.to] {
+		if len(e.path) < 2 || e.path[0] != fieldItem || bad[e.to] || len(d.homeOf[e.to].path) < 2 { // steps that cannot be read have no home
 			continue
 		}
 		s := runbook.Step{Name: e.to}

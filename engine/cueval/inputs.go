@@ -54,6 +54,9 @@ func (d *document) inputNames() (names []string) {
 // inputReferences checks the references to inputs, and those that inputs make.
 func (d *document) inputReferences() (ps []runbook.Problem) {
 	names := d.inputNames()
+	if f, _ := fieldOf(d.file, []string{"inputs"}); f != nil && len(names) == 0 {
+		return nil // evaluation reports why they cannot be read
+	}
 	for _, e := range d.graph.inputs {
 		if len(e.path) == 0 || e.path[0] == "*" {
 			continue

@@ -304,14 +304,15 @@ func (l *library) load(_ token.Pos, name string) *build.Instance {
 	return p.inst
 }
 
-// build evaluates the parts of a runbook or of pullbook.cue, with further declarations.
+// build evaluates the parts of a runbook or of pullbook.cue, with further declarations. Imports that are not used are left out:
+// CUE would say nothing of all else that is wrong.
 func (l *library) build(ctx *cue.Context, parts []*ast.File, further ...ast.Decl) cue.Value {
 	if len(parts) == 1 && len(l.pkgs) == 0 {
-		return ctx.BuildFile(&ast.File{Filename: parts[0].Filename, Decls: slices.Concat(parts[0].Decls, further)})
+		return ctx.BuildFile(&ast.File{Filename: parts[0].Filename, Decls: slices.Concat(usedImports(parts[0].Decls), further)})
 	}
 	inst := l.builds.NewInstance("", l.load)
 	for _, f := range parts {
-		_ = inst.AddSyntax(&ast.File{Filename: f.Filename, Decls: f.Decls}) // the instance keeps its errors
+		_ = inst.AddSyntax(&ast.File{Filename: f.Filename, Decls: usedImports(f.Decls)}) // the instance keeps its errors
 	}
 	_ = inst.AddSyntax(&ast.File{Filename: parts[0].Filename, Decls: further})
 	return ctx.BuildInstance(inst)

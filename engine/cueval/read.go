@@ -90,6 +90,10 @@ func unknownNames(f, view *ast.File, shared map[string]bool) (ps []runbook.Probl
 		if near == nil {
 			near = declaredNames(view)
 		}
+		if meantTop(id.Name, view) {
+			id.Name = "_" // the misspelled declaration is the mistake
+			continue
+		}
 		p := problemAt(id.Pos(), pathAt(view, id.Pos()), fmt.Sprintf("%q is not known here", id.Name))
 		switch {
 		case id.Name == "alert":
@@ -105,6 +109,17 @@ func unknownNames(f, view *ast.File, shared map[string]bool) (ps []runbook.Probl
 		id.Name = "_"
 	}
 	return ps
+}
+
+// meantTop reports whether a name is one of those that runbooks declare, and a field at the top is called almost so.
+func meantTop(name string, view *ast.File) (near bool) {
+	if !slices.Contains([]string{"alert", "inputs", "steps", "finally"}, name) {
+		return false
+	}
+	eachField(view.Decls, func(_ *ast.Field, declared string) {
+		near = near || !hidden(declared) && didYouMean(declared, []string{name}) != ""
+	})
+	return near
 }
 
 // packageClause returns the name in the package clause of a file, which the parser takes for a reference; nil if there is none.

@@ -11,9 +11,9 @@ import (
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
-// TestReadmeExamples runs what the schema's README shows, under the policy that it shows: every step ends well and puts
-// out a sample of its type, until none is left.
-func TestReadmeExamples(t *testing.T) {
+// readmeExamples are the runbooks that the schema's README shows, under the policy that it shows.
+func readmeExamples(t *testing.T) (all []runbook.Query) {
+	t.Helper()
 	text, err := os.ReadFile("../../schema/README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -34,10 +34,6 @@ func TestReadmeExamples(t *testing.T) {
 	}
 	if len(blocks) < 7 || len(policies) != 1 {
 		t.Fatalf("%d runbooks and %d policies", len(blocks), len(policies))
-	}
-	unseen := map[runbook.Kind]bool{}
-	for _, k := range schemaKinds() {
-		unseen[k.name] = true
 	}
 	ledger := map[string][]byte{organisationFile: []byte(policies[0])}
 	for _, block := range blocks { // some examples are opened by others
@@ -69,6 +65,20 @@ func TestReadmeExamples(t *testing.T) {
 				q.Source.Inputs = json.RawMessage(`{"to": "eu"}`)
 			}
 		}
+		all = append(all, q)
+	}
+	return all
+}
+
+// TestReadmeExamples runs what the schema's README shows: every step ends well and puts out a sample of its type, until none
+// is left.
+func TestReadmeExamples(t *testing.T) {
+	unseen := map[runbook.Kind]bool{}
+	for _, k := range schemaKinds() {
+		unseen[k.name] = true
+	}
+	for _, q := range readmeExamples(t) {
+		block := string(q.Source.Files[q.Source.Runbook])
 		plan := playedOut(t, q)
 		for _, s := range plan.Expand(map[string][]string{"drain": {"1"}, "ports": {"http", "https"}}).Steps {
 			delete(unseen, s.Kind)

@@ -68,7 +68,7 @@ func (r reporter) one(e errors.Error) (runbook.Problem, int) {
 		path = r.shallowest(path)
 		return r.notAllowed(path, e), rankName
 	case required:
-		p := r.at(path, e, true)
+		p := r.missing(path, e)
 		p.Text = missingText
 		return p, rankMissing
 	case undefined:
@@ -101,6 +101,7 @@ func (r reporter) one(e errors.Error) (runbook.Problem, int) {
 	case noAlternative(e):
 		p.Text = "fits none of the alternatives"
 	case isConflict(e) && ok && def.IncompleteKind() != cue.TopKind && r.given(path) != "" && r.own(e):
+		p = r.at(path, e, true) // and not where somebody refers to it
 		p.Text = fmt.Sprintf("%s is no %s", r.given(path), def.IncompleteKind())
 	case isConflict(e):
 		p.Text = plain(e)
@@ -139,6 +140,20 @@ func (r reporter) notAllowed(path []string, e errors.Error) runbook.Problem {
 	}
 	if place := r.imported(e); place != "" && !r.ownPosition(e).IsValid() && p.Hint != "" {
 		p.Hint += "; it comes from " + place
+	}
+	return p
+}
+
+// missing gives the place of a field that is not there: its step, since that is what an author looks for, or the field of a
+// runbook that lacks it, or else the beginning of the file.
+func (r reporter) missing(path []string, e errors.Error) runbook.Problem {
+	p := r.at(path, e, true)
+	inside := len(path) - len(insideStep(path))
+	if f, depth := fieldOf(r.file, path[:max(0, inside)]); inside > 0 && f != nil && depth == inside && f.Pos().Line() != p.Line {
+		p.File, p.Line, p.Column = f.Pos().Filename(), f.Pos().Line(), f.Pos().Column()
+	}
+	if p.Line == 0 && p.File == r.file.Filename {
+		p.Line, p.Column = 1, 1
 	}
 	return p
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/cuecontext"
 	cueerrors "cuelang.org/go/cue/errors"
 
@@ -45,6 +46,9 @@ func VetOrganisation(src runbook.Source) (ps []runbook.Problem) {
 // load checks a runbook and makes a plan of it. With problems there is no plan.
 func load(src runbook.Source) (*document, runbook.Plan, []runbook.Problem) {
 	d, plan, ps := assemble(src)
+	if len(ps) == 0 {
+		ps = d.unusedImports() // beside other mistakes it may follow from them
+	}
 	if len(ps) > 0 {
 		return nil, runbook.Plan{}, tidy(ps)
 	}
@@ -146,6 +150,22 @@ func (d *document) evaluation() []runbook.Problem {
 		ps = append(ps, r.report(d.step(d.value, name).Validate(cue.Final()))...)
 	}
 	return tidy(ps)
+}
+
+// unusedImports reports imports that nothing in their file uses, as CUE itself does.
+func (d *document) unusedImports() (ps []runbook.Problem) {
+	for _, f := range d.text.parts {
+		kept := map[*ast.ImportSpec]bool{}
+		for spec := range (&ast.File{Decls: usedImports(f.Decls)}).ImportSpecs() {
+			kept[spec] = true
+		}
+		for spec := range f.ImportSpecs() {
+			if !kept[spec] {
+				ps = append(ps, problemAt(spec.Pos(), "", "imported and not used: "+spec.Path.Value))
+			}
+		}
+	}
+	return ps
 }
 
 // withoutEchoes leaves out the fields that are missing because they are misspelled: the misspelled name is the mistake.
