@@ -43,7 +43,7 @@ type Engine struct {
 	mu      sync.Mutex
 	workers map[string]*worker // by branch
 	pulls   map[int]string     // number to branch
-	marks   map[string]string  // where the engine left each branch; nil: not read yet
+	marks   map[string]string  // where this engine left each branch, if nothing remembers it longer
 	refused map[string]string  // why the incident of an attempt cannot be opened, by attempt key
 	locks   *locks
 	vetted  map[int]string // pull requests of people: the head that has its check
@@ -51,7 +51,7 @@ type Engine struct {
 
 // New makes an engine. It does nothing until messages arrive.
 func New(c Config) *Engine {
-	e := &Engine{Config: c, workers: map[string]*worker{}, pulls: map[int]string{}, refused: map[string]string{}, vetted: map[int]string{}, locks: newLocks()}
+	e := &Engine{Config: c, workers: map[string]*worker{}, pulls: map[int]string{}, marks: map[string]string{}, refused: map[string]string{}, vetted: map[int]string{}, locks: newLocks()}
 	e.locks.reading = e.newLock()
 	return e
 }

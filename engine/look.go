@@ -165,7 +165,8 @@ func (e *Engine) reread(ctx context.Context, w *worker) error {
 	if err != nil {
 		return fmt.Errorf("compare %s with the remote: %w", w.branch, err)
 	}
-	if heads[w.branch] == w.ledger.remote {
+	n := w.ledger
+	if heads[w.branch] == n.remote && (!n.deleted || w.hub.Pull.Head == n.head) {
 		return nil
 	}
 	e.Journal.Discard(w.branch)

@@ -58,7 +58,7 @@ func (e *Engine) readBranch(ctx context.Context, w *worker, heads map[string]str
 	if err := e.checkNew(ctx, w.branch, q.DefaultTip); err != nil || left == "" {
 		return cmp.Or(err, fmt.Errorf("%s: %w", w.branch, errNoIncident))
 	}
-	q.At = left
+	q.At = e.latest(ctx, w, q, left)
 	before, err := e.Ledger.Branch(ctx, q)
 	lost := errors.Is(err, ErrLost)
 	switch {
@@ -81,6 +81,20 @@ func (e *Engine) readBranch(ctx context.Context, w *worker, heads map[string]str
 	return nil
 }
 
+// latest is the commit to restore a branch at: what the engine left, or of a branch that is not there what the hub's pull
+// request had last, if that follows from it. Another engine may have gone on.
+func (e *Engine) latest(ctx context.Context, w *worker, q BranchQuery, left string) string {
+	if w.hub == nil || w.hub.Pull == nil || w.hub.Pull.Open || w.hub.Pull.Head == left {
+		return left
+	}
+	q.At = w.hub.Pull.Head
+	last, err := e.Ledger.Branch(ctx, q)
+	if own, foreign := sift(last); err == nil && foreign == nil && slices.Contains(names(own), left) {
+		return q.At
+	}
+	return left
+}
+
 // taken makes notes of what the remote has, and a bookmark.
 func (e *Engine) taken(w *worker, b Branch) error {
 	if err := w.take(b); err != nil {
@@ -90,38 +104,32 @@ func (e *Engine) taken(w *worker, b Branch) error {
 	return nil
 }
 
-// bookmarks are where the engine left each branch. They are read once.
+// bookmarks are where the engine left each branch.
 func (e *Engine) bookmarks() map[string]string {
+	if e.Bookmarks != nil {
+		kept, err := e.Bookmarks.Marks()
+		if err != nil {
+			e.Log.Warn("the bookmarks cannot be read; what others did to branches meanwhile may go unnoticed", "error", err)
+		}
+		return kept
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.marks == nil {
-		e.marks = map[string]string{}
-		if e.Bookmarks != nil {
-			kept, err := e.Bookmarks.Marks()
-			if err != nil {
-				e.Log.Warn("the bookmarks cannot be read; what others did to branches meanwhile may go unnoticed", "error", err)
-			}
-			maps.Copy(e.marks, kept)
-		}
-	}
 	return maps.Clone(e.marks)
 }
 
 // mark remembers where the engine left a branch; an empty commit forgets it.
 func (e *Engine) mark(branch, commit string) {
-	if e.bookmarks()[branch] == commit {
+	if e.Bookmarks != nil {
+		if err := e.Bookmarks.Mark(branch, commit); err != nil {
+			e.Log.Warn("a bookmark cannot be set", "branch", branch, "error", err)
+		}
 		return
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.marks[branch] = commit; commit == "" {
 		delete(e.marks, branch)
-	}
-	if e.Bookmarks == nil {
-		return
-	}
-	if err := e.Bookmarks.Mark(branch, commit); err != nil {
-		e.Log.Warn("a bookmark cannot be set", "branch", branch, "error", err)
 	}
 }
 

@@ -28,6 +28,9 @@
 //
 //   - A repetition is one more start of a step that has succeeded. It has a record of its own and changes nothing of the step.
 //
+//   - Frozen is an incident whose branch holds what is not the engine's, or does not lead to what the engine left there. Nothing
+//     runs until a person gives it back: Thawed.
+//
 //   - A stage is main, undo or finally. UndoBegun and FinallyBegun move an incident from one to the next, never back.
 //
 // Flow:

@@ -109,7 +109,7 @@ func (c *chronicle) pageAt(r *record, commit, step string) string {
 		return ""
 	}
 	path := r.gatePath(step)
-	for id := commit; r.commits[id] > 0; id = c.w.remote.commits[id].parent {
+	for id := commit; r.commits[id] > 0; id = c.w.remote.commits[id].before() {
 		if page, ok := c.w.remote.commits[id].files[path]; ok {
 			return runbook.PageDigest(page)
 		}

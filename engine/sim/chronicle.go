@@ -40,6 +40,7 @@ type record struct {
 	gates     map[string]time.Time
 	merged    bool
 	void      bool // opened when an incident of its name had been merged: nothing of it may happen
+	begged    int  // how often somebody gave its branch back
 	disturbed bool // somebody else has written to its branch, or deleted it
 }
 
@@ -80,7 +81,7 @@ func (c *chronicle) pushed(p *process, branch string, n *pending) {
 	c.w.fresh.changed = true
 	for _, made := range n.commits {
 		r := c.branches[branch]
-		if n.old == "" && made == n.commits[0] {
+		if n.old == "" && made == n.commits[0] && opens(made) {
 			if r = c.open(branch, made); r == nil {
 				return
 			}
@@ -127,13 +128,13 @@ func (c *chronicle) open(branch string, made *commit) *record {
 
 // extend reads one commit.
 func (c *chronicle) extend(p *process, r *record, made *commit) {
-	if made.parent != r.head {
-		c.w.fail("I6", "%s: commit %s follows %s and not the head %s", r.id, short(made.id), short(made.parent), short(r.head))
-		return
-	}
 	events, chain, err := journal.DecodeAfter(r.id.Dir(), r.chain, made.files)
 	if err != nil {
 		c.w.fail("I6", "%s: the journal cannot be read: %v", r.id, err)
+		return
+	}
+	if why := c.follows(r, made, events); why != "" {
+		c.w.fail("I6", "%s: commit %s: %s", r.id, short(made.id), why)
 		return
 	}
 	for _, e := range events {
@@ -153,6 +154,11 @@ func (c *chronicle) extend(p *process, r *record, made *commit) {
 	}
 	r.chain, r.head = chain, made.id
 	r.commits[made.id] = r.state.Seq
+}
+
+// opens reports whether a commit opens an incident.
+func opens(made *commit) bool {
+	return slices.ContainsFunc(slices.Collect(maps.Keys(made.files)), func(path string) bool { return strings.HasSuffix(path, "/incident.json") })
 }
 
 // note keeps of an event what invariants ask for.
@@ -266,7 +272,7 @@ func (c *chronicle) verify() {
 			continue
 		}
 		files := map[string][]byte{}
-		for id := r.head; r.commits[id] > 0; id = c.w.remote.commits[id].parent {
+		for id := r.head; r.commits[id] > 0; id = c.w.remote.commits[id].before() {
 			for path := range c.w.remote.commits[id].files {
 				if _, twice := files[path]; twice && strings.Contains(path, "/journal/") {
 					c.w.fail("I6", "%s: %s is written twice", r.id, path)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,6 +50,15 @@ func mutants() map[string]func(engine.Config) engine.Config {
 		"a request for changes approves": reviews(func(_ *incident.HubView, r *approval.Review) {
 			if r.State == approval.ChangesRequested {
 				r.State = approval.Approved
+			}
+		}),
+		"a branch is given back on nobody's word": hub(func(v *incident.HubView) {
+			v.Reviews = append(v.Reviews, approval.Review{ID: 1 << 40, By: approval.Person{ID: 1, Login: "alice", Write: true, Teams: []string{sreTeam}},
+				State: approval.Commented, Commit: v.Pull.Head, Body: "/thaw so"})
+		}),
+		"anybody gives a branch back": reviews(func(_ *incident.HubView, r *approval.Review) {
+			if strings.Contains(r.Body, "/thaw") {
+				r.By.Write, r.By.Bot, r.By.Teams = true, false, []string{sreTeam}
 			}
 		}),
 		"anybody may approve":                           reviews(func(_ *incident.HubView, r *approval.Review) { r.By.Write, r.By.Teams = true, []string{sreTeam} }),

@@ -69,7 +69,7 @@ func (c crowd) review(p *pull, by *person) {
 	}
 	step := c.step(p)
 	body := pick(r, "", "", "/approve "+step, "/approve "+step, "looks good\n\n/approve "+step, "/reject "+step+" no", "/skip "+step+" so",
-		"/did-it-by-hand "+step+" so", "```\n/approve "+step+"\n```", "> /approve "+step)
+		"/did-it-by-hand "+step+" so", "```\n/approve "+step+"\n```", "> /approve "+step, "/thaw so", "/thaw")
 	state := pick(r, approval.Approved, approval.Approved, approval.Approved, approval.ChangesRequested, approval.Commented)
 	v := c.w.forge.review(p, by, state, commit, body)
 	v.edited = body != "" && oneIn(r, 15)
@@ -136,6 +136,8 @@ func (c crowd) misbehave(p *pull, by *person) {
 	case 5:
 		if by.Write && by.ID%2 == 1 {
 			c.w.vandalise(p)
+		} else {
+			c.w.moveBack(p)
 		}
 	}
 }
@@ -155,8 +157,7 @@ func (w *World) intrude(branch string) {
 	w.disturb(branch)
 }
 
-// vandalise deletes a branch. To move one back is not among what they do: an engine that is started afterwards does not
-// notice (README.md).
+// vandalise deletes a branch.
 func (w *World) vandalise(p *pull) {
 	head := w.remote.heads[p.branch]
 	rec := w.chronicle.branches[p.branch]

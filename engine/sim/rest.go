@@ -204,7 +204,12 @@ func (w *World) approved(r *record, p *pull, step runbook.Step) bool {
 func (w *World) help() bool {
 	asked := false
 	for _, p := range w.forge.pulls {
-		if r := w.chronicle.branches[p.branch]; r != nil && p.open && !r.disturbed && w.answer(p) {
+		r := w.chronicle.branches[p.branch]
+		switch {
+		case r == nil || r.void:
+		case r.disturbed:
+			asked = w.giveBack(p, r) || asked
+		case p.open && w.answer(p):
 			asked = true
 		}
 	}
