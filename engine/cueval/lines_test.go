@@ -120,6 +120,21 @@ func TestSelfApprovalIsNamed(t *testing.T) {
 	}
 }
 
+// TestThawIsNamed: those who give branches back to the engine are named like everybody else.
+func TestThawIsNamed(t *testing.T) {
+	for org, want := range map[string]string{
+		`name: "acme"`: "[] []",
+		"people: al: login: \"alice\"\nteams: leads: hub: \"acme/leads\"\nthaw: [\"al\", \"leads\"]": "[alice acme/leads] []",
+		"people: al: login: \"alice\"\nthaw: [\"all\"]":                                              `[] [pullbook.cue:2:8: thaw.0: "all" is neither a person nor a team of pullbook.cue; did you mean al?]`,
+	} {
+		_, plan, ps := load(runbook.Source{Runbook: "r.cue", Files: map[string][]byte{"pullbook.cue": []byte(org),
+			"r.cue": []byte("title: \"t\"\nsteps: a: exec: command: [\"true\"]\n")}})
+		if got := fmt.Sprint(plan.Thaw, ps); got != want {
+			t.Errorf("%s\ngives %s\nwant  %s", org, got, want)
+		}
+	}
+}
+
 // TestLinesOfPackages: a step rests on the files of its own runbook that speak of it, and on the packages that it names.
 func TestLinesOfPackages(t *testing.T) {
 	_, plan, ps := load(runbook.Source{Runbook: "runbooks/r", Files: map[string][]byte{
