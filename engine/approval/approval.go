@@ -16,7 +16,7 @@
 //  2. The review was given on a commit of the engine's own, and the page of this gate in that commit has the same digest
 //     as the page now. Other steps may move the head without voiding anything.
 //  3. The review means this gate: its body says `/approve <step>` or `/reject <step> <why>`, or it says nothing of a step and
-//     exactly one gate was open at its commit.
+//     exactly one gate was open at its commit. One that says /thaw speaks of the branch, and of a step only by its name.
 //  4. A dismissal takes back all earlier votes of that person; an older approval never comes back to life.
 //  5. "Request changes" holds the gate until that person votes again; `/reject` ends it. Neither needs the page: said of
 //     an earlier page or of a commit that is not the engine's, both hold; said before the gate opened, they take back
@@ -328,10 +328,17 @@ func (t *tally) stance(r Review, says []Said) choice {
 		return t.overrides(r, named(t.gate.Verb), len(about) > 0)
 	case named(VerbSkip) || named(VerbByHand):
 		return retracts
+	case r.State == Approved && len(about) == 0 && saysThaw(r.Body):
+		return abstains
 	case r.State == Approved:
 		return approves
 	}
 	return abstains
+}
+
+// saysThaw reports whether a review speaks of the branch, and not of what a step would do.
+func saysThaw(body string) bool {
+	return slices.ContainsFunc(Lines(body), func(line string) bool { return line == VerbThaw || strings.HasPrefix(line, VerbThaw+" ") })
 }
 
 // overrides is what a review says to a question other than whether the step may run. It need not approve: its words say what

@@ -113,6 +113,9 @@ func TestEvaluateBindsToThePage(t *testing.T) {
 		{"approving the other takes nothing back", 1, "alice ok one\nalice ok two /approve b", StatusApproved, []int64{1}, nil, ""},
 		{"an old page after a new one", 1, "alice ok one\nalice ok old", StatusApproved, []int64{1}, nil, ""},
 		{"named in a quote", 1, `alice ok two > /approve a`, StatusPending, nil, []int64{1}, ""},
+		{"to thaw is not to approve", 1, `alice ok one /thaw a slip`, StatusPending, nil, nil, ""},
+		{"to thaw and to approve", 1, `alice ok one /thaw a slip|/approve a`, StatusApproved, []int64{1}, nil, ""},
+		{"thaw in a quote", 1, `alice ok one > /thaw a slip`, StatusApproved, []int64{1}, nil, ""},
 		{"edited words", 1, `alice ok one edited /approve a`, StatusPending, nil, nil, "words were edited"},
 		{"edited, no words of ours", 1, `alice ok one edited typo`, StatusApproved, []int64{1}, nil, ""},
 	})

@@ -8,6 +8,9 @@ const (
 	VerbByHand = "/did-it-by-hand" // a person did it
 )
 
+// VerbThaw gives a branch back to the engine. It is no answer about a step.
+const VerbThaw = "/thaw"
+
 // Said is one command about a gate in the body of a review.
 type Said struct {
 	Step   string

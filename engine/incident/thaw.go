@@ -102,7 +102,7 @@ func (d *decider) thawProblem(r approval.Review, why string) string {
 // thawWords reads `/thaw <reason>` from the body of a review.
 func thawWords(body string) (why string, said bool) {
 	for _, line := range approval.Lines(body) {
-		if verb, rest, _ := strings.Cut(line, " "); verb == "/thaw" {
+		if verb, rest, _ := strings.Cut(line, " "); verb == approval.VerbThaw {
 			return strings.TrimSpace(rest), true
 		}
 	}
