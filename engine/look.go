@@ -121,10 +121,11 @@ func (w *worker) view(attempts []incident.Attempt, alerts []incident.Alert) inci
 	}
 }
 
-// lookAtHub reads the hub when nobody remembers it or something may have happened there, and notices when the branch is
+// lookAtHub reads the hub when nobody remembers it, something may have happened there, or the time of a question is over,
+// and notices when the branch is
 // not where the engine left it.
 func (e *Engine) lookAtHub(ctx context.Context, w *worker, refresh bool) error {
-	if w.hub != nil && !refresh {
+	if w.hub != nil && !refresh && !w.ledger.state.OutOfTime(e.Clock.Now()) {
 		return nil
 	}
 	n := w.ledger

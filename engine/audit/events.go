@@ -221,6 +221,8 @@ func (t *trail) stepStarted(m moment, d incident.StepStarted, e incident.Event) 
 		return m.wrong("", "step %s starts without its approvals", d.Step)
 	case d.Gate != "" && d.Digest != gate.Digest:
 		return m.wrong("", "step %s starts with another digest than was approved", d.Step)
+	case m.step.Kind.AsksPeople() && d.Deadline.Before(e.At.Add(m.step.Timeout)):
+		return m.wrong("", "step %s gives people less time than the plan says", d.Step)
 	}
 	return nil
 }

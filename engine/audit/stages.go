@@ -59,12 +59,21 @@ func named(s runbook.Stage) string {
 	return string(s)
 }
 
-// timely checks the end of what needs no runner: a wait is over when its time has come, a choice when somebody has chosen.
+// timely checks the end of what needs no runner: a wait is over when its time has come; what people are asked, when somebody
+// has answered in time, or when nobody has until its time was over.
 func (m moment) timely(e incident.Event, d incident.StepEnded) *Finding {
-	if d.Conclusion != runbook.Succeeded {
+	due, asks := m.was.Deadline, m.step.Kind.AsksPeople() && m.was.Phase == incident.PhaseStarted
+	switch early := d.Ended.Before(due) || e.At.Before(due); {
+	case asks && d.Conclusion == runbook.TimedOut && (early || d.Deed != nil):
+		return m.wrong("", "the time of step %s is said to be over before %s", d.Step, due.Format("2006-01-02T15:04:05.000Z07:00"))
+	case asks && d.Conclusion != runbook.TimedOut && d.Conclusion != runbook.Succeeded:
+		return m.wrong("", "step %s is asked of people, and ended as %q", d.Step, d.Conclusion)
+	case d.Conclusion != runbook.Succeeded:
 		return nil
+	case asks && d.Deed != nil && !e.At.Before(due) && !d.Deed.At.Before(due):
+		return m.wrong("", "step %s was answered by %s after its time was over", d.Step, d.Deed.By.Login)
 	}
-	switch due := m.was.Deadline; {
+	switch {
 	case m.step.Kind == runbook.KindWait && (d.Ended.Before(due) || e.At.Before(due)):
 		return m.wrong("", "step %s waits until %s, and was over before", d.Step, due.Format("2006-01-02T15:04:05.000Z07:00"))
 	case m.step.Kind.AsksPeople() && d.Deed == nil:

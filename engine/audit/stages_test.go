@@ -32,7 +32,7 @@ func (l *ledger) staged() {
 	l.start("group one")
 	l.inc.plan = stagedPlan()
 	l.opened("", "group one")
-	l.record("asked", nil, l.intent("which", runbook.KindChoose, 0), l.intent("soak", runbook.KindWait, 15))
+	l.record("asked", nil, l.intent("which", runbook.KindChoose, 99), l.intent("soak", runbook.KindWait, 15))
 	deed := incident.Deed{By: bob(), Via: "comment", ID: 41, At: at(18), Words: "/choose which restart"}
 	l.record("chosen", nil, incident.StepEnded{Step: "which", Attempt: 1, Conclusion: runbook.Succeeded, Started: at(10), Ended: at(24), Deed: &deed,
 		Output: json.RawMessage(`{"choice":"restart"}`)}, outcome("soak", runbook.Succeeded, 24), l.intent("drain", runbook.KindExec, 99))
@@ -100,6 +100,17 @@ func stageMutations() []mutation {
 			return []any{due[0].Data, l.intent("soak", runbook.KindWait, 25)}
 		}), "chosen", "was over before"},
 		{"wait without a timer", instead("asked", func(_ *ledger, due []incident.Event) []any { return []any{due[0].Data} }), "chosen", "there is no intent of it"},
+		{"choice that nobody had time for", instead("asked", func(l *ledger, due []incident.Event) []any {
+			return []any{l.intent("which", runbook.KindChoose, 20), due[1].Data}
+		}), "asked", "less time than the plan says"},
+		{"choice given up early", say("chosen", func(_ *ledger, d *incident.StepEnded) { d.Conclusion, d.Deed = runbook.TimedOut, nil }), "chosen", "said to be over before"},
+		{"choice that failed", say("chosen", func(_ *ledger, d *incident.StepEnded) { d.Conclusion, d.Deed = runbook.Failed, nil }), "chosen", "is asked of people, and ended"},
+		{"choice after its time", instead("chosen", func(_ *ledger, due []incident.Event) []any {
+			late := due[0].Data.(incident.StepEnded)
+			deed := *late.Deed
+			deed.At, late.Deed = at(100), &deed
+			return []any{incident.Event{At: at(101), Data: late}}
+		}), "chosen", "after its time was over"},
 		{"choice of nobody", say("chosen", func(_ *ledger, d *incident.StepEnded) { d.Deed = nil }), "chosen", "chosen by nobody"},
 		{"undo before anything is undone", early, "undo", "moved in stage \"main\""},
 		{"undo out of turn", instead("swapped back", func(l *ledger, _ []incident.Event) []any { return []any{l.intent("drain_undo", runbook.KindExec, 99)} }), "swapped back", "out of turn"},

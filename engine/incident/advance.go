@@ -131,7 +131,7 @@ func (d *decider) running(step runbook.Step, st StepState) {
 		d.child(step, st)
 		return
 	case st.Kind.AsksPeople():
-		d.asking = true
+		d.asksUntil(step, st)
 		return
 	}
 	if _, known := d.attempt(step.Name, st.Attempt); !known && step.Now.Status == runbook.StatusReady {
@@ -236,8 +236,8 @@ func (d *decider) begin(step runbook.Step, st StepState) {
 			d.wakeAt(deadline, step.Name+" is over")
 		}
 	case step.Kind.AsksPeople():
-		d.asking = true
 		d.flushFor(step.Name + " is asked of people")
+		d.asksUntil(step, d.state.Step(step.Name))
 	case step.Kind == runbook.KindRunbook:
 		d.flushFor("the intent of " + step.Name)
 		d.child(step, d.state.Step(step.Name))
@@ -444,7 +444,7 @@ func (s State) Due(plan runbook.Plan) time.Time {
 		switch {
 		case st.Phase == PhaseGate:
 			at = st.Gate.Expires()
-		case st.Phase == PhaseStarted && st.Kind == runbook.KindWait:
+		case st.Phase == PhaseStarted && (st.Kind == runbook.KindWait || st.Kind.AsksPeople()):
 			at = st.Deadline
 		default:
 			at = s.RetryAt(step)

@@ -117,7 +117,7 @@ type StepStarted struct {
 	Digest   string       `json:"digest"`          // of the step and everything upstream of it, hex
 	Gate     string       `json:"gate,omitempty"`  // SHA-256 of the approved gate page
 	Locks    []string     `json:"locks,omitempty"` // that it takes: sorted, each once
-	Deadline time.Time    `json:"deadline"`        // after which the runner has killed it; of a wait: when it is over
+	Deadline time.Time    `json:"deadline"`        // after which the runner has killed it, or nobody's answer counts; of a wait: when it is over
 }
 
 // StepEnded is the outcome of one attempt.

@@ -254,6 +254,9 @@ func (d *decider) stands(step runbook.Step, st StepState) string {
 
 // choose takes a person's answer to a question of the plan.
 func (d *decider) choose(cmd Command, step runbook.Step, st StepState, deed Deed) (problem string) {
+	if why := d.tooLate(step, st, deed); why != "" {
+		return why
+	}
 	question := step.Now.Work.Choose
 	if st.Phase != PhaseStarted || st.Kind != runbook.KindChoose || question == nil {
 		return "`" + cmd.Step + "` is not a question that is asked now"
@@ -286,6 +289,9 @@ func (d *decider) finishByWord(step runbook.Step, st StepState, output []byte, d
 
 // done takes that a manual step is done, with the values that its type asks for.
 func (d *decider) done(cmd Command, step runbook.Step, st StepState, deed Deed) (problem string) {
+	if why := d.tooLate(step, st, deed); why != "" {
+		return why
+	}
 	if st.Phase != PhaseStarted || st.Kind != runbook.KindManual {
 		return "`" + cmd.Step + "` is not a manual step that is asked for now: " + d.stands(step, st)
 	}

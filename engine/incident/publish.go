@@ -27,6 +27,7 @@ func (d *decider) publish() {
 	d.publishSteps()
 	d.publishRollup()
 	d.remind()
+	d.ranOut()
 	d.shout()
 	d.actions = append(d.actions, PublishBody{Urgent: d.asking || d.halted || d.state.Paused != nil || len(d.locked) > 0})
 	d.react()

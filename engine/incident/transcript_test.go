@@ -148,6 +148,9 @@ func (s *stage) makePlan(t *testing.T, input string) string {
 		words := strings.Fields(line)
 		step := runbook.Step{Name: words[0], Kind: runbook.Kind(words[1]), Risk: runbook.Risk(words[2]), Title: words[0],
 			Timeout: time.Minute, OnFailure: runbook.FailureHalts}
+		if step.Kind.AsksPeople() {
+			step.Timeout = 24 * time.Hour
+		}
 		for _, w := range words[3:] {
 			if name, ok := strings.CutPrefix(w, "opens="); ok {
 				step.Runbook = name

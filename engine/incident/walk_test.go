@@ -96,7 +96,9 @@ func (w *walk) randomKind() string {
 	case "wait":
 		return kind + " read " + []string{"for=5m", "until=2026-11-22T03:20:00Z", "hours=4-3"}[w.random.IntN(3)]
 	case "choose":
-		return kind + " read options=x,y"
+		return kind + " read options=x,y timeout=" + []string{"10m", "24h"}[w.random.IntN(2)]
+	case "manual":
+		return kind + " change timeout=" + []string{"10m", "24h"}[w.random.IntN(2)]
 	case "runbook":
 		return kind + " change opens=x timeout=" + []string{"10m", "24h"}[w.random.IntN(2)]
 	default:

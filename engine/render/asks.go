@@ -70,7 +70,12 @@ func askChoice(r row) string {
 		}
 		out.WriteString(options(r, *c))
 	}
-	return out.String()
+	return out.String() + timeOf(r)
+}
+
+// timeOf says until when people can answer what they are asked.
+func timeOf(r row) string {
+	return "\nThere is time until " + stamp(r.st.Deadline) + "; then " + code(r.step.Name) + " has failed.\n"
 }
 
 // options are a question and its answers, each as the comment that gives it.
@@ -167,7 +172,7 @@ func askDone(r row) string {
 		done += " <key=value ...>" // which ones, the answer to /done without any says
 	}
 	fmt.Fprintf(&out, "When it is done, comment %s.\n", code(done))
-	return out.String()
+	return out.String() + timeOf(r)
 }
 
 func (b board) askDecision(r row) string {

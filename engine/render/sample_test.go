@@ -99,7 +99,7 @@ func toManual() []incident.Data {
 		finished("rollback", 1, runbook.Succeeded, 30*time.Second),
 		finished("recovered", 1, runbook.Succeeded, 36*time.Second),
 		incident.Mitigated{How: "every probe of the plan has passed"},
-		incident.StepStarted{Step: "confirm", Attempt: 1, Work: runbook.KindManual, Risk: runbook.RiskRead},
+		incident.StepStarted{Step: "confirm", Attempt: 1, Work: runbook.KindManual, Risk: runbook.RiskRead, Deadline: time.Date(2026, 11, 23, 3, 10, 0, 0, time.UTC)},
 	)
 }
 
