@@ -15,8 +15,8 @@ func below(name string, value json.RawMessage) json.RawMessage {
 }
 
 // until says whether the condition of a step, such as a probe's, holds for an answer.
-func until(q runbook.Query, known *runbook.Plan, name string, answer json.RawMessage) (bool, error) {
-	d, plan, err := planned(q.Source, known)
+func (t *texts) until(q runbook.Query, known *runbook.Plan, name string, answer json.RawMessage) (bool, error) {
+	d, plan, err := t.planned(q.Source, known)
 	if err != nil {
 		return false, err
 	}

@@ -23,14 +23,14 @@ import (
 const sharedMatches = 64
 
 // replies answers a request: with one reply, or with one for each runbook as soon as it is checked.
-func replies(q childRequest) iter.Seq[childReply] {
+func (t *texts) replies(q childRequest) iter.Seq[childReply] {
 	return func(yield func(childReply) bool) {
 		if q.Op != opCheck {
-			yield(guarded(q))
+			yield(t.guarded(q))
 			return
 		}
 		for _, name := range q.Check {
-			c := checkup(q.Files, name)
+			c := t.checkup(q.Files, name)
 			if !yield(childReply{Checkup: &c}) {
 				return
 			}

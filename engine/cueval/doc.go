@@ -22,6 +22,7 @@
 //   - The child is this program once more, started to evaluate one request and killed at a deadline or a memory limit:
 //     CUE cannot be cancelled, and ten lines of it can run for ever. One that stays answers further requests, for commands that
 //     ask much in a short life.
+//   - Texts are what a child keeps of what it has read, for the next runbook or request: trees, never values.
 //
 // Flow, in the child:
 //

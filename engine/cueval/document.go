@@ -15,7 +15,6 @@ import (
 	cuejson "cuelang.org/go/encoding/json"
 
 	"github.com/pullbook/pullbook/engine/runbook"
-	"github.com/pullbook/pullbook/schema"
 )
 
 // maxValue is the size of the largest JSON that enters an evaluation as one value, in bytes. CUE takes seconds for
@@ -37,7 +36,8 @@ type document struct {
 	def         cue.Value         // #Runbook
 	value       cue.Value         // the runbook & #Runbook
 	fixed       cue.Value         // value & the risks & the policy; static returns it
-	types       cue.Value         // the whole schema
+	schema      *schemaText
+	types       cue.Value // the whole schema
 	org         organisation
 	kinds       []kind        // of the schema
 	known       *runbook.Plan // the plan that was made of the same source, or nil while it is being made
@@ -59,8 +59,8 @@ type document struct {
 
 // open reads and evaluates a runbook. The problems are those that leave nothing to evaluate, or that later steps of
 // vet need not repeat; the document is nil if there is none.
-func open(src runbook.Source) (*document, []runbook.Problem) {
-	d, ps := parse(src)
+func (t *texts) open(src runbook.Source) (*document, []runbook.Problem) {
+	d, ps := t.parse(src)
 	if d == nil {
 		return nil, ps
 	}
@@ -76,36 +76,24 @@ func open(src runbook.Source) (*document, []runbook.Problem) {
 }
 
 // parse reads a runbook and the organisation without evaluating the runbook.
-func parse(src runbook.Source) (*document, []runbook.Problem) {
+func (t *texts) parse(src runbook.Source) (*document, []runbook.Problem) {
 	lib := newLibrary(src)
 	p, ps := lib.runbook(src.Runbook)
 	if p == nil {
 		return nil, ps
 	}
 	ctx := cuecontext.New()
-	types, wrong := typesOf(ctx, src)
+	read := t.schema(src.Schema)
+	types, wrong := read.types(ctx)
 	if len(wrong) > 0 {
 		return nil, wrong
 	}
-	org, more := readOrganisation(ctx, types, lib)
-	d := &document{ctx: ctx, lib: lib, text: p, file: p.view, types: types, org: org, kinds: readKinds(types), def: types.LookupPath(cue.MakePath(cue.Def("#Runbook")))}
+	kinds := read.kindsOf(types)
+	org, more := readOrganisation(ctx, types, kinds, lib)
+	d := &document{ctx: ctx, lib: lib, text: p, file: p.view, schema: read, types: types, org: org, kinds: kinds, def: types.LookupPath(cue.MakePath(cue.Def("#Runbook")))}
 	d.refs = p.refs
 	d.graph = d.refs.read()
 	return d, append(ps, more...)
-}
-
-// typesOf compiles the schema that a source is held against.
-func typesOf(ctx *cue.Context, src runbook.Source) (cue.Value, []runbook.Problem) {
-	text := src.Schema
-	if len(text) == 0 {
-		text = schema.Runbook()
-	}
-	types := ctx.CompileBytes(text, cue.Filename(schemaName))
-	if err := types.Err(); err != nil {
-		return types, []runbook.Problem{{File: schemaName, Text: "this version of the engine cannot read the frozen schema: " + err.Error(),
-			Hint: "the version that incident.json names can"}}
-	}
-	return types, nil
 }
 
 // rewrite changes the tree so that CUE says more of what is wrong, and evaluates the elements of templates in linear time.

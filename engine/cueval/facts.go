@@ -12,7 +12,7 @@ import (
 )
 
 // checkup vets a runbook, or pullbook.cue, and finds what the rest of the ledger must be held against.
-func checkup(files map[string][]byte, name string) (c runbook.Checkup) {
+func (t *texts) checkup(files map[string][]byte, name string) (c runbook.Checkup) {
 	c.Runbook = name
 	defer func() {
 		if x := recover(); x != nil { // CUE is a large library: a file that makes it panic is a wrong file
@@ -21,11 +21,11 @@ func checkup(files map[string][]byte, name string) (c runbook.Checkup) {
 	}()
 	src := runbook.SourceOf(files, name)
 	if name == organisationFile {
-		c.Problems = VetOrganisation(src)
+		c.Problems = t.vetOrganisation(src)
 		c.Problems = tidy(append(c.Problems, secretsIn(newLibrary(src), name)...))
 		return c
 	}
-	d, _, ps := load(src)
+	d, _, ps := t.load(src)
 	c.Problems = tidy(append(ps, secretsIn(newLibrary(src), name)...))
 	if d == nil {
 		c.Facts = matchOf(cuecontext.New(), files, name).Facts

@@ -42,6 +42,7 @@ func childWork(k cue.Value) (runbook.Work, error) {
 
 // family is the runbooks of a ledger as one of them opens others.
 type family struct {
+	texts   *texts
 	src     runbook.Source
 	members map[string]member // by path
 	sound   map[visit]bool    // what was looked at and is right
@@ -62,8 +63,8 @@ type visit struct {
 
 // relatives checks the runbooks that a plan opens, and those that they open: that they exist and are right, that none
 // opens itself, and that the values for their inputs and the outputs that are wanted of them fit.
-func (d *document) relatives(plan runbook.Plan, src runbook.Source) (ps []runbook.Problem) {
-	f := family{src: src, members: map[string]member{}, sound: map[visit]bool{}}
+func (t *texts) relatives(d *document, plan runbook.Plan, src runbook.Source) (ps []runbook.Problem) {
+	f := family{texts: t, src: src, members: map[string]member{}, sound: map[visit]bool{}}
 	for _, s := range plan.Steps {
 		if s.Runbook == "" {
 			continue
@@ -116,7 +117,7 @@ func (f *family) member(name string) member {
 	file := f.file(name)
 	m, ok := f.members[file]
 	if !ok {
-		m.doc, m.plan, m.ps = assemble(runbook.SourceOf(f.src.Others, file))
+		m.doc, m.plan, m.ps = f.texts.assemble(runbook.SourceOf(f.src.Others, file))
 		f.members[file] = m
 	}
 	return m

@@ -32,9 +32,9 @@ func (e *Evaluator) Forecast(ctx context.Context, q runbook.Query) (runbook.Plan
 
 // forecast evaluates the whole runbook as if every step had ended. What is skipped because of that changes the status that
 // others see, so it is done again until nothing changes.
-func forecast(q runbook.Query, known *runbook.Plan) (runbook.Plan, error) {
+func (t *texts) forecast(q runbook.Query, known *runbook.Plan) (runbook.Plan, error) {
 	if known == nil {
-		_, made, err := planned(q.Source, nil)
+		_, made, err := t.planned(q.Source, nil)
 		if err != nil {
 			return runbook.Plan{}, err
 		}
@@ -50,7 +50,7 @@ func forecast(q runbook.Query, known *runbook.Plan) (runbook.Plan, error) {
 		}
 	}
 	for range forecastRounds {
-		d, plan, err := planned(q.Source, known)
+		d, plan, err := t.planned(q.Source, known)
 		if err != nil {
 			return runbook.Plan{}, err
 		}

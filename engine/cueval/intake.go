@@ -12,12 +12,11 @@ import (
 	cueerrors "cuelang.org/go/cue/errors"
 
 	"github.com/pullbook/pullbook/engine/runbook"
-	"github.com/pullbook/pullbook/schema"
 )
 
 // mapped makes an alert of a payload, as an intake of pullbook.cue says. Mistakes elsewhere in that file do not keep an
 // alert out.
-func mapped(files map[string][]byte, name string, payload json.RawMessage) (json.RawMessage, error) {
+func (t *texts) mapped(files map[string][]byte, name string, payload json.RawMessage) (json.RawMessage, error) {
 	lib := newLibrary(runbook.Source{Files: files})
 	if _, ok := files[organisationFile]; !ok {
 		return nil, &IntakeError{Unknown: true, Problem: fmt.Sprintf("there is no intake %q: the ledger has no %s", name, organisationFile)}
@@ -27,7 +26,11 @@ func mapped(files map[string][]byte, name string, payload json.RawMessage) (json
 		return nil, &SourceError{Problems: tidy(ps)}
 	}
 	ctx := cuecontext.New()
-	def := ctx.CompileBytes(schema.Runbook(), cue.Filename(schemaName)).LookupPath(cue.MakePath(cue.Def("#Organisation")))
+	types, ps := t.schema(nil).types(ctx)
+	if len(ps) > 0 {
+		return nil, &SourceError{Problems: ps} // unreachable: it is the program's own
+	}
+	def := types.LookupPath(cue.MakePath(cue.Def("#Organisation")))
 	m := mapping{ctx: ctx, lib: lib, text: text, def: def}
 	intakes := field(m.with(), "intake")
 	if names := fieldNames(intakes); !slices.Contains(names, name) {

@@ -15,15 +15,15 @@ import (
 // planned returns the plan of a source, made anew with every check that it rests on, or the known one. Equal sources
 // make equal plans, so a plan that was made once needs no check again: the runbook is then evaluated once, with the alert
 // and the outputs in it, instead of once without and once with them.
-func planned(src runbook.Source, known *runbook.Plan) (*document, runbook.Plan, error) {
+func (t *texts) planned(src runbook.Source, known *runbook.Plan) (*document, runbook.Plan, error) {
 	if known == nil {
-		d, plan, ps := assemble(src)
+		d, plan, ps := t.assemble(src)
 		if len(ps) > 0 {
 			return nil, runbook.Plan{}, &SourceError{Problems: tidy(ps)}
 		}
 		return d, plan, nil
 	}
-	d, ps := parse(src)
+	d, ps := t.parse(src)
 	if len(ps) > 0 {
 		return nil, runbook.Plan{}, &SourceError{Problems: tidy(ps)} // unreachable unless the plan is of another source
 	}

@@ -33,7 +33,7 @@ type organisation struct {
 
 // readOrganisation reads pullbook.cue. A mistake in it is a problem of every runbook, since no runbook may go without
 // the policy that was meant.
-func readOrganisation(ctx *cue.Context, types cue.Value, lib *library) (organisation, []runbook.Problem) {
+func readOrganisation(ctx *cue.Context, types cue.Value, kinds []kind, lib *library) (organisation, []runbook.Problem) {
 	if _, ok := lib.files[organisationFile]; !ok {
 		return organisation{}, nil
 	}
@@ -44,7 +44,7 @@ func readOrganisation(ctx *cue.Context, types cue.Value, lib *library) (organisa
 	f := text.view
 	def := types.LookupPath(cue.MakePath(cue.Def("#Organisation")))
 	ps = append(ps, organisationNames(f, def)...)
-	ps = append(ps, policyNames(ctx, types, f)...)
+	ps = append(ps, policyNames(ctx, types, kinds, f)...)
 	raw := lib.build(ctx, text.parts)
 	v := raw.Unify(def)
 	r := reporter{file: f, def: def}

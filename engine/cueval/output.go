@@ -15,10 +15,10 @@ import (
 )
 
 // output checks what a step put out against the declared type, and returns the declared fields of it.
-func output(q runbook.Query, known *runbook.Plan, name string, text json.RawMessage) (json.RawMessage, error) {
+func (t *texts) output(q runbook.Query, known *runbook.Plan, name string, text json.RawMessage) (json.RawMessage, error) {
 	q.Ended = maps.Clone(q.Ended)
 	delete(q.Ended, name) // an earlier output would be a constraint on this one
-	d, plan, err := planned(q.Source, known)
+	d, plan, err := t.planned(q.Source, known)
 	if err != nil {
 		return nil, err
 	}

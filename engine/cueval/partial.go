@@ -11,20 +11,20 @@ import (
 const together = 500
 
 // resolve says what each step is now. With a known plan it does not make that once more.
-func resolve(q runbook.Query, known *runbook.Plan) (runbook.Plan, error) {
-	return resolveBy(together, q, known)
+func (t *texts) resolve(q runbook.Query, known *runbook.Plan) (runbook.Plan, error) {
+	return t.resolveBy(together, q, known)
 }
 
 // resolveBy evaluates the steps that matter now, so many at a time, each time with what these refer to.
-func resolveBy(most int, q runbook.Query, known *runbook.Plan) (runbook.Plan, error) {
+func (t *texts) resolveBy(most int, q runbook.Query, known *runbook.Plan) (runbook.Plan, error) {
 	if known == nil {
-		_, made, err := planned(q.Source, nil)
+		_, made, err := t.planned(q.Source, nil)
 		if err != nil {
 			return runbook.Plan{}, err
 		}
 		known = &made
 	}
-	d, plan, err := planned(q.Source, known)
+	d, plan, err := t.planned(q.Source, known)
 	if err != nil {
 		return runbook.Plan{}, err
 	}
@@ -95,9 +95,9 @@ func (d *document) wants(s runbook.Step, live bool) (out []part) {
 func (d *document) afresh() *document {
 	n := *d
 	n.ctx = cuecontext.New()
-	n.types, _ = typesOf(n.ctx, d.source) // it has been read before, as pullbook.cue has
+	n.types, _ = d.schema.types(n.ctx) // it has been read before, as pullbook.cue has
 	n.def = n.types.LookupPath(cue.MakePath(cue.Def("#Runbook")))
-	n.org, _ = readOrganisation(n.ctx, n.types, n.lib)
+	n.org, _ = readOrganisation(n.ctx, n.types, n.kinds, n.lib)
 	n.value, n.fixed, n.alone, n.lists, n.only = cue.Value{}, cue.Value{}, cue.Value{}, nil, nil
 	return &n
 }

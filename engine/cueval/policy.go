@@ -13,9 +13,8 @@ import (
 
 // policyNames refuses what a policy cannot say: steps of its own, and fields that no step has. A rule about a
 // misspelled field would hold for nothing, and nobody would see it.
-func policyNames(ctx *cue.Context, types cue.Value, f *ast.File) (ps []runbook.Problem) {
+func policyNames(ctx *cue.Context, types cue.Value, kinds []kind, f *ast.File) (ps []runbook.Problem) {
 	def := types.LookupPath(cue.MakePath(cue.Def("#Runbook")))
-	kinds := readKinds(types)
 	rule := func(x *ast.Field, name string) {
 		if name != "[" {
 			p := problemAt(x.Pos(), "policy.steps."+name, "a policy speaks of all steps, not of one")

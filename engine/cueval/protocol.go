@@ -96,29 +96,29 @@ func (r childReply) err() error {
 }
 
 // answer evaluates one request.
-func answer(q childRequest) (r childReply) {
+func (t *texts) answer(q childRequest) (r childReply) {
 	var err error
 	switch q.Op {
 	case opLoad:
-		_, r.Plan, r.Problems = load(q.Query.Source)
+		_, r.Plan, r.Problems = t.load(q.Query.Source)
 	case opResolve:
-		r.Plan, err = resolve(q.Query, q.Known)
+		r.Plan, err = t.resolve(q.Query, q.Known)
 		for _, s := range r.Plan.Steps {
 			r.Now = append(r.Now, s.Now)
 		}
 	case opForecast:
-		r.Plan, err = forecast(q.Query, q.Known)
+		r.Plan, err = t.forecast(q.Query, q.Known)
 		for _, s := range r.Plan.Steps {
 			r.Now = append(r.Now, s.Now)
 		}
 	case opUntil:
-		r.Holds, err = until(q.Query, q.Known, q.Step, q.Value)
+		r.Holds, err = t.until(q.Query, q.Known, q.Step, q.Value)
 	case opOutput:
-		r.Output, err = output(q.Query, q.Known, q.Step, q.Value)
+		r.Output, err = t.output(q.Query, q.Known, q.Step, q.Value)
 	case opRoute:
-		r.Route, err = route(q.Files, q.Value)
+		r.Route, err = t.route(q.Files, q.Value)
 	case opIntake:
-		r.Output, err = mapped(q.Files, q.Step, q.Value)
+		r.Output, err = t.mapped(q.Files, q.Step, q.Value)
 	default:
 		err = fmt.Errorf("the evaluator knows no operation %q", q.Op)
 	}

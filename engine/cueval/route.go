@@ -11,7 +11,6 @@ import (
 	"cuelang.org/go/cue/cuecontext"
 
 	"github.com/pullbook/pullbook/engine/runbook"
-	"github.com/pullbook/pullbook/schema"
 )
 
 // triage is the runbook that answers every alert that no other runbook claims.
@@ -25,7 +24,7 @@ type candidate struct {
 
 // route finds the runbook for an alert: the right one with the most constraints. The steps of a runbook are looked at
 // only if its match holds, so that the time grows with the number of runbooks and not with their size.
-func route(files map[string][]byte, alert json.RawMessage) (runbook.Route, error) {
+func (t *texts) route(files map[string][]byte, alert json.RawMessage) (runbook.Route, error) {
 	alert, err := withoutMembers(alert)
 	if err != nil {
 		return runbook.Route{}, err
@@ -33,7 +32,7 @@ func route(files map[string][]byte, alert json.RawMessage) (runbook.Route, error
 	var r runbook.Route
 	var found []candidate
 	for _, name := range runbooksOf(files) {
-		n, holds, ps := ask(files, name, alert)
+		n, holds, ps := t.ask(files, name, alert)
 		r.Problems = append(r.Problems, ps...)
 		if holds && len(ps) == 0 {
 			found = append(found, candidate{name, n})
@@ -43,7 +42,7 @@ func route(files map[string][]byte, alert json.RawMessage) (runbook.Route, error
 		return cmp.Or(cmp.Compare(b.constraints, a.constraints), cmp.Compare(a.path, b.path))
 	})
 	for i, c := range found {
-		if ps := Vet(runbook.SourceOf(files, c.path)); len(ps) > 0 {
+		if ps := t.vet(runbook.SourceOf(files, c.path)); len(ps) > 0 {
 			r.Problems = append(r.Problems, ps...)
 			continue
 		}
@@ -56,7 +55,7 @@ func route(files map[string][]byte, alert json.RawMessage) (runbook.Route, error
 		r.Why = fmt.Sprintf("%s matches the alert but is wrong", found[0].path)
 	}
 	if _, ok := files[triage]; ok {
-		if ps := Vet(runbook.SourceOf(files, triage)); len(ps) > 0 {
+		if ps := t.vet(runbook.SourceOf(files, triage)); len(ps) > 0 {
 			r.Problems = append(r.Problems, ps...)
 		} else {
 			r.Runbook = triage
@@ -115,14 +114,18 @@ func runbooksOf(files map[string][]byte) (names []string) {
 }
 
 // ask evaluates the match of one runbook, and counts its constraints. A runbook without match holds for nothing.
-func ask(files map[string][]byte, name string, alert json.RawMessage) (constraints int, holds bool, ps []runbook.Problem) {
+func (t *texts) ask(files map[string][]byte, name string, alert json.RawMessage) (constraints int, holds bool, ps []runbook.Problem) {
 	lib := newLibrary(runbook.SourceOf(files, name))
 	text, ps := lib.runbook(name)
 	if text == nil || len(ps) > 0 {
 		return 0, false, ps
 	}
 	ctx := cuecontext.New()
-	def := ctx.CompileBytes(schema.Runbook(), cue.Filename(schemaName)).LookupPath(cue.MakePath(cue.Def("#Runbook")))
+	types, ps := t.schema(nil).types(ctx)
+	if len(ps) > 0 {
+		return 0, false, ps // unreachable: it is the program's own
+	}
+	def := types.LookupPath(cue.MakePath(cue.Def("#Runbook")))
 	r := reporter{file: text.view, def: def}
 	// The names at the top are checked for every runbook: with mtach for match it would never answer, and nobody would know.
 	top := text.withoutSteps()

@@ -11,48 +11,54 @@ import (
 	cueerrors "cuelang.org/go/cue/errors"
 
 	"github.com/pullbook/pullbook/engine/runbook"
-	"github.com/pullbook/pullbook/schema"
 )
 
 // Vet checks a runbook in every way there is and returns its problems, sorted by place: one for each mistake. No
 // problem means that Load makes a plan of it. It evaluates in this process and so can be kept busy by a hostile file;
 // Evaluator.Load does the same in a child.
-func Vet(src runbook.Source) (ps []runbook.Problem) {
+func Vet(src runbook.Source) []runbook.Problem { return (&texts{}).vet(src) }
+
+func (t *texts) vet(src runbook.Source) (ps []runbook.Problem) {
 	defer func() {
 		if x := recover(); x != nil { // CUE is a large library: a file that makes it panic is a wrong file
 			ps = []runbook.Problem{{File: src.Runbook, Text: fmt.Sprintf("makes the evaluation panic: %v", x)}}
 		}
 	}()
-	_, _, ps = load(src)
+	_, _, ps = t.load(src)
 	return ps
 }
 
 // VetOrganisation checks pullbook.cue alone, as Vet checks it with a runbook.
-func VetOrganisation(src runbook.Source) (ps []runbook.Problem) {
+func VetOrganisation(src runbook.Source) []runbook.Problem { return (&texts{}).vetOrganisation(src) }
+
+func (t *texts) vetOrganisation(src runbook.Source) (ps []runbook.Problem) {
 	defer func() {
 		if x := recover(); x != nil {
 			ps = []runbook.Problem{{File: organisationFile, Text: fmt.Sprintf("makes the evaluation panic: %v", x)}}
 		}
 	}()
-	ctx := cuecontext.New()
-	types := ctx.CompileBytes(schema.Runbook(), cue.Filename(schemaName))
-	d := &document{ctx: ctx, lib: newLibrary(src), types: types, kinds: readKinds(types)}
-	if d.org, ps = readOrganisation(ctx, types, d.lib); d.org.text != nil {
+	ctx, read := cuecontext.New(), t.schema(nil)
+	types, ps := read.types(ctx)
+	if len(ps) > 0 {
+		return ps // unreachable: it is the program's own
+	}
+	d := &document{ctx: ctx, lib: newLibrary(src), schema: read, types: types, kinds: read.kindsOf(types)}
+	if d.org, ps = readOrganisation(ctx, types, d.kinds, d.lib); d.org.text != nil {
 		ps = append(ps, d.intakeProblems()...)
 	}
 	return tidy(ps)
 }
 
 // load checks a runbook and makes a plan of it. With problems there is no plan.
-func load(src runbook.Source) (*document, runbook.Plan, []runbook.Problem) {
-	d, plan, ps := assemble(src)
+func (t *texts) load(src runbook.Source) (*document, runbook.Plan, []runbook.Problem) {
+	d, plan, ps := t.assemble(src)
 	if len(ps) == 0 {
 		ps = d.unusedImports() // beside other mistakes it may follow from them
 	}
 	if len(ps) > 0 {
 		return nil, runbook.Plan{}, tidy(ps)
 	}
-	if ps = append(d.trial(plan), d.relatives(plan, src)...); len(ps) > 0 {
+	if ps = append(d.trial(plan), t.relatives(d, plan, src)...); len(ps) > 0 {
 		return nil, runbook.Plan{}, tidy(ps)
 	}
 	d.words(&plan, d.static())
@@ -60,8 +66,8 @@ func load(src runbook.Source) (*document, runbook.Plan, []runbook.Problem) {
 }
 
 // assemble makes the plan but for the texts in it, with every check that the plan itself rests on.
-func assemble(src runbook.Source) (*document, runbook.Plan, []runbook.Problem) {
-	d, ps := open(src)
+func (t *texts) assemble(src runbook.Source) (*document, runbook.Plan, []runbook.Problem) {
+	d, ps := t.open(src)
 	if d == nil {
 		return nil, runbook.Plan{}, ps
 	}

@@ -1,0 +1,70 @@
+package cueval
+
+import (
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/parser"
+
+	"github.com/pullbook/pullbook/engine/runbook"
+	"github.com/pullbook/pullbook/schema"
+)
+
+// maxTexts is how much text is kept as trees, in bytes of the text. Trees of it take some forty times as much.
+const maxTexts = 256 << 10
+
+// texts is what one process keeps of what it has read, from one request to the next: trees and what follows from them alone,
+// by the bytes that they were read from. No value of CUE is among it, so nothing of an evaluation gets into another. What is
+// kept is never changed. The zero value has read nothing yet; it is for one goroutine.
+type texts struct {
+	schemas map[string]*schemaText
+	size    int // of the texts of schemas
+	parsed  int // how often a schema was parsed
+}
+
+// schemaText is a schema as it was read.
+type schemaText struct {
+	file  *ast.File
+	err   error
+	kinds []kind // once a runbook was read with it
+}
+
+// schema returns the schema with a text; none means the engine's own.
+func (t *texts) schema(text []byte) *schemaText {
+	if len(text) == 0 {
+		text = schema.Runbook()
+	}
+	if s, ok := t.schemas[string(text)]; ok {
+		return s
+	}
+	t.parsed++
+	s := &schemaText{}
+	s.file, s.err = parser.ParseFile(schemaName, text)
+	if t.size+len(text) > maxTexts || t.schemas == nil {
+		t.schemas, t.size = map[string]*schemaText{}, 0
+	}
+	if len(text) <= maxTexts {
+		t.schemas[string(text)], t.size = s, t.size+len(text)
+	}
+	return s
+}
+
+// types is the schema in a context of its own.
+func (s *schemaText) types(ctx *cue.Context) (cue.Value, []runbook.Problem) {
+	err := s.err
+	if err == nil {
+		types := ctx.BuildFile(&ast.File{Filename: schemaName, Decls: s.file.Decls}) // CUE notes what it does not know in the file
+		if err = types.Err(); err == nil {
+			return types, nil
+		}
+	}
+	return cue.Value{}, []runbook.Problem{{File: schemaName, Text: "this version of the engine cannot read the frozen schema: " + err.Error(),
+		Hint: "the version that incident.json names can"}}
+}
+
+// kindsOf returns the kinds of steps that the schema has, given an evaluation of it.
+func (s *schemaText) kindsOf(types cue.Value) []kind {
+	if s.kinds == nil {
+		s.kinds = readKinds(types)
+	}
+	return s.kinds
+}
