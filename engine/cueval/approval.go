@@ -96,7 +96,8 @@ func seated(seats [][]string, i int, taken map[string]int, asked map[string]bool
 	return false
 }
 
-func isTeam(who string) bool { return strings.Contains(who, "/") }
+// isTeam reports whether a name of a rule can be many people.
+func isTeam(who string) bool { return strings.Contains(who, "/") || runbook.StandsFor(who) }
 
 func unmet(a runbook.Approval, at []string) *misfit {
 	users := slices.Clone(a.From)

@@ -118,6 +118,11 @@ func (r *calendarReader) rule(v cue.Value, at ...string) runbook.Approval {
 
 func (r *calendarReader) named(rule *runbook.Approval, at []string) {
 	for i, name := range rule.From {
+		if runbook.StandsFor(name) {
+			text, hint := standing(name)
+			r.problem(text, hint, append(slices.Clone(at), "from", strconv.Itoa(i))...)
+			continue
+		}
 		hub, known := r.org.who(name)
 		if rule.From[i] = hub; !known {
 			text, hint := r.org.unknownWho(name)

@@ -194,12 +194,16 @@ func (d *document) peopleOfRunbook() (ps []runbook.Problem) {
 // named turns the names of a rule into those of the hub.
 func (s *skeleton) named(rule *runbook.Approval, at ...string) {
 	for i, name := range rule.From {
+		if runbook.StandsFor(name) {
+			continue
+		}
 		hub, known := s.doc.org.who(name)
 		if rule.From[i] = hub; !known {
 			text, hint := s.doc.org.unknownWho(name)
 			s.problem(text, hint, append(slices.Clone(at), "from")...)
 		}
 	}
+	s.ownersIn(rule, at)
 	for i := range rule.All {
 		s.named(&rule.All[i], append(slices.Clone(at), "all", strconv.Itoa(i))...)
 	}

@@ -163,6 +163,8 @@ func rule(v cue.Value) string {
 		return "the name of a step: small letters, digits and _, beginning with a letter"
 	case "#Who":
 		return `a user or a team, such as "alice" or "acme/sre"`
+	case "#Approver":
+		return `a user or a team, such as "alice" or "acme/sre", "service:owners" or "code:owners"`
 	case "#Login":
 		return `a login of the hub, such as "alice"`
 	case "#Slug":

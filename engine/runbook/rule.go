@@ -2,6 +2,7 @@ package runbook
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -11,11 +12,13 @@ import (
 // Approval is the rule of a gate. It is met when every part that is written is met: Count people of From, each rule of
 // All, and one rule of Any. No person counts twice in a rule, however many of its parts name them.
 type Approval struct {
-	From   []string      `json:"from,omitempty"`  // users (login) and teams (org/slug)
-	Count  int           `json:"count,omitempty"` // distinct people of From, at least 1 where From is written
-	All    []Approval    `json:"all,omitempty"`
-	Any    []Approval    `json:"any,omitempty"`
-	Within time.Duration `json:"within,omitempty"` // of the outermost rule: how long people have to answer; 0 means no limit
+	From  []string `json:"from,omitempty"`  // users (login) and teams (org/slug)
+	Count int      `json:"count,omitempty"` // distinct people of From, at least 1 where From is written
+	// Whence says of those of From whom a word stood for what they are: "owner of service shop".
+	Whence map[string]string `json:"whence,omitempty"`
+	All    []Approval        `json:"all,omitempty"`
+	Any    []Approval        `json:"any,omitempty"`
+	Within time.Duration     `json:"within,omitempty"` // of the outermost rule: how long people have to answer; 0 means no limit
 	// OnTimeout is what follows when nobody has answered in time; empty where Within is 0.
 	OnTimeout OnTimeout     `json:"on_timeout,omitempty"`
 	Remind    time.Duration `json:"remind,omitempty"` // how long before that people are reminded; 0: never
@@ -46,12 +49,13 @@ const maxPeople = 1_000
 
 // Leaf is a number of people out of a list of users and teams.
 type Leaf struct {
-	From  []string
-	Count int
+	From   []string
+	Count  int
+	Whence map[string]string // as in the rule
 }
 
 // String is the leaf in words, for example "2 of acme/sre, alice".
-func (l Leaf) String() string { return fmt.Sprintf("%d of %s", l.Count, strings.Join(l.From, ", ")) }
+func (l Leaf) String() string { return fmt.Sprintf("%d of %s", l.Count, named(l.From, l.Whence)) }
 
 // Ways lists in how many ways a rule can be met: each way is the leaves that must all be met, by different people. There
 // is none where nobody could meet it: a rule without people, or a part of it that asks for nobody.
@@ -61,7 +65,7 @@ func (a Approval) Ways() [][]Leaf {
 		if len(a.From) == 0 || a.Count < 1 || a.Count > maxPeople {
 			return nil
 		}
-		ways = [][]Leaf{{{From: a.From, Count: a.Count}}}
+		ways = [][]Leaf{{{From: a.From, Count: a.Count, Whence: a.Whence}}}
 	} else if len(a.All) > 0 || len(a.Any) > 0 {
 		ways = [][]Leaf{nil}
 	}
@@ -125,7 +129,7 @@ func (a Approval) People() []string {
 // equal reports whether two rules are written alike.
 func (a Approval) equal(b Approval) bool {
 	same := func(x, y Approval) bool { return x.equal(y) }
-	return a.Count == b.Count && a.sameTime(b) && slices.Equal(a.From, b.From) && slices.EqualFunc(a.All, b.All, same) &&
+	return a.Count == b.Count && a.sameTime(b) && maps.Equal(a.Whence, b.Whence) && slices.Equal(a.From, b.From) && slices.EqualFunc(a.All, b.All, same) &&
 		slices.EqualFunc(a.Any, b.Any, same)
 }
 
@@ -162,7 +166,7 @@ func (a *Approval) String() string {
 func (a *Approval) words() string {
 	var parts []string
 	if len(a.From) > 0 || a.Count != 0 {
-		parts = append(parts, Leaf{a.From, a.Count}.String())
+		parts = append(parts, Leaf{a.From, a.Count, a.Whence}.String())
 	}
 	for _, part := range a.All {
 		parts = append(parts, part.inside())

@@ -54,7 +54,7 @@ func (a Approval) Everybody() []string { return a.At(len(a.Escalate)).People() }
 
 // parts is the rule without its time.
 func (a Approval) parts() Approval {
-	return Approval{From: a.From, Count: a.Count, All: a.All, Any: a.Any}
+	return Approval{From: a.From, Count: a.Count, Whence: a.Whence, All: a.All, Any: a.Any}
 }
 
 // timing is the time of a rule without its parts.
@@ -66,7 +66,7 @@ func (a Approval) timing() Approval {
 func (a Approval) each(make func(Approval) Approval) Approval {
 	out := a.timing()
 	rule := make(a.parts())
-	out.From, out.Count, out.All, out.Any = rule.From, rule.Count, rule.All, rule.Any
+	out.From, out.Count, out.Whence, out.All, out.Any = rule.From, rule.Count, rule.Whence, rule.All, rule.Any
 	for _, next := range a.Escalate {
 		out.Escalate = append(out.Escalate, next.each(make))
 	}
