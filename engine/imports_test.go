@@ -28,12 +28,13 @@ type room struct {
 func rooms() map[string]room {
 	hub := []string{"engine/localhub/state"}
 	return map[string]room{
-		"engine/runbook":  {pure: true},
-		"engine/approval": {pure: true, imports: []string{"engine/runbook"}},
-		"engine/incident": {pure: true, imports: []string{"engine/runbook", "engine/approval"}},
-		"engine/journal":  {pure: true, imports: []string{"engine/runbook", "engine/approval", "engine/incident"}},
-		"engine/proposal": {pure: true, imports: []string{"engine/runbook", "engine/incident"}},
-		"engine/render":   {pure: true, imports: []string{"engine/runbook", "engine/approval", "engine/incident", "engine/proposal"}},
+		"engine/runbook":    {pure: true},
+		"engine/codeowners": {pure: true},
+		"engine/approval":   {pure: true, imports: []string{"engine/runbook"}},
+		"engine/incident":   {pure: true, imports: []string{"engine/runbook", "engine/approval"}},
+		"engine/journal":    {pure: true, imports: []string{"engine/runbook", "engine/approval", "engine/incident"}},
+		"engine/proposal":   {pure: true, imports: []string{"engine/runbook", "engine/incident"}},
+		"engine/render":     {pure: true, imports: []string{"engine/runbook", "engine/approval", "engine/incident", "engine/proposal"}},
 
 		"engine/drawing":  {pure: true},
 		"engine/forecast": {pure: true, imports: []string{"engine/runbook", "engine/drawing"}},
@@ -60,8 +61,8 @@ func rooms() map[string]room {
 		"engine/localhub/openapitest": {},
 		"engine/localhub/clients":     {tests: []string{"engine/localhub", "engine/localhub/openapitest"}},
 
-		"engine":          {imports: []string{"engine/runbook", "engine/approval", "engine/incident", "engine/journal", "engine/render", "engine/proposal"}},
-		"engine/audit":    {imports: []string{"engine/runbook", "engine/approval", "engine/incident", "engine/journal", "engine/render", "engine/gitstore"}},
+		"engine":          {imports: []string{"engine/runbook", "engine/codeowners", "engine/approval", "engine/incident", "engine/journal", "engine/render", "engine/proposal"}},
+		"engine/audit":    {imports: []string{"engine/runbook", "engine/codeowners", "engine/approval", "engine/incident", "engine/journal", "engine/render", "engine/gitstore"}},
 		"engine/sim":      {imports: []string{"engine/...", "engine"}},
 		"engine/scenario": {imports: []string{"engine/runbook", "engine/approval", "engine/incident", "engine/journal", "engine/render"}, tests: []string{"engine/cueval"}},
 

@@ -363,7 +363,11 @@ func (e *Engine) loadPinned(ctx context.Context, src runbook.Source, tip string)
 		}
 		step.Files = slices.SortedFunc(maps.Values(pinned), func(a, b runbook.File) int { return strings.Compare(a.Path, b.Path) })
 	}
-	return plan, problems, nil
+	if len(problems) > 0 {
+		return plan, problems, nil
+	}
+	problems, err = e.ownCode(ctx, src, &plan, tip)
+	return plan, problems, err
 }
 
 // mostFiles bounds the files of one directory that a step uses.

@@ -32,8 +32,8 @@ func TestAuthors(t *testing.T) {
 		{"an author may vote, by team", by(0, alice().ID), *plan().Steps[1].Approval, []string{"acme/sre"}, "", ""},
 		{"others may", by(0, alice().ID), *plan().Steps[1].Approval, []string{"bob"}, "approve", "wrote this step"},
 		{"nobody knows all, and no one more is asked for", one, *plan().Steps[1].Approval, nil, "gate", "not that of the plan"},
-		{"one more is asked for, and not there", one, one.Rule(*plan().Steps[1].Approval), nil, "approve", "2 of 3 approvals"},
-		{"one more is asked for without need", by(0, 99), one.Rule(*plan().Steps[1].Approval), nil, "gate", "not that of the plan"},
+		{"one more is asked for, and not there", one, one.Rule(*plan().Steps[1].Approval, nil), nil, "approve", "2 of 3 approvals"},
+		{"one more is asked for without need", by(0, 99), one.Rule(*plan().Steps[1].Approval, nil), nil, "gate", "not that of the plan"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := newLedger(t)

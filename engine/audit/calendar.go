@@ -35,7 +35,7 @@ func (t *trail) ruled(m moment, d incident.GateOpened, e incident.Event) *Findin
 		return m.wrong("", "the plan asks for no approval of step %s", d.Step)
 	case d.Authors == nil && len(m.step.Lines) > 0:
 		return m.wrong("", "the gate of step %s does not say who wrote it", d.Step)
-	case !reflect.DeepEqual(d.Rule, d.Authors.Rule(*rule)):
+	case !reflect.DeepEqual(d.Rule, d.Authors.Rule(*rule, m.step.CodeOwners)):
 		return m.wrong("", "the rule of the gate is not that of the plan for step %s", d.Step)
 	}
 	return nil

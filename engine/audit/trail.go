@@ -255,7 +255,7 @@ func (t *trail) open(b *batch) *Finding {
 	if f := t.readPlan(b, plan[strings.TrimPrefix(journal.PlanPath(t.dir), journal.PlanDir(t.dir))]); f != nil {
 		return f
 	}
-	return t.pins(b)
+	return firstOf(t.pins(b), t.codeOwned(b, opened))
 }
 
 // pins checks that the files that steps use are pinned to what the default branch held at the commit that was frozen.

@@ -280,7 +280,7 @@ func (d *decider) question(step runbook.Step, st StepState) runbook.Gate {
 		return g
 	}
 	g.Authors, _ = d.authors(step, st)
-	rule := g.Authors.Rule(*step.Approval)
+	rule := g.Authors.Rule(*step.Approval, step.CodeOwners)
 	g.Step.Approval, g.SelfApproval = &rule, d.base.SelfApproval
 	return g
 }

@@ -45,14 +45,18 @@ func AuthorsOf(lines []Lines, blame []Blame) Authorship {
 	return out
 }
 
-// Rule is what has to be met where a step was written so: one more person of the rule where nobody knows who wrote all of
-// it. Without an authorship the rule stands as it is.
-func (a *Authorship) Rule(rule Approval) Approval {
+// Rule is what has to be met where a step was written so: one more person where nobody knows who wrote all of it, of the
+// code owners, or of the rule where there are none. Without an authorship the rule stands as it is.
+func (a *Authorship) Rule(rule Approval, owners []string) Approval {
 	if a == nil || a.Unmapped == 0 {
 		return rule
 	}
 	return rule.each(func(rule Approval) Approval {
-		return Approval{All: []Approval{rule, {From: rule.People(), Count: 1}}}
+		if len(owners) == 0 {
+			return Approval{All: []Approval{rule, {From: rule.People(), Count: 1}}}
+		}
+		one := Approval{From: []string{CodeOwners}, Count: 1}.With(CodeOwners, owners, OwnerOfCode)
+		return Approval{All: []Approval{rule, one}}
 	})
 }
 
@@ -76,7 +80,11 @@ func (g Gate) wrote() string {
 		}
 	}
 	if a.Unmapped > 0 {
-		fmt.Fprintf(&b, "\nLines that are by nobody whom the hub knows: %d. One more approval is needed.\n", a.Unmapped)
+		who := ""
+		if len(g.Step.CodeOwners) > 0 {
+			who = " by a code owner"
+		}
+		fmt.Fprintf(&b, "\nLines that are by nobody whom the hub knows: %d. One more approval%s is needed.\n", a.Unmapped, who)
 	}
 	return b.String()
 }

@@ -33,11 +33,11 @@ func TestAuthorsOf(t *testing.T) {
 func TestUnknownAuthorsAskForOneMore(t *testing.T) {
 	rule := Approval{From: []string{"acme/sre"}, Count: 2, Any: []Approval{{From: []string{"alice"}, Count: 1}, {From: []string{"bob"}, Count: 1}}, Within: 5}
 	for _, a := range []*Authorship{nil, {}, {People: []Author{{ID: 1}}}} {
-		if got := a.Rule(rule); !reflect.DeepEqual(got, rule) {
+		if got := a.Rule(rule, nil); !reflect.DeepEqual(got, rule) {
 			t.Errorf("%+v changes the rule: %s", a, got.String())
 		}
 	}
-	got := (&Authorship{Unmapped: 3}).Rule(rule)
+	got := (&Authorship{Unmapped: 3}).Rule(rule, nil)
 	if got.Least() != rule.Least()+1 || got.Within != rule.Within || got.All[0].Within != 0 {
 		t.Errorf("%s takes %d people, and %s %d", got.String(), got.Least(), rule.String(), rule.Least())
 	}

@@ -150,6 +150,7 @@ type Step struct {
 	Key        string        `json:"-"`                     // of an element: what tells it from the others of its template
 	Runbook    string        `json:"runbook,omitempty"`     // name of the runbook that a step of KindRunbook opens
 	Lines      []Lines       `json:"lines,omitempty"`       // of the runbook that make the step: who wrote them does not approve it
+	CodeOwners []string      `json:"code_owners,omitempty"` // users and teams that own its files by CODEOWNERS, at the frozen commit
 	Now        Resolution    `json:"-"`
 }
 
