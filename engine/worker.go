@@ -227,6 +227,7 @@ func (w *worker) freeze(static runbook.Plan, opened incident.Opened, files map[s
 	}
 	for _, s := range static.Steps {
 		w.frozen.pins[s.Name] = s.Files
+		who = append(who, s.CodeOwners...)
 		if s.Approval != nil {
 			who = append(who, s.Approval.Everybody()...)
 		}

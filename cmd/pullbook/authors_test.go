@@ -12,16 +12,19 @@ const written = `title: "Carol wrote it"
 match: labels: service: "written"
 alert: _
 steps: change: {
-	approval: {from: ["alice", "carol"], count: 1}
+	approval: {from: ["carol", "code:owners"], count: 1}
 	exec: command: ["true"]
 }
 `
 
+// ownedCode says who owns that runbook: the last line that matches.
+const ownedCode = "* @carol\n/runbooks/ @alice ops@acme.example\n"
+
 // TestAuthorsDoNotApprove: the hub says who wrote the runbook's lines. They stand on the gate page and in the journal, and
-// their approval does not count.
+// their approval does not count. That of a code owner does, whom CODEOWNERS of the frozen commit names, and the page.
 func TestAuthorsDoNotApprove(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, stage{files: map[string]string{"runbooks/written.cue": written}})
+	s := newScene(t, stage{files: map[string]string{"runbooks/written.cue": written, ".github/CODEOWNERS": ownedCode}})
 	w := newWatch(s)
 	s.serve(t)
 	group := s.raise(t, alarm{Name: "Written", Labels: map[string]string{"service": "written"}})
@@ -38,6 +41,9 @@ func TestAuthorsDoNotApprove(t *testing.T) {
 	}
 	if !strings.Contains(page, "## Who wrote it") || !strings.Contains(page, "carol (103), by commit ") {
 		t.Errorf("the page does not say who wrote the step:\n%s", page)
+	}
+	if !strings.Contains(page, "- Approval: 1 of carol, alice (code owner)\n") {
+		t.Errorf("the page does not say who owns the code:\n%s", page)
 	}
 	if err := s.world.review(t.Context(), "carol", seen.pull.GetNumber(), "/approve change"); err != nil {
 		t.Fatal(err)

@@ -248,6 +248,8 @@ func option(t *testing.T, step *runbook.Step, word string) {
 		step.Retry = runbook.Retry{Attempts: int(number(t, value)), Backoff: 10 * time.Second}
 	case "written": // by somebody: the command authors says by whom
 		step.Lines = []runbook.Lines{{File: "runbooks/test.cue", From: 1, To: 2}}
+	case "owners": // of the code, with commas
+		step.CodeOwners = strings.Split(value, ",")
 	case "idempotent":
 		step.Idempotent = true
 	case "jitter":
