@@ -198,4 +198,18 @@ func (t merged) List(ctx context.Context, dir string) (map[string]bool, error) {
 	return out, nil
 }
 
+// Text returns what is in one file.
+func (t merged) Text(ctx context.Context, path string) (text []byte, there bool, err error) {
+	commit := t.tip
+	if _, changed := t.changed[path]; changed {
+		commit = t.head
+	}
+	found, err := t.e.Ledger.Files(ctx, commit, path)
+	if err != nil {
+		return nil, false, fmt.Errorf("read %s: %w", commit, err)
+	}
+	f, there := found[path]
+	return f.Data, there, nil
+}
+
 var _ Tree = merged{}

@@ -19,6 +19,8 @@ type Tree interface {
 	CUE(ctx context.Context, paths ...string) (map[string][]byte, error)
 	// List returns the paths of the files at or below a path, and whether each is executable.
 	List(ctx context.Context, path string) (map[string]bool, error)
+	// Text returns what is in one file.
+	Text(ctx context.Context, path string) (text []byte, there bool, err error)
 }
 
 // Checker checks runbooks in a process of its own, with a deadline and a memory limit for each.
@@ -71,6 +73,10 @@ func Vet(ctx context.Context, c Checker, t Tree, v Vetting) (proposal.Findings, 
 		}
 		more, err := misplaced(ctx, t, one.Facts.Uses)
 		if err != nil {
+			return f, err
+		}
+		f.Problems = append(f.Problems, more...)
+		if more, err = unowned(ctx, t, one.Facts.Asks); err != nil {
 			return f, err
 		}
 		f.Problems = append(f.Problems, more...)

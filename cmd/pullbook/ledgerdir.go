@@ -102,6 +102,19 @@ func (l ledgerDir) List(_ context.Context, file string) (map[string]bool, error)
 	return out, err
 }
 
+// Text returns what is in one file of the ledger.
+func (l ledgerDir) Text(_ context.Context, file string) (text []byte, there bool, err error) {
+	err = l.walk(file, 0, func(root *os.Root, name, below string, _ fs.FileInfo) error {
+		if name != file {
+			return nil
+		}
+		there = true
+		text, err = root.ReadFile(below)
+		return err
+	})
+	return text, there, err
+}
+
 // walk calls do for each regular file at or below a path of the ledger, deep levels down. A path that is not there has none.
 func (l ledgerDir) walk(file string, deep int, do func(root *os.Root, name, below string, info fs.FileInfo) error) error {
 	dir, below := l.within(file)

@@ -25,7 +25,7 @@ func (t *texts) checkup(files map[string][]byte, name string) (c runbook.Checkup
 		c.Problems = tidy(append(c.Problems, secretsIn(newLibrary(src), name)...))
 		return c
 	}
-	d, _, ps := t.load(src)
+	d, plan, ps := t.load(src)
 	c.Problems = tidy(append(ps, secretsIn(newLibrary(src), name)...))
 	if d == nil {
 		c.Facts = matchOf(cuecontext.New(), files, name).Facts
@@ -34,8 +34,18 @@ func (t *texts) checkup(files map[string][]byte, name string) (c runbook.Checkup
 	if match, _ := fieldOf(d.text.view, []string{"match"}); match != nil {
 		c.Facts = d.matchFacts(field(d.value, "match"))
 	}
-	c.Facts.Uses = d.uses
+	c.Facts.Uses, c.Facts.Asks = d.uses, d.asks(plan)
 	return c
+}
+
+// asks lists the steps whose approval asks the code owners.
+func (d *document) asks(plan runbook.Plan) (out []runbook.Ask) {
+	for _, step := range plan.Steps {
+		if step.Approval != nil && step.Approval.Says(runbook.CodeOwners) {
+			out = append(out, runbook.Ask{Step: step, At: spotOf(d.place(append(slices.Clone(d.homeOf[step.Name].path), "approval")...))})
+		}
+	}
+	return out
 }
 
 // matchOf reads the match of a runbook and nothing else of it. What is wrong with it is no concern here; the problems are

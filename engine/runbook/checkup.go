@@ -20,6 +20,13 @@ type Facts struct {
 	At      Spot         `json:"at,omitzero"`       // where it stands
 	Match   []Constraint `json:"match,omitempty"`
 	Uses    []Use        `json:"uses,omitempty"`
+	Asks    []Ask        `json:"asks,omitempty"`
+}
+
+// Ask is one step whose approval asks the code owners.
+type Ask struct {
+	Step Step `json:"step"` // its files are not pinned
+	At   Spot `json:"at"`   // its approval
 }
 
 // Use is one place where a step names a file of the ledger.
