@@ -30,6 +30,7 @@ type stage struct {
 	now     time.Time
 	due     time.Time // of what the latest look waits for; zero: for nothing that time brings
 	people  map[string]approval.Person
+	owners  []string // of all code
 	wrote   map[string]runbook.Authorship
 	given   map[string]ending // how steps end as soon as they have begun
 	begun   bool
@@ -68,8 +69,21 @@ func (s *stage) open(ctx context.Context, o opening) error {
 	s.view = incident.View{Checks: map[string]bool{}, Locks: s.view.Locks, Children: map[string]incident.Child{},
 		Branch: incident.Branch{Head: "c1", Commits: map[string]int{"c1": 1}, Pushed: 1}}
 	s.tell(events)
-	s.plan, err = s.eval.Resolve(ctx, s.query(nil))
+	s.plan, err = s.resolve(ctx, nil)
 	return err
+}
+
+// resolve is the plan now. In a story the same people own all code.
+func (s *stage) resolve(ctx context.Context, ended map[string]runbook.Ended) (runbook.Plan, error) {
+	plan, err := s.eval.Resolve(ctx, s.query(ended))
+	if err != nil || len(s.owners) == 0 {
+		return plan, err
+	}
+	plan.Steps = slices.Clone(plan.Steps)
+	if problems := plan.OwnCode(func(string) []string { return s.owners }); len(problems) > 0 {
+		return plan, fmt.Errorf("%s cannot be used: %s", s.source.Runbook, problems[0])
+	}
+	return plan, nil
 }
 
 // load is the plan of an opening with these inputs. That of a runbook without inputs is known.
@@ -97,7 +111,7 @@ func (s *stage) query(ended map[string]runbook.Ended) runbook.Query {
 func (s *stage) look(ctx context.Context) error {
 	for range mostRounds {
 		var err error
-		if s.plan, err = s.eval.Resolve(ctx, s.query(s.state.Ended(s.plan))); err != nil {
+		if s.plan, err = s.resolve(ctx, s.state.Ended(s.plan)); err != nil {
 			return err
 		}
 		s.view.Authors = map[string]runbook.Authorship{}

@@ -180,7 +180,7 @@ func (r *run) wait(ctx context.Context, text string) error {
 	return r.stage.pass(ctx, until)
 }
 
-// person declares who somebody is: person NAME [TEAM...] [read-only].
+// person declares who somebody is: person NAME [TEAM...] [code:owners] [read-only].
 func (r *run) person(text string) error {
 	words := strings.Fields(text)
 	if len(words) == 0 {
@@ -188,14 +188,17 @@ func (r *run) person(text string) error {
 	}
 	p := r.who(words[0])
 	p.Teams = nil
+	r.stage.owners = slices.DeleteFunc(r.stage.owners, func(login string) bool { return login == p.Login })
 	for _, w := range words[1:] {
 		switch {
 		case w == "read-only":
 			p.Write = false
+		case w == runbook.CodeOwners:
+			r.stage.owners = append(r.stage.owners, p.Login)
 		case strings.Contains(w, "/"):
 			p.Teams = append(p.Teams, w)
 		default:
-			return fmt.Errorf("%q is neither a team such as acme/sre nor read-only", w)
+			return fmt.Errorf("%q is neither a team such as acme/sre, code:owners nor read-only", w)
 		}
 	}
 	r.stage.people[p.Login] = p
