@@ -2,8 +2,7 @@ package engine
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"encoding/json"
 
 	"github.com/pullbook/pullbook/engine/incident"
 	"github.com/pullbook/pullbook/engine/runbook"
@@ -15,20 +14,12 @@ func (e *Engine) results(ctx context.Context, w *worker, plan runbook.Plan) (map
 	state := w.ledger.state
 	var out map[incident.Command]incident.Result
 	for _, cmd := range state.Unchecked(plan, w.hub.Comments) {
-		object, problem := incident.Values(cmd.Rest)
-		r := incident.Result{Output: object, Problem: problem}
-		if problem == "" {
+		r, err := cmd.Result(func(object json.RawMessage) (json.RawMessage, error) {
 			q := runbook.Query{Source: w.frozen.source, Alert: w.frozen.alert, Ended: state.Ended(plan), Words: true}
-			checked, err := e.Eval.Output(ctx, q, cmd.Step, object)
-			wrong, is := errors.AsType[*runbook.OutputError](err)
-			switch {
-			case is:
-				r = incident.Result{Problem: unlikeType(cmd.Step, *wrong)}
-			case err != nil:
-				return nil, fmt.Errorf("check the values that somebody gives for %s: %w", cmd.Step, err)
-			default:
-				r.Output = checked
-			}
+			return e.Eval.Output(ctx, q, cmd.Step, object)
+		})
+		if err != nil {
+			return nil, err
 		}
 		if out == nil {
 			out = map[incident.Command]incident.Result{}
@@ -36,15 +27,6 @@ func (e *Engine) results(ctx context.Context, w *worker, plan runbook.Plan) (map
 		out[cmd] = r
 	}
 	return out, nil
-}
-
-// unlikeType says what is wrong with values, and what was expected, in blocks that nobody's words can leave.
-func unlikeType(step string, wrong runbook.OutputError) string {
-	text := "the values are not what `" + step + "` asks for:\n\n" + runbook.Fence("text", wrong.Problem)
-	if wrong.Wanted != "" {
-		text += "\nIt asks for:\n\n" + runbook.Fence("cue", wrong.Wanted)
-	}
-	return text
 }
 
 // later finds the incident of the same alert group that followed this one, if somebody asks to reopen this one.

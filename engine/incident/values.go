@@ -3,6 +3,7 @@ package incident
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,6 +28,32 @@ func (s State) Unchecked(plan runbook.Plan, comments []Comment) []Command {
 		}
 	}
 	return out
+}
+
+// Result is what the values of a /done come to, as check has them: it returns the declared part of the object, or a
+// *runbook.OutputError. Any other error is returned: nobody knows then what they are worth.
+func (c Command) Result(check func(object json.RawMessage) (json.RawMessage, error)) (Result, error) {
+	object, problem := Values(c.Rest)
+	if problem != "" {
+		return Result{Problem: problem}, nil
+	}
+	checked, err := check(object)
+	if wrong, is := errors.AsType[*runbook.OutputError](err); is {
+		return Result{Problem: unlikeType(c.Step, *wrong)}, nil
+	}
+	if err != nil {
+		return Result{}, fmt.Errorf("check the values that somebody gives for %s: %w", c.Step, err)
+	}
+	return Result{Output: checked}, nil
+}
+
+// unlikeType says what is wrong with values, and what was expected, in blocks that nobody's words can leave.
+func unlikeType(step string, wrong runbook.OutputError) string {
+	text := "the values are not what `" + step + "` asks for:\n\n" + runbook.Fence("text", wrong.Problem)
+	if wrong.Wanted != "" {
+		text += "\nIt asks for:\n\n" + runbook.Fence("cue", wrong.Wanted)
+	}
+	return text
 }
 
 // AskedToReopen reports whether somebody asks to reopen the incident, so that it matters whether another one followed it.

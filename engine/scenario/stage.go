@@ -118,6 +118,9 @@ func (s *stage) look(ctx context.Context) error {
 		for _, step := range s.plan.Steps {
 			s.view.Authors[step.Name] = s.wrote[step.Name]
 		}
+		if err := s.hear(ctx); err != nil {
+			return err
+		}
 		s.due = time.Time{}
 		again, err := s.perform(incident.Decide(s.plan, s.state, s.view, s.now))
 		if err != nil {

@@ -186,7 +186,7 @@ func (r *run) person(text string) error {
 	if len(words) == 0 {
 		return errors.New("a person has a name: person alice acme/sre")
 	}
-	p := r.who(words[0])
+	p := r.stage.who(words[0])
 	p.Teams = nil
 	r.stage.owners = slices.DeleteFunc(r.stage.owners, func(login string) bool { return login == p.Login })
 	for _, w := range words[1:] {
@@ -203,16 +203,6 @@ func (r *run) person(text string) error {
 	}
 	r.stage.people[p.Login] = p
 	return nil
-}
-
-// who is the person of a name: one who may write, and is in no team, where nobody has said anything else.
-func (r *run) who(login string) approval.Person {
-	p, ok := r.stage.people[login]
-	if !ok {
-		p = approval.Person{ID: int64(101 + len(r.stage.people)), Login: login, Write: true}
-		r.stage.people[login] = p
-	}
-	return p
 }
 
 func (r *run) taken(name string) {
@@ -256,9 +246,9 @@ func (r *run) deedOf(who, verb, rest string) error {
 		}
 		s.view.Reviews[i].State = approval.Dismissed
 	case "says":
-		s.view.Comments = append(s.view.Comments, incident.Comment{ID: s.next(), By: r.who(who), Body: rest, At: s.now})
+		s.view.Comments = append(s.view.Comments, incident.Comment{ID: s.next(), By: r.stage.who(who), Body: rest, At: s.now})
 	case "wrote":
-		p := r.who(who)
+		p := r.stage.who(who)
 		a := s.wrote[rest]
 		a.People = append(a.People, runbook.Author{ID: p.ID, Login: p.Login, By: "commit 1a2b3c4"})
 		s.wrote[rest] = a
@@ -269,7 +259,7 @@ func (r *run) deedOf(who, verb, rest string) error {
 }
 
 func (r *run) review(who string, state approval.ReviewState, body string) {
-	s, by := r.stage, r.who(who)
+	s, by := r.stage, r.stage.who(who)
 	s.view.Reviews = append(s.view.Reviews, approval.Review{ID: s.next(), By: by, State: state, Commit: s.view.Pull.Head, Body: body, At: s.now})
 	s.view.Pull.Asked = slices.DeleteFunc(s.view.Pull.Asked, func(name string) bool { return approval.Named(by, []string{name}) })
 }
