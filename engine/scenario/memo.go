@@ -22,7 +22,10 @@ type Eval interface {
 	Output(ctx context.Context, q runbook.Query, step string, output json.RawMessage) (json.RawMessage, error)
 }
 
-// Remembering asks an evaluator each question once. Cases of one runbook begin alike, and their ways part late.
+// mostAnswers is how many answers are remembered; then all are forgotten. One is mostly a plan, some kilobytes.
+const mostAnswers = 8192
+
+// Remembering asks an evaluator each question once, as long as it can remember. Cases of one runbook begin alike, and their ways part late.
 type Remembering struct {
 	of Eval
 
@@ -59,6 +62,9 @@ func remembered[T any](ctx context.Context, r *Remembering, question any, ask fu
 	r.mu.Lock()
 	a, ok := r.answers[key]
 	if !ok {
+		if len(r.answers) >= mostAnswers {
+			clear(r.answers)
+		}
 		a = &answer{}
 		r.answers[key] = a
 	}
@@ -68,7 +74,9 @@ func remembered[T any](ctx context.Context, r *Remembering, question any, ask fu
 		a.value, a.err = value, err
 		if ctx.Err() != nil {
 			r.mu.Lock()
-			delete(r.answers, key)
+			if r.answers[key] == a {
+				delete(r.answers, key)
+			}
 			r.mu.Unlock()
 		}
 	})
