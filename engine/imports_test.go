@@ -33,7 +33,7 @@ func rooms() map[string]room {
 		"engine/approval":   {pure: true, imports: []string{"engine/runbook"}},
 		"engine/incident":   {pure: true, imports: []string{"engine/runbook", "engine/approval"}},
 		"engine/journal":    {pure: true, imports: []string{"engine/runbook", "engine/approval", "engine/incident"}},
-		"engine/proposal":   {pure: true, imports: []string{"engine/runbook", "engine/incident"}},
+		"engine/proposal":   {pure: true, imports: []string{"engine/runbook", "engine/codeowners", "engine/incident"}},
 		"engine/render":     {pure: true, imports: []string{"engine/runbook", "engine/approval", "engine/incident", "engine/proposal"}},
 
 		"engine/drawing":  {pure: true},

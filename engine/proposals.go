@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pullbook/pullbook/engine/codeowners"
 	"github.com/pullbook/pullbook/engine/proposal"
 	"github.com/pullbook/pullbook/engine/render"
 )
@@ -141,7 +142,7 @@ func (t merged) matters() bool {
 		return true
 	}
 	for p, there := range t.changed {
-		if !strings.HasPrefix(p, "incidents/") && (!there || strings.HasSuffix(p, ".cue")) {
+		if !strings.HasPrefix(p, "incidents/") && (!there || strings.HasSuffix(p, ".cue") || slices.Contains(codeowners.Places(), p)) {
 			return true
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/pullbook/pullbook/engine/codeowners"
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
@@ -68,6 +69,8 @@ func ScopeOf(changes []Change, texts map[string][]byte) Scope {
 			named = append(named, []byte(`"`+runbook.NameOf(book)+`"`)) // as runbook: name has it
 		case strings.HasSuffix(c.Path, ".cue"):
 			return Scope{Whole: true, Why: fmt.Sprintf("%s holds for every runbook", c.Path)}
+		case slices.Contains(codeowners.Places(), c.Path): // whoever asks the owners may find nobody any more
+			named = append(named, []byte(runbook.CodeOwners))
 		case c.Gone || c.Mode:
 			for p := c.Path; p != "."; p = path.Dir(p) {
 				named = append(named, []byte(`"`+p+`"`), []byte(`"./`+p+`"`))

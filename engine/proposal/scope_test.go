@@ -15,6 +15,7 @@ func TestScopeOf(t *testing.T) {
 		"runbooks/c/two.cue":    []byte("package c\nsteps: s: terraform: dir: \"infra/disk\"\n"),
 		"runbooks/d.cue":        []byte(`import "ops.example.org/snippets"`),
 		"runbooks/e.cue":        []byte(`steps: s: manual: task: "look"`),
+		"runbooks/f.cue":        []byte(`steps: s: approval: from: ["code:owners"]`),
 		"runbooks/pullbook.cue": []byte(`steps: s: manual: task: "look"`),
 	}
 	for _, c := range []struct {
@@ -33,6 +34,9 @@ func TestScopeOf(t *testing.T) {
 		{"!scripts/look", "runbooks/b.cue runbooks/d.cue"},
 		{"-infra/disk/main.tf", "runbooks/c runbooks/d.cue"},
 		{"README.md docs/x.md", ""},
+		{"-.github/CODEOWNERS", "runbooks/d.cue runbooks/f.cue"},
+		{"docs/CODEOWNERS", "runbooks/d.cue runbooks/f.cue"},
+		{"x/CODEOWNERS", ""},
 		{"incidents/2026/11/22/x/plan/pullbook.cue", ""},
 		{"", ""},
 	} {
