@@ -143,7 +143,7 @@ steps: {
 	later: {needs: ["night"], wait: until: "2026-11-22T10:00:00Z"}
 	pick: {choose: {question: "q", options: {fast: "f", slow: "s"}, owner: "alice"}, output: {choice: string}}
 	scale: {
-		needs: ["later"]
+		needs: ["later"], join: "any"
 		onFailure: "undo"
 		exec: {command: ["x", pick.output.choice]}
 		undo: {

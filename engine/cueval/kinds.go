@@ -19,6 +19,7 @@ type kind struct {
 	risk    runbook.Risk  // where the author does not say, and no field says more
 	timeout time.Duration // of one attempt, where the author does not say
 	again   bool          // repeating does no harm
+	puts    []string      // all that it can put out; nil: what the author says
 	tries   bool          // it can find out what it would do, and does so before people approve
 	traits  []trait
 }
@@ -65,7 +66,7 @@ func readKinds(types cue.Value) (kinds []kind) {
 		}
 		k := kind{name: runbook.Kind(it.Selector().Unquoted()), engine: has(a, "engine"), again: has(a, "again"),
 			tries: has(a, "rehearsal")}
-		k.risk = runbook.Risk(argument(a, "risk"))
+		k.risk, k.puts = runbook.Risk(argument(a, "risk")), strings.Fields(argument(a, "puts"))
 		k.timeout, _ = runbook.ParseDuration(argument(a, "timeout"))
 		k.traits = traitsOf(it.Value(), nil)
 		kinds = append(kinds, k)

@@ -11,9 +11,11 @@ import (
 // link completes the needs by the references, checks them, and orders the steps. Without sound it leaves out what would
 // follow from problems of other steps.
 func (d *document) link(plan *runbook.Plan, sound bool) (ps []runbook.Problem) {
+	explicit := map[string][]string{}
 	for i := range plan.Steps {
 		s := &plan.Steps[i]
 		ps = append(ps, d.needs(*s)...)
+		explicit[s.Name] = slices.Clone(s.Needs)
 		if s.Undoes != "" {
 			s.Needs = append(s.Needs, s.Undoes)
 		}
@@ -26,6 +28,7 @@ func (d *document) link(plan *runbook.Plan, sound bool) (ps []runbook.Problem) {
 		slices.Sort(s.Needs)
 		slices.Sort(s.Refers)
 		s.Needs, s.Refers = slices.Compact(s.Needs), slices.Compact(s.Refers)
+		s.Tells = d.tellsOnly(*s, explicit[s.Name])
 	}
 	if len(ps) > 0 || !sound {
 		return ps
@@ -35,7 +38,7 @@ func (d *document) link(plan *runbook.Plan, sound bool) (ps []runbook.Problem) {
 		return []runbook.Problem{d.cycle(err)}
 	}
 	plan.Steps = steps
-	return d.undos(*plan)
+	return append(d.undos(*plan), d.halfSkipped(*plan, explicit)...)
 }
 
 // needs checks the names that an author wrote as needs.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"cuelang.org/go/cue"
@@ -195,4 +196,26 @@ func pruneStruct(typ cue.Value, x *ast.StructLit) ast.Expr {
 		}
 	}
 	return out
+}
+
+// foreignOutputs reports fields of outputs that a kind never puts out, where it always puts out the same ones.
+func (d *document) foreignOutputs(plan runbook.Plan) (ps []runbook.Problem) {
+	for _, s := range written(plan.Steps) {
+		puts := d.kind(s.Kind).puts
+		if len(puts) == 0 || s.Stage == runbook.StageUndo && s.Each {
+			continue
+		}
+		for _, name := range fieldNames(outputType(s, d.step(d.static(), s.Name))) {
+			if slices.Contains(puts, name) {
+				continue
+			}
+			p := d.placeIn(s.Name, "output", name)
+			p.Text, p.Hint = fmt.Sprintf("%s never puts out %s", s.Kind, name), didYouMean(name, puts)
+			if p.Hint == "" {
+				p.Hint = "it puts out " + strings.Join(puts, " and ")
+			}
+			ps = append(ps, p)
+		}
+	}
+	return ps
 }

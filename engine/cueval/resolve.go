@@ -166,7 +166,7 @@ func before(s runbook.Step, ended map[string]runbook.Ended) (r runbook.Resolutio
 		if !ok {
 			return runbook.Resolution{Status: runbook.StatusWaiting}, true
 		}
-		if end.Skipped {
+		if end.Skipped && !slices.Contains(s.Tells, need) {
 			skipped++
 		}
 	}
@@ -180,7 +180,7 @@ func before(s runbook.Step, ended map[string]runbook.Ended) (r runbook.Resolutio
 		}
 		return r, false
 	}
-	if skipped > 0 && skipped == len(s.Needs) && !s.JoinAny {
+	if skipped > 0 && skipped == len(s.Needs)-len(s.Tells) && !s.JoinAny {
 		return runbook.Resolution{Status: runbook.StatusSkip, Problem: "only follows skipped steps"}, true
 	}
 	return r, false

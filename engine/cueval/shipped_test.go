@@ -35,11 +35,11 @@ func TestShippedPolicyBites(t *testing.T) {
 		{"one approval", wellDone("count: 2", "count: 1"), "steps.s.approval.count: invalid value 1", "count!: >=2"},
 		{"no count", wellDone(", count: 2", ""), "steps.s.approval.count: is missing", "count!: "},
 		{"no approval", wellDone(`, approval: {from: ["acme/sre"], count: 2}`, ""), "steps.s.approval: is missing", "approval!: "},
-		{"people and no team", wellDone(`["acme/sre"]`, `["alice", "bob"]`), "steps.s.approval.from.", `from!: `},
+		{"people and no team", wellDone(`["acme/sre"]`, `["alice", "bob"]`), "steps.s.approval.from.", `_team: `},
 		{"neither undo nor words", wellDone(undo, ""), "steps.s.noUndo: is missing", "noUndo!:"},
 		{"no words in noUndo", wellDone(undo, `, noUndo: "-"`), "steps.s.noUndo: invalid value", "noUndo!:"},
 		{"irreversible change", wellDone(`risk: "destructive", timeout: "3m", `, ""), "steps.s.timeout: is missing", "timeout!:"},
-		{"irreversible undo", wellDone("reversible: true, ", ""), "steps.s.undo.approval.from.0: invalid value", "from!: "},
+		{"irreversible undo", wellDone("reversible: true, ", ""), "steps.s.undo.approval.count: is missing", "count!: "},
 		{"unread undo", wellDone(`reversible: true, approval: from: ["sre"], `, "reversible: true, "), "steps.s.undo.approval: is missing", "approval!: "},
 		{"change without approval", `steps: s: {reversible: true, exec: command: ["x"]}`, "steps.s.approval: is missing", "approval!: "},
 		{"request without approval", `steps: s: {reversible: true, http: {method: "POST", url: "https://x.example"}}`, "steps.s.approval: is missing", "approval!: "},
@@ -86,6 +86,7 @@ func ruleAt(p runbook.Problem) string {
 func TestShippedPolicyLetsPass(t *testing.T) {
 	for _, body := range []string{
 		wellDone("", ""),
+		wellDone(`["acme/sre"]`, `["sre"]`),
 		`steps: s: {reversible: true, approval: any: [{from: ["alice"]}, {from: ["sre"], count: 2}], exec: command: ["x"]}`,
 		wellDone(`, undo: {reversible: true, approval: from: ["sre"], exec: command: ["y"]}`, `, noUndo: "the data is gone"`),
 		wellDone(`"destructive"`, `"change"`),

@@ -2,6 +2,8 @@ package cueval
 
 import (
 	"encoding/json"
+	"slices"
+	"strconv"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
@@ -39,7 +41,7 @@ func (d *document) trial(plan runbook.Plan) []runbook.Problem {
 	var found cueerrors.Error
 	for _, err := range append(d.trialItems(plan, v), v.Validate()) {
 		for _, e := range cueerrors.Errors(err) {
-			if typeMistake(e) && !d.sampled(e.Path()) {
+			if typeMistake(e) && !d.sampled(e.Path()) && !madeUp(e) {
 				found = cueerrors.Append(found, e)
 			}
 		}
@@ -48,6 +50,13 @@ func (d *document) trial(plan runbook.Plan) []runbook.Problem {
 		return nil
 	}
 	return d.reporter().report(found)
+}
+
+// madeUp reports whether an error is that a name which the trial made up is no field: it would be looked up by what a step
+// puts out.
+func madeUp(e cueerrors.Error) bool {
+	what, name := classify(e)
+	return what == undefined && slices.Contains([]string{sampleName, sampleWord}, unquotedLabel(name))
 }
 
 // sampled reports whether a path leads to what the trial made up.
@@ -91,6 +100,12 @@ func (d *document) sampleAlert() json.RawMessage {
 	return text
 }
 
+// What the trial calls a field that may have any name, and puts where any text may be.
+const (
+	sampleName = "sample"
+	sampleWord = "1"
+)
+
 // deepest bounds samples of types that refer to themselves.
 const deepest = 16
 
@@ -129,7 +144,7 @@ func sampleText(v cue.Value) string {
 			return s
 		}
 	}
-	return "1"
+	return sampleWord
 }
 
 func sampleStruct(v cue.Value, depth int) any {
@@ -147,7 +162,15 @@ func sampleStruct(v cue.Value, depth int) any {
 		}
 	}
 	if x := sample(v.LookupPath(cue.MakePath(cue.AnyString)), depth+1); x != nil {
-		m["sample"] = x
+		m[sampleName] = x
 	}
 	return m
+}
+
+// unquotedLabel is the name of a field without its quotes.
+func unquotedLabel(name string) string {
+	if plain, err := strconv.Unquote(name); err == nil {
+		return plain
+	}
+	return name
 }

@@ -58,7 +58,7 @@ func (t *texts) load(src runbook.Source) (*document, runbook.Plan, []runbook.Pro
 	if len(ps) > 0 {
 		return nil, runbook.Plan{}, tidy(ps)
 	}
-	if ps = append(d.trial(plan), t.relatives(d, plan, src)...); len(ps) > 0 {
+	if ps = slices.Concat(d.trial(plan), d.unnamed(plan), d.themselves(), d.foreignOutputs(plan), t.relatives(d, plan, src)); len(ps) > 0 {
 		return nil, runbook.Plan{}, tidy(ps)
 	}
 	d.words(&plan, d.static())

@@ -133,6 +133,7 @@ type Step struct {
 	Idempotent bool          `json:"idempotent,omitempty"` // may be started again with the same key
 	Needs      []string      `json:"needs,omitempty"`      // steps that must have ended first: `needs` and references, sorted
 	Refers     []string      `json:"refers,omitempty"`     // the part of Needs whose outputs this step refers to, sorted
+	Tells      []string      `json:"tells,omitempty"`      // the part of Needs that only its words for people refer to, sorted: it does not follow these
 	JoinAny    bool          `json:"join_any,omitempty"`   // runs although all it needs was skipped
 	Stage      Stage         `json:"stage,omitempty"`
 	Rehearses  string        `json:"rehearses,omitempty"` // the step whose work this one finds out; its name is that with _rehearsal
