@@ -25,6 +25,8 @@ type Order struct {
 	Commit  string          `json:"commit"` // at which the parent was frozen: what was approved is what runs
 	Runbook string          `json:"runbook"`
 	Inputs  json.RawMessage `json:"inputs,omitempty"`
+
+	Rehearsal *incident.Rehearsal `json:"rehearsal,omitempty"` // the incident is one, as the parent is
 }
 
 // report is what others may know of an incident without waiting for its lock: what the remote branch has.
@@ -77,7 +79,8 @@ func (e *Engine) order(ctx context.Context, w *worker, a incident.OpenChild) err
 	if w.ordered[key] {
 		return nil
 	}
-	body, err := json.Marshal(Order{Parent: a.Parent, Alert: opened.Alert, Commit: opened.Commit, Runbook: a.Work.Name, Inputs: a.Work.With})
+	body, err := json.Marshal(Order{Parent: a.Parent, Alert: opened.Alert, Commit: opened.Commit, Runbook: a.Work.Name, Inputs: a.Work.With,
+		Rehearsal: forChild(opened.Rehearsal)})
 	if err != nil {
 		return fmt.Errorf("encode the order of %s: %w", key, err)
 	}
@@ -128,6 +131,7 @@ func (e *Engine) openChild(ctx context.Context, o Order) error {
 	}
 	parent := o.Parent
 	opened.Group, opened.Alert, opened.Commit, opened.Parent = incident.ChildGroup(key), o.Alert, o.Commit, &parent
+	opened.Rehearsal = o.Rehearsal
 	if err := e.create(ctx, w, opened, files); err != nil {
 		return err
 	}

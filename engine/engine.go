@@ -32,6 +32,7 @@ type Config struct {
 	Triage        runbook.Source                      // the runbook for what no other matches, used where the ledger has none of its own
 	Versions      map[string]string                   // of the engine, the schema and CUE; recorded in every incident
 	Schema        []byte                              // frozen with every plan
+	Rehearsal     *incident.Rehearsal                 // every incident that an alert opens is this rehearsal; nil: none is
 	Observe       func(incident.ID, []incident.Event) // told of events that have reached the remote branch; may be nil
 	Log           *slog.Logger
 	Lock          func() sync.Locker // makes a lock that is held while ports are asked; nil: a sync.Mutex

@@ -81,7 +81,7 @@ func (e *Engine) gather(ctx context.Context, w *worker, alerts []incident.Alert)
 		return plan, incident.View{}, err
 	}
 	state := w.ledger.state
-	w.brief.Store(&brief{frozen: w.frozen, plan: plan, ended: state.Ended(plan), commit: state.Opened.Commit, pull: state.PullURL})
+	w.brief.Store(&brief{frozen: w.frozen, plan: plan, ended: state.Ended(plan), commit: state.Opened.Commit, pull: state.PullURL, state: state})
 	attempts, err := e.Inbox.Attempts(ctx, w.branch)
 	if err != nil {
 		return plan, incident.View{}, fmt.Errorf("read the attempts of %s: %w", w.branch, err)

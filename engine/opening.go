@@ -182,6 +182,7 @@ func (e *Engine) open(ctx context.Context, a Arrival, p place) error {
 		return err
 	}
 	opened.Group, opened.Previous, opened.Alert, opened.Commit = a.Alert.Group, p.previous, a.Alert, p.tip
+	opened.Rehearsal = e.Rehearsal
 	w := e.worker(id.Branch())
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -212,7 +213,7 @@ func (e *Engine) create(ctx context.Context, w *worker, opened incident.Opened, 
 	entries[journal.IdentityPath(dir)] = journal.Identity(opened)
 	e.Journal.Discard(w.branch)
 	sha, err := e.Journal.Append(ctx, NewCommit{Branch: w.branch, Parent: opened.Commit, Create: true, Files: entries,
-		Message: journal.Message(events, journal.MessageFacts{Incident: opened.ID, Plan: static}), At: state.At})
+		Message: journal.Message(events, journal.MessageFacts{Incident: opened.ID, Plan: static, Rehearsal: opened.Rehearsal != nil}), At: state.At})
 	if err != nil {
 		return fmt.Errorf("commit the opening of %s: %w", opened.ID, err)
 	}

@@ -90,7 +90,7 @@ func (e *Engine) commit(ctx context.Context, w *worker, plan runbook.Plan, c inc
 		files[journal.ReportPath(dir)] = render.Report(plan, state, all)
 	}
 	made := NewCommit{Branch: w.branch, Parent: n.head, Files: files,
-		Message: journal.Message(events, journal.MessageFacts{Incident: state.Opened.ID, Plan: plan}), At: state.At}
+		Message: journal.Message(events, journal.MessageFacts{Incident: state.Opened.ID, Plan: plan, Rehearsal: state.Opened.Rehearsal != nil}), At: state.At}
 	n.place(events, &made)
 	sha, err := e.Journal.Append(ctx, made)
 	if err != nil {

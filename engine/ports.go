@@ -181,6 +181,7 @@ type Runner interface {
 type Attempt struct {
 	StepJob
 	HasOutput bool
+	Risk      runbook.Risk
 	Alert     json.RawMessage
 	Files     map[string]File // of the frozen commit, by path
 	Pins      []runbook.File

@@ -55,6 +55,7 @@ type brief struct {
 	ended  map[string]runbook.Ended
 	commit string // at which the plan was frozen
 	pull   string // address of the pull request; empty while there is none
+	state  incident.State
 }
 
 // frozen is what was fixed at the opening.

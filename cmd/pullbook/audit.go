@@ -135,6 +135,9 @@ func printReport(w io.Writer, r audit.Report) error {
 		if end == "" {
 			end = "open"
 		}
+		if i.Rehearsal {
+			end += ", a rehearsal"
+		}
 		fmt.Fprintf(&b, "%s  %-9s  %d commits, %d events, %d approvals\n", i.ID, end, i.Commits, i.Events, i.Votes)
 	}
 	for _, finding := range r.Findings {

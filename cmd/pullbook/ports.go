@@ -280,9 +280,17 @@ func (h inboxHandler) RunStep(ctx context.Context, s inbox.Step) (json.RawMessag
 }
 
 // runnerPort lets the engine run steps.
-type runnerPort struct{ runner *step.Runner }
+type runnerPort struct {
+	runner    *step.Runner
+	rehearses bool // nothing that may change something is run
+}
 
 func (p runnerPort) Run(ctx context.Context, a engine.Attempt) runbook.Outcome {
+	if p.rehearses && a.Risk != runbook.RiskRead { // the engine does not ask for it; whoever breaks that must not reach the world
+		now := time.Now()
+		return runbook.Outcome{Key: a.Key, Step: a.Step, Attempt: a.Attempt, Conclusion: runbook.Failed, Started: now, Ended: now,
+			Error: "refused: a rehearsal changes nothing"}
+	}
 	files := make(map[string]step.FileData, len(a.Files))
 	for path, f := range a.Files {
 		files[path] = step.FileData{Data: f.Data, Exec: f.Exec}

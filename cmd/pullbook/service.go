@@ -41,8 +41,9 @@ type settings struct {
 	privateNetworks bool
 	limits          string // github or off
 	sweep           time.Duration
-	holder          string        // name of this engine among those of the ledger; empty: kept in the data directory
-	lease           time.Duration // how long the ledger is this engine's without a renewal
+	holder          string              // name of this engine among those of the ledger; empty: kept in the data directory
+	rehearsal       *incident.Rehearsal // every incident is this rehearsal; nil: none is
+	lease           time.Duration       // how long the ledger is this engine's without a renewal
 }
 
 // service is one engine with everything around it.
@@ -217,10 +218,10 @@ func (svc *service) buildEngine(signer gitstore.Signer, observe observer) error 
 	}
 	eval := cueval.New(cueval.Config{Child: []string{exe, evalChild}})
 	triage := runbook.Source{Runbook: "runbooks/triage.cue", Files: runbooks.Files()}
-	ledger := svc.ledger(signer)
+	ledger, s := svc.ledger(signer), svc.settings
 	svc.customs = &customs{ledger: ledger, branch: svc.hub.DefaultBranch(), eval: eval, log: svc.log}
 	svc.engine = engine.New(engine.Config{
-		Hub: svc.hub, Ledger: ledger, Journal: ledger, Eval: evalPort{eval}, Inbox: inboxPort{svc.inbox, svc.runner}, Runner: runnerPort{svc.runner},
+		Hub: svc.hub, Ledger: ledger, Journal: ledger, Eval: evalPort{eval}, Inbox: inboxPort{svc.inbox, svc.runner}, Runner: runnerPort{svc.runner, s.rehearsal != nil}, Rehearsal: s.rehearsal,
 		Reviewing: engine.Reviewing{Hub: svc.hub, List: ledger.list,
 			Checker: cueval.New(cueval.Config{Child: []string{exe, evalChild}, Wall: vetWall, Children: 1})}, // incidents need the other processors
 		Clock: wallClock{}, Bookmarks: bookmarks{filepath.Join(svc.settings.data, "bookmarks")}, DefaultBranch: svc.hub.DefaultBranch(), Triage: triage, Versions: versions(), Schema: schema.Runbook(),

@@ -79,6 +79,8 @@ type Incident struct {
 	Commits int          `json:"commits"`
 	Events  int          `json:"events"`
 	Votes   int          `json:"votes"` // approvals that opened gates
+
+	Rehearsal bool `json:"rehearsal,omitempty"` // nothing was changed: it counts in no number of incidents
 }
 
 // Report is what Verify found.

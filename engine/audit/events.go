@@ -66,7 +66,7 @@ func (t *trail) judge(b *batch, e incident.Event) *Finding {
 		})
 	case incident.StepEnded:
 		return t.at(b, d.Step, func(m moment) *Finding {
-			return firstOf(t.stepEnded(m, d), m.timely(e, d), t.approvedIt(m, d.Deed), t.carriedOut(m, d))
+			return firstOf(t.stepEnded(m, d), m.timely(e, d), t.rehearsed(m, d), t.approvedIt(m, d.Deed), t.carriedOut(m, d))
 		})
 	case incident.RepeatStarted:
 		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.repeatStarted(m, d, e), t.demanded(m, e), t.placed(m)) })

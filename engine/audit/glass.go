@@ -93,6 +93,9 @@ func Debts(clone *gitstore.Clone, o Options) ([]Debt, error) {
 	}
 	out := []Debt{}
 	for _, r := range records {
+		if r.State.Opened.Rehearsal != nil {
+			continue // nothing was opened by it
+		}
 		for _, b := range r.State.Owed() {
 			d := Debt{Incident: r.ID, Pull: r.State.PullURL, Merged: r.Merged, End: r.State.End, Step: b.Step, Round: b.Round, At: b.At.UTC(), By: b.Vote.By.Login, Why: b.Why}
 			if g := r.Plan.BreakGlass; g != nil {

@@ -101,6 +101,8 @@ func (t *trail) agrees(parent *trail) string {
 		return fmt.Sprintf("it does not say that %s may approve nothing on it: it rests on their word", leftOut(o.barred, own.Parent.Barred))
 	case o.ended == runbook.Succeeded && leftOut(t.state.Spoke(), o.spoke) != "":
 		return fmt.Sprintf("the end of %s does not say that it rests on the word of %s", own.Parent.Key(), leftOut(t.state.Spoke(), o.spoke))
+	case (own.Rehearsal == nil) != (other.Rehearsal == nil):
+		return "it and its parent do not agree on whether this is a rehearsal"
 	case own.Alert.Digest() != other.Alert.Digest():
 		return "its alert is not that of its parent"
 	case o.ended == runbook.Succeeded && t.state.End != incident.EndResolved:

@@ -74,7 +74,7 @@ func (m moment) timely(e incident.Event, d incident.StepEnded) *Finding {
 		return m.wrong("", "step %s was answered by %s after its time was over", d.Step, d.Deed.By.Login)
 	}
 	switch {
-	case m.step.Kind == runbook.KindWait && (d.Ended.Before(due) || e.At.Before(due)):
+	case m.step.Kind == runbook.KindWait && !d.WouldRun && (d.Ended.Before(due) || e.At.Before(due)):
 		return m.wrong("", "step %s waits until %s, and was over before", d.Step, due.Format("2006-01-02T15:04:05.000Z07:00"))
 	case m.step.Kind.AsksPeople() && d.Deed == nil:
 		return m.wrong("", "step %s was done or chosen by nobody", d.Step)

@@ -147,7 +147,7 @@ func (t *trail) commit(c gitstore.Commit, before gitstore.Hash) *Finding {
 			return f
 		}
 	}
-	facts := journal.MessageFacts{Incident: t.record.ID, Plan: t.plan}
+	facts := journal.MessageFacts{Incident: t.record.ID, Plan: t.plan, Rehearsal: t.record.Rehearsal}
 	if got, want := journal.LastParagraph(c.Message), journal.Marks(b.events, facts); got != want {
 		return wrong(c.Hash, "", "its trailers are not those of the events in it: %s", firstDifference(got, want))
 	}
@@ -230,6 +230,7 @@ func (t *trail) open(b *batch) *Finding {
 		return wrong(b.commit.Hash, "", "the journal does not begin with its opening") // unreachable: decode has refused it
 	}
 	id := b.commit.Hash
+	t.record.Rehearsal = opened.Rehearsal != nil
 	switch {
 	case opened.Commit != t.base.Hash.String():
 		return wrong(id, "", "the incident was frozen at commit %q, and its branch starts at %s", opened.Commit, t.base.Hash)

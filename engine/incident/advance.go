@@ -141,11 +141,12 @@ func (d *decider) running(step runbook.Step, st StepState) {
 
 // await ends a wait whose time has come. A clock that was ahead, and has dated an event, does not bring that time nearer.
 func (d *decider) await(step runbook.Step, st StepState) {
-	if d.clock.Before(st.Deadline) {
+	if d.clock.Before(st.Deadline) && !st.WouldRun {
 		d.wakeAt(st.Deadline, step.Name+" is over")
 		return
 	}
-	d.stale = d.record(StepEnded{Step: step.Name, Attempt: st.Attempt, Conclusion: runbook.Succeeded, Started: st.Started, Ended: d.now}) || d.stale
+	d.stale = d.record(StepEnded{Step: step.Name, Attempt: st.Attempt, Conclusion: runbook.Succeeded, Started: st.Started, Ended: d.now,
+		WouldRun: st.WouldRun}) || d.stale
 }
 
 func (d *decider) retry(step runbook.Step, st StepState) {
@@ -195,10 +196,12 @@ func (d *decider) idle(step runbook.Step, st StepState) {
 
 // unready records that a step will not run, where that is so: it is skipped, or its values cannot be worked out.
 func (d *decider) unready(step runbook.Step) {
-	switch step.Now.Status {
-	case runbook.StatusSkip:
+	switch {
+	case step.Now.Status == runbook.StatusBroken && d.unknowable(step):
+		d.stale = d.record(StepSkipped{Step: step.Name, Why: "not known in a rehearsal: " + step.Now.Problem}) || d.stale
+	case step.Now.Status == runbook.StatusSkip:
 		d.stale = d.record(StepSkipped{Step: step.Name, Why: step.Now.Problem}) || d.stale
-	case runbook.StatusBroken:
+	case step.Now.Status == runbook.StatusBroken:
 		d.stale = d.record(StepBroken{Step: step.Name, Problem: step.Now.Problem}) || d.stale
 	}
 }
@@ -223,7 +226,7 @@ func (d *decider) begin(step runbook.Step, st StepState) {
 		return
 	}
 	intent := StepStarted{Step: step.Name, Attempt: attempt, Work: step.Kind, Key: d.key(step, attempt), Risk: step.Risk,
-		Locks: step.Now.Locks, Deadline: deadline}
+		Locks: step.Now.Locks, Deadline: deadline, WouldRun: d.state.WouldRun(step)}
 	intent.Digest, intent.Gate = d.bound(step, st)
 	if !d.record(intent) {
 		return
@@ -232,7 +235,7 @@ func (d *decider) begin(step runbook.Step, st StepState) {
 	switch {
 	case step.Kind == runbook.KindWait:
 		d.flushFor("the timer of " + step.Name)
-		if deadline.After(d.now) {
+		if deadline.After(d.now) && !intent.WouldRun {
 			d.wakeAt(deadline, step.Name+" is over")
 		}
 	case step.Kind.AsksPeople():
@@ -266,13 +269,13 @@ func (d *decider) key(step runbook.Step, attempt int) string {
 
 func (d *decider) start(step runbook.Step, attempt int) Start {
 	return Start{Step: step.Name, Attempt: attempt, Key: d.key(step, attempt), Kind: step.Kind, Work: step.Now.Work.Run, Timeout: step.Timeout,
-		Repeatable: step.Repeatable()}
+		Repeatable: d.repeatable(step)}
 }
 
 // question is the gate as it would be asked now.
 func (d *decider) question(step runbook.Step, st StepState) runbook.Gate {
 	g := runbook.Gate{Incident: string(d.state.Opened.ID), Plan: d.state.Opened.Plan, Step: step, Work: step.Now.Work, Round: st.Round,
-		Upstream: d.upstream(baseName(step)), Locks: step.Now.Locks, Because: d.demanded(step), Elements: step.Now.Elements}
+		Upstream: d.upstream(baseName(step)), Locks: step.Now.Locks, Because: d.demanded(step), Elements: step.Now.Elements, GameDay: d.gameDay(step)}
 	if r, ok := d.base.Rehearsal(step.Name); ok {
 		g.Rehearsal = d.state.Step(r.Name).Output
 	}
@@ -444,7 +447,7 @@ func (s State) Due(plan runbook.Plan) time.Time {
 		switch {
 		case st.Phase == PhaseGate:
 			at = st.Gate.Expires()
-		case st.Phase == PhaseStarted && (st.Kind == runbook.KindWait || st.Kind.AsksPeople()):
+		case st.Phase == PhaseStarted && (st.Kind == runbook.KindWait && !st.WouldRun || st.Kind.AsksPeople()):
 			at = st.Deadline
 		default:
 			at = s.RetryAt(step)

@@ -54,6 +54,8 @@ type Opened struct {
 	Problems []string          `json:"problems,omitempty"` // of runbooks that could not be used
 	Inputs   json.RawMessage   `json:"inputs,omitempty"`   // the values of all inputs of the runbook, a JSON object by name
 	Parent   *Parent           `json:"parent,omitempty"`   // the step that opened it, where that was no alert
+
+	Rehearsal *Rehearsal `json:"rehearsal,omitempty"` // nil: it is none, and never will be
 }
 
 // PullOpened records the pull request, once it is known.
@@ -114,10 +116,11 @@ type StepStarted struct {
 	Key      string       `json:"key"`
 	Work     runbook.Kind `json:"work"`
 	Risk     runbook.Risk `json:"risk"`
-	Digest   string       `json:"digest"`          // of the step and everything upstream of it, hex
-	Gate     string       `json:"gate,omitempty"`  // SHA-256 of the approved gate page
-	Locks    []string     `json:"locks,omitempty"` // that it takes: sorted, each once
-	Deadline time.Time    `json:"deadline"`        // after which the runner has killed it, or nobody's answer counts; of a wait: when it is over
+	Digest   string       `json:"digest"`              // of the step and everything upstream of it, hex
+	Gate     string       `json:"gate,omitempty"`      // SHA-256 of the approved gate page
+	Locks    []string     `json:"locks,omitempty"`     // that it takes: sorted, each once
+	Deadline time.Time    `json:"deadline"`            // after which the runner has killed it, or nobody's answer counts; of a wait: when it is over
+	WouldRun bool         `json:"would_run,omitempty"` // in a rehearsal: it is not run
 }
 
 // StepEnded is the outcome of one attempt.
@@ -132,8 +135,9 @@ type StepEnded struct {
 	Cut        []runbook.Cut      `json:"cut,omitempty"`
 	Facts      map[string]string  `json:"facts,omitempty"`
 	Error      string             `json:"error,omitempty"`
-	Deed       *Deed              `json:"deed,omitempty"`  // who said /done or /choose
-	Spoke      []Barred           `json:"spoke,omitempty"` // of a step that opened a runbook: on whose words that incident rests
+	Deed       *Deed              `json:"deed,omitempty"`      // who said /done or /choose
+	Spoke      []Barred           `json:"spoke,omitempty"`     // of a step that opened a runbook: on whose words that incident rests
+	WouldRun   bool               `json:"would_run,omitempty"` // in a rehearsal: it was not run, and the log says what would have
 }
 
 // StepSkipped records that a step will not run: as the plan says, or because people said so.

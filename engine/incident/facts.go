@@ -41,7 +41,7 @@ func (d *decider) recordOutcomes() {
 			d.recordOutcome(*a.Outcome)
 		case known && (a.State == AttemptLost || a.State == AttemptEnded):
 			d.recordLoss(step, st, a)
-		case !known && st.Phase == PhaseStarted && st.Kind.NeedsRunner() && !step.Repeatable():
+		case !known && st.Phase == PhaseStarted && st.Kind.NeedsRunner() && !d.repeatable(step):
 			d.recordLoss(step, st, Attempt{Number: st.Attempt})
 		}
 	}
@@ -58,6 +58,9 @@ func (d *decider) recordOutcome(o runbook.Outcome) { d.recordEnd(o, nil) }
 func (d *decider) recordEnd(o runbook.Outcome, spoke []Barred) {
 	ended := StepEnded{Step: o.Step, Attempt: o.Attempt, Conclusion: o.Conclusion, Started: o.Started.UTC(), Ended: o.Ended.UTC(),
 		Output: o.Output, Cut: o.Cut, Facts: o.Facts, Error: o.Error, Spoke: spoke}
+	if step, ok := d.plan.Step(o.Step); ok {
+		ended.WouldRun = d.state.WouldRun(step)
+	}
 	if o.Log != "" {
 		ended.Evidence = runbook.PageDigest([]byte(o.Log))
 	}
@@ -69,7 +72,7 @@ func (d *decider) recordEnd(o runbook.Outcome, spoke []Barred) {
 
 // recordLoss handles an attempt whose outcome nobody has: what cannot be repeated is asked of a person.
 func (d *decider) recordLoss(step runbook.Step, st StepState, a Attempt) {
-	if !step.Repeatable() && st.Phase == PhaseStarted {
+	if !d.repeatable(step) && st.Phase == PhaseStarted {
 		if d.record(StepUnknown{Step: step.Name, Attempt: a.Number}) {
 			d.flushFor("people are asked whether " + step.Name + " happened")
 			d.stale = true
@@ -100,6 +103,9 @@ func (d *decider) recordMitigation() {
 		}
 		st := d.state.Step(step.Name)
 		if !st.Over() || !st.Good() {
+			return
+		}
+		if st.WouldRun { // it has seen nothing
 			return
 		}
 		if st.Phase == PhaseEnded && !step.Each {

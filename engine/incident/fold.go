@@ -228,9 +228,10 @@ func (s *State) stepStarted(e Event, d StepStarted) error {
 	if d.Gate != "" && (d.Gate != gate.Page || !gate.Open()) {
 		return fmt.Errorf("step %s starts behind a gate that was not approved", d.Step)
 	}
-	if err := s.lockable(d); err != nil {
+	if err := errors.Join(s.lockable(d), s.rehearses(d)); err != nil {
 		return err
 	}
+	st.WouldRun = d.WouldRun
 	st.Phase, st.Kind, st.Attempt, st.Started, st.Deadline, st.since, st.Child = PhaseStarted, d.Work, d.Attempt, e.At, d.Deadline, e.Seq, ""
 	st.Locks = d.Locks
 	s.set(d.Step, st)
@@ -244,6 +245,9 @@ func (s *State) stepEnded(e Event, d StepEnded) error {
 			return err
 		}
 	}
+	if err := s.rehearsed(st, d); err != nil {
+		return err
+	}
 	switch {
 	case st.Phase == PhaseStarted && d.Attempt != st.Attempt:
 		return fmt.Errorf("outcome of attempt %d of step %s, which is in attempt %d", d.Attempt, d.Step, st.Attempt)
@@ -256,7 +260,7 @@ func (s *State) stepEnded(e Event, d StepEnded) error {
 		s.hear(e, *d.Deed)
 	}
 	st.Phase, st.Attempt, st.Conclusion, st.Output, st.Why = PhaseEnded, d.Attempt, d.Conclusion, d.Output, d.Error
-	st.Word, st.Spoke = d.Deed, d.Spoke
+	st.Word, st.Spoke, st.WouldRun = d.Deed, d.Spoke, d.WouldRun
 	st.Started, st.Ended, st.Seq = d.Started, d.Ended, e.Seq
 	st.Tried++
 	st.ChildURL = ""

@@ -58,7 +58,7 @@ func (s State) RepeatAt(step runbook.Step) time.Time {
 	switch {
 	case step.Every <= 0 || step.Each || step.TakesLocks || !step.Kind.NeedsRunner() || step.Stage != runbook.StageMain || !s.unmitigated() || st.Repeats.Running:
 		return time.Time{}
-	case st.Phase != PhaseEnded || st.Conclusion != runbook.Succeeded:
+	case st.Phase != PhaseEnded || st.Conclusion != runbook.Succeeded || st.WouldRun:
 		return time.Time{}
 	case st.Repeats.Attempt > 0:
 		return st.Repeats.Begun.Add(step.Every)
@@ -87,6 +87,8 @@ func (s *State) repeatStarted(e Event, d RepeatStarted) error {
 		return errPaused
 	case !s.unmitigated():
 		return fmt.Errorf("step %s is repeated although the incident is mitigated, or its main stage over", d.Step)
+	case st.WouldRun:
+		return fmt.Errorf("step %s is repeated: %w", d.Step, errRehearsed)
 	case st.Repeats.Running || d.Attempt != st.next():
 		return fmt.Errorf("repetition %d of step %s does not follow attempt %d", d.Attempt, d.Step, st.next()-1)
 	case d.Gate != "" && (d.Gate != gate.Page || !gate.Open()):

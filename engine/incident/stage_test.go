@@ -41,6 +41,7 @@ type stage struct {
 	unmerged bool            // the hub does not merge
 	told     []ID            // children that were told to look
 	thawing  Thawed          // the latest
+	game     *Rehearsal      // the incident is this rehearsal; nil: it is none
 }
 
 func newStage() *stage {
@@ -53,7 +54,7 @@ func (s *stage) open(t *testing.T) string {
 	t.Helper()
 	var empty State
 	opened := Opened{ID: s.id, Group: "g", Runbook: "runbooks/test.cue", Commit: "base", Plan: "p",
-		Alert: Alert{Name: "Alert", Status: Firing, Fingerprint: "1"}, Parent: s.parent}
+		Alert: Alert{Name: "Alert", Status: Firing, Fingerprint: "1"}, Parent: s.parent, Rehearsal: s.game}
 	state, err := Fold(empty.Next([]Data{opened}, s.now))
 	if err != nil {
 		t.Fatal(err)

@@ -53,6 +53,7 @@ type StepState struct {
 	Spoke      []Barred         // of a step that opened a runbook: likewise, on that incident
 	Locks      []string         // that the latest attempt took; State.Locks says which are held
 	Closed     bool             // its outcome is unknown, and nobody is asked about it any more
+	WouldRun   bool             // in a rehearsal: the latest attempt was not run
 	Keys       []string         // of a template: of its elements, once they are settled
 	since      int              // the event that asked people
 	listed     int              // of a template: the event that settled its elements

@@ -45,6 +45,8 @@ func (s *stage) command(t *testing.T, d *datadriven.TestData) string {
 		return said
 	case "open":
 		return s.open(t)
+	case "rehearse": // from the opening on
+		s.game = gameOf(args)
 	case "look":
 		return s.look(t)
 	case "outcome":
@@ -421,6 +423,9 @@ func (s *stage) describe() string {
 		}
 		if r := st.Repeats; r.Attempt > 0 {
 			fmt.Fprintf(&b, ", %d repetitions, %d failed", r.Done, r.Failed)
+		}
+		if st.WouldRun {
+			b.WriteString(", would run")
 		}
 		b.WriteString("\n")
 	}

@@ -120,12 +120,14 @@ type identity struct {
 	Commit   string            `json:"commit"`
 	Plan     string            `json:"plan"`
 	Versions map[string]string `json:"versions"`
+
+	Rehearsal bool `json:"rehearsal,omitempty"` // nothing is changed
 }
 
 // Identity is the content of incident.json: what the incident is, and what it was frozen at.
 func Identity(opened incident.Opened) []byte {
 	b, err := canonical(identity{Version: Version, ID: opened.ID, Group: opened.Group, Previous: opened.Previous,
-		Runbook: opened.Runbook, Commit: opened.Commit, Plan: opened.Plan, Versions: opened.Versions})
+		Runbook: opened.Runbook, Commit: opened.Commit, Plan: opened.Plan, Versions: opened.Versions, Rehearsal: opened.Rehearsal != nil})
 	if err != nil {
 		panic(fmt.Sprintf("journal: an identity is always JSON: %v", err)) // unreachable: strings only, made valid by the encoder
 	}

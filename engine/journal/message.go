@@ -18,6 +18,8 @@ import (
 type MessageFacts struct {
 	Incident incident.ID
 	Plan     runbook.Plan // for the risks of the steps
+
+	Rehearsal bool // the incident is one
 }
 
 // subjectLength is the longest subject, in bytes.
@@ -105,10 +107,16 @@ func subject(data incident.Data) string {
 // sentence says an event in fixed words.
 func sentence(data incident.Data) string {
 	if name := incident.StepOf(data); name != "" {
+		if text := rehearsed(data); text != "" {
+			return stepName(name) + ": " + text
+		}
 		return stepName(name) + ": " + stepSentence(data)
 	}
 	switch d := data.(type) {
 	case incident.Opened:
+		if d.Rehearsal != nil {
+			return "rehearsal opened: nothing is changed"
+		}
 		if d.Parent != nil {
 			return "incident opened by a step of another one"
 		}
@@ -171,6 +179,21 @@ func endSentence(end incident.End) string {
 		return "incident ended: undone"
 	}
 	return "incident ended: resolved"
+}
+
+// rehearsed says what did not run, in a rehearsal; empty for anything else.
+func rehearsed(data incident.Data) string {
+	switch d := data.(type) {
+	case incident.StepStarted:
+		if d.WouldRun {
+			return fmt.Sprintf("would run, in a rehearsal (attempt %d)", d.Attempt)
+		}
+	case incident.StepEnded:
+		if d.WouldRun && d.Conclusion == runbook.Succeeded {
+			return fmt.Sprintf("would have run, in a rehearsal (attempt %d)", d.Attempt)
+		}
+	}
+	return ""
 }
 
 func stepSentence(data incident.Data) string {
@@ -277,6 +300,9 @@ func Marks(events []incident.Event, facts MessageFacts) string {
 		fmt.Fprintf(&b, "Event: %d\n", events[0].Seq)
 	} else if n > 1 {
 		fmt.Fprintf(&b, "Event: %d-%d\n", events[0].Seq, events[n-1].Seq)
+	}
+	if facts.Rehearsal {
+		b.WriteString("Rehearsal: yes\n")
 	}
 	var steps []string
 	for _, e := range events {

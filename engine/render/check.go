@@ -77,6 +77,9 @@ func conclusion(st incident.StepState) string {
 func checkTitle(r row) string {
 	switch r.st.Phase {
 	case incident.PhaseEnded:
+		if r.word == wouldRun {
+			return "would run: this is a rehearsal"
+		}
 		return fmt.Sprintf("%s (attempt %d, %s)", ended(r.st.Conclusion), r.st.Attempt, lasted(r.st.Ended.Sub(r.st.Started)))
 	case incident.PhaseIdle:
 		return "has not begun"
@@ -88,6 +91,9 @@ func checkTitle(r row) string {
 
 func (b board) checkSummary(r row) string {
 	var out strings.Builder
+	if line := b.rehearsal(); line != "" {
+		out.WriteString(line + "\n\n")
+	}
 	fmt.Fprintf(&out, "**%s**\n\n- Step: %s, %s, risk %s\n", lead(r), code(r.step.Name), r.step.Kind, r.step.Risk)
 	if !r.st.Started.IsZero() {
 		fmt.Fprintf(&out, "- Started: %s\n", stamp(r.st.Started))

@@ -11,6 +11,8 @@ import (
 
 // Numbers measures one incident. Times are lengths; zero means not known or not yet. JSON has them in nanoseconds.
 type Numbers struct {
+	Rehearsal   bool          `json:"rehearsal,omitempty"`  // it counts in no number of incidents
+	WouldRun    int           `json:"would_run,omitempty"`  // steps of a rehearsal that were not run
 	Detect      time.Duration `json:"detect,omitzero"`      // from the alert's own start to the opening
 	Acknowledge time.Duration `json:"acknowledge,omitzero"` // from the opening to the first deed of a person
 	Mitigate    time.Duration `json:"mitigate,omitzero"`    // from the opening until the problem was over
@@ -29,7 +31,7 @@ type Numbers struct {
 
 // Measure counts what a journal says. The state is the fold of the events.
 func Measure(p runbook.Plan, s incident.State, events []incident.Event) Numbers {
-	n := Numbers{Waiting: s.Waited, Events: len(events)}
+	n := Numbers{Rehearsal: s.Opened.Rehearsal != nil, Waiting: s.Waited, Events: len(events)}
 	n.Detect = between(s.Opened.Alert.StartsAt, s.OpenedAt)
 	n.Acknowledge = between(s.OpenedAt, s.AckedAt)
 	n.Mitigate = between(s.OpenedAt, s.MitigatedAt)
@@ -65,6 +67,8 @@ func (n *Numbers) countStep(step runbook.Step, st incident.StepState) {
 		n.Skipped++
 	case st.Phase == incident.PhaseByHand, st.Good() && step.Kind.AsksPeople():
 		n.Manual++
+	case st.Good() && st.WouldRun:
+		n.WouldRun++
 	case st.Good():
 		n.Automated++
 	case st.Over(), st.Phase == incident.PhaseUnknown:
@@ -90,7 +94,11 @@ func (n Numbers) figures() []figure {
 		}
 		return lasted(d)
 	}
-	return []figure{
+	var rehearsal []figure
+	if n.Rehearsal {
+		rehearsal = []figure{{"rehearsal", "yes: it counts in no number of incidents"}, {"steps that would run", fmt.Sprint(n.WouldRun)}}
+	}
+	return append(rehearsal, []figure{
 		{"time to detect", length(n.Detect)},
 		{"time to acknowledge", length(n.Acknowledge)},
 		{"time to mitigate", length(n.Mitigate)},
@@ -105,7 +113,7 @@ func (n Numbers) figures() []figure {
 		{"gates", fmt.Sprint(n.Gates)},
 		{"approvals", fmt.Sprint(n.Approvals)},
 		{"events", fmt.Sprint(n.Events)},
-	}
+	}...)
 }
 
 // String lists the numbers for a terminal, one a line, aligned.

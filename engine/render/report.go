@@ -18,6 +18,9 @@ func Report(p runbook.Plan, s incident.State, events []incident.Event) []byte {
 	b := newBoard(p, s, incident.View{})
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "# Incident %s: %s\n\n", s.Opened.ID, inline(orName(p.Title, p.Name), 200))
+	if line := b.rehearsal(); line != "" {
+		out.WriteString(line + "\n\n")
+	}
 	for _, section := range []struct{ title, text string }{
 		{"What happened", b.story(events)},
 		{"Follow-ups", b.followUps(events)},

@@ -156,6 +156,8 @@ func started(st incident.StepState) (class, string) {
 
 func endedAs(r row, begun bool) (class, string) {
 	switch {
+	case r.st.Conclusion == runbook.Succeeded && r.st.WouldRun:
+		return classDone, wouldRun
 	case r.st.Conclusion == runbook.Succeeded:
 		return classDone, "succeeded"
 	case begun:

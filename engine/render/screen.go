@@ -13,6 +13,8 @@ const (
 	stateLabel    = "state:"
 	severityLabel = "severity:"
 	glassLabel    = "glass:" // broken, and reviewed when it was
+
+	rehearsalLabel = "rehearsal"
 )
 
 // Screen is what people see of an incident at a glance. Labels are the engine's own alone; assignees are the people who
@@ -22,6 +24,9 @@ func Screen(p runbook.Plan, s incident.State, v incident.View) incident.Screen {
 	out := incident.Screen{Title: Title(p, s), Body: b.whole(), Labels: []string{stateLabel + b.standing()}}
 	if severity := s.SeverityOf(p); severity != "" {
 		out.Labels = append(out.Labels, severityLabel+labelName(severity))
+	}
+	if s.Opened.Rehearsal != nil {
+		out.Labels = append(out.Labels, rehearsalLabel)
 	}
 	switch {
 	case len(s.Owed()) > 0:

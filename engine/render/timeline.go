@@ -55,7 +55,11 @@ func tell(e incident.Event) Line {
 func tellIncident(data incident.Data) (who, what string) {
 	switch d := data.(type) {
 	case incident.Opened:
-		what = fmt.Sprintf("opened the incident for the alert %s with %s: %s", plain(d.Alert.Name, 100), d.Runbook, d.Why)
+		what = "opened the incident"
+		if d.Rehearsal != nil {
+			what = "opened a rehearsal"
+		}
+		what += fmt.Sprintf(" for the alert %s with %s: %s", plain(d.Alert.Name, 100), d.Runbook, d.Why)
 		if n := len(d.Problems); n > 0 {
 			what += fmt.Sprintf(" (%s could not be used)", plural(n, "runbook", "runbooks"))
 		}
@@ -157,6 +161,9 @@ func tellStep(data incident.Data) (who, what string) {
 	case incident.EachExpanded:
 		return whoEngine, d.Step + " is done for " + plural(len(d.Keys), "element", "elements") + because(strings.Join(d.Keys, ", "))
 	case incident.StepStarted:
+		if d.WouldRun {
+			return whoEngine, fmt.Sprintf("would have started %s, in a rehearsal (attempt %d, risk %s)", d.Step, d.Attempt, d.Risk)
+		}
 		switch d.Work {
 		case runbook.KindManual:
 			return whoEngine, "asked a person to do " + d.Step
@@ -213,6 +220,9 @@ func tellEnd(d incident.StepEnded) (who, what string) {
 			return d.Deed.By.Login, "chose " + answer.Choice + " for " + d.Step
 		}
 		return d.Deed.By.Login, "finished " + d.Step
+	}
+	if d.WouldRun && d.Conclusion == runbook.Succeeded {
+		return whoEngine, fmt.Sprintf("%s: %s, in a rehearsal (attempt %d)", d.Step, wouldRun, d.Attempt)
 	}
 	what = fmt.Sprintf("%s: %s (attempt %d, %s)", d.Step, ended(d.Conclusion), d.Attempt, lasted(d.Ended.Sub(d.Started)))
 	return whoEngine, what + because(d.Error)

@@ -30,9 +30,30 @@ type Gate struct {
 	Upstream  []Upstream      `json:"upstream,omitempty"`  // every step upstream of it, in plan order
 	Rehearsal json.RawMessage `json:"rehearsal,omitempty"` // of a step that was rehearsed: what that put out; Upstream has its digest
 	Elements  []Element       `json:"elements,omitempty"`  // of a template: what runs for each of them; Work is empty then
+	GameDay   GameDay         `json:"game_day,omitempty"`  // of a rehearsal: what becomes of the step; empty in an incident that is none
 	// Authors are who wrote the step; nil where nobody asked. SelfApproval are those who may approve it although they did.
 	Authors      *Authorship `json:"authors,omitempty"`
 	SelfApproval []string    `json:"self_approval,omitempty"`
+}
+
+// GameDay is what becomes of a step in a rehearsal of the whole incident.
+type GameDay string
+
+// What becomes of it: it is recorded as what would run, or it runs since it changes nothing.
+const (
+	GameDayWould GameDay = "would run"
+	GameDayRuns  GameDay = "runs"
+)
+
+// asks is what approving a page means.
+func (g GameDay) asks() string {
+	switch g {
+	case GameDayWould:
+		return "**This is a rehearsal.** Answer as you would on the day. What stands here would run, and nothing of it does."
+	case GameDayRuns:
+		return "**This is a rehearsal.** Answer as you would on the day. What stands here changes nothing by itself, and is done."
+	}
+	return "Approving this page approves these bytes: what stands here will run, and nothing else."
 }
 
 // Digest binds the step and everything upstream of it, never the whole plan: an edit elsewhere does not void it.
@@ -51,7 +72,7 @@ func (g Gate) Digest() string {
 // it. Text that comes from elsewhere (alerts, outputs) stands in fenced blocks only, so it cannot format or mention.
 func (g Gate) Page() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "# Gate: %s\n\nApproving this page approves these bytes: what stands here will run, and nothing else.\n\n", g.Step.Name)
+	fmt.Fprintf(&b, "# Gate: %s\n\n%s\n\n", g.Step.Name, g.GameDay.asks())
 	b.WriteString(Fence("text", g.Step.Title))
 	fmt.Fprintf(&b, "\n- Incident: `%s`, round %d\n- Kind: %s\n- Risk: %s%s\n- Approval: %s\n- Timeout of one attempt: %s\n",
 		g.Incident, g.Round, g.Step.Kind, g.Step.Risk, reversible(g.Step), g.Step.Approval, g.Step.Timeout)

@@ -1,0 +1,32 @@
+package engine
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// wouldHaveRun is the outcome of a step of a rehearsal that is not run: its log says exactly what would have run, and its
+// output is what was given to the rehearsal, nil where nothing was.
+func (e *Engine) wouldHaveRun(job StepJob, step runbook.Step, r *incident.Rehearsal) runbook.Outcome {
+	now := e.Clock.Now()
+	var work bytes.Buffer
+	if json.Indent(&work, job.Work, "", "  ") != nil {
+		work.Write(job.Work) // unreachable unless the evaluator wrote no JSON: then people see what it wrote
+	}
+	log := fmt.Sprintf("This is a rehearsal: nothing was done. It would have run %s, of risk %s, for at most %s:\n%s\n",
+		job.Kind, step.Risk, job.Timeout, runbook.Visible(work.String()))
+	return runbook.Outcome{Key: job.Key, Step: job.Step, Attempt: job.Attempt, Conclusion: runbook.Succeeded, Started: now, Ended: now,
+		Output: r.Outputs[job.Step], Log: log}
+}
+
+// forChild is the rehearsal of an incident that a step of a rehearsal opens. Outputs are given for the steps of the parent.
+func forChild(r *incident.Rehearsal) *incident.Rehearsal {
+	if r == nil {
+		return nil
+	}
+	return &incident.Rehearsal{NoReads: r.NoReads}
+}
