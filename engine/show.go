@@ -73,8 +73,9 @@ func (e *Engine) publishRollup(ctx context.Context, w *worker, plan runbook.Plan
 		commit = w.hub.Pull.Head // of a branch that is gone the hub keeps what the pull request had last
 	}
 	now := e.Clock.Now()
+	summary := render.InRehearsal(w.ledger.state, a.Summary)
 	check := incident.CheckRun{Name: incident.RollupName, Commit: commit, ExternalID: a.ExternalID, Status: status,
-		Conclusion: conclusion, Title: firstLine(a.Summary), Summary: a.Summary, Started: w.ledger.state.OpenedAt}
+		Conclusion: conclusion, Title: firstLine(summary), Summary: summary, Started: w.ledger.state.OpenedAt}
 	if status == "completed" {
 		check.Completed = now
 	}

@@ -274,15 +274,16 @@ Look at what is left behind:
   pullbook audit verify %[1]s --trust %[3]s
 
 `, repo, signers, d.world.fingerprint)
-	return d.verify(stdout, repo)
+	return d.world.verify(stdout, d.out)
 }
 
-func (d *show) verify(stdout io.Writer, repo string) error {
+// verify checks what is left behind, as anybody can who has a clone and the key.
+func (w *world) verify(stdout, stderr io.Writer) error {
 	var b strings.Builder
 	root := auditCommand()
-	root.SetArgs([]string{"verify", repo, "--trust", d.world.fingerprint})
+	root.SetArgs([]string{"verify", w.bareRepo(), "--trust", w.fingerprint})
 	root.SetOut(&b)
-	root.SetErr(d.out)
+	root.SetErr(stderr)
 	root.SilenceErrors, root.SilenceUsage = true, true
 	err := root.Execute()
 	fmt.Fprint(stdout, b.String())

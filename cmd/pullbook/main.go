@@ -71,7 +71,7 @@ Exit status: 0 done, 1 the answer is no or something failed, 2 wrong usage.`,
 		return usageError{fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
 	})
 	root.AddCommand(demoCommand(), serveCommand(), advanceCommand(), openCommand(), vetCommand(), auditCommand(), whyCommand(), debtCommand(), hubCommand(), versionCommand())
-	root.AddCommand(initCommand(), planCommand(), graphCommand(), testCommand(), manCommand())
+	root.AddCommand(initCommand(), planCommand(), graphCommand(), testCommand(), rehearseCommand(), manCommand())
 	for _, cmd := range root.Commands() {
 		checkArgs(cmd)
 	}

@@ -41,6 +41,9 @@ type world struct {
 	url         string // of the hub
 	hub         *localhub.Hub
 	server      *http.Server
+	owner       string // of the ledger
+	librarian   string // who wrote its first commit, and reads its pull requests
+	rehearsal   *incident.Rehearsal
 	hooks       net.Listener // where the engine will take webhooks
 	tokens      map[string]string
 	fingerprint string // of the engine's signing key
@@ -52,13 +55,14 @@ type stage struct {
 	dir    string                          // keeps everything
 	listen string                          // address of the hub
 	files  map[string]string               // of the ledger, beside or in place of the sample's
+	cast   *cast                           // of a rehearsal, with its ledger; nil: the sample's
 	open   bool                            // whoever may write may also push to incidents' branches
 	wrap   func(http.Handler) http.Handler // stands before the hub, if it is set
 }
 
 // newWorld makes the keys, the sample ledger and the hub.
 func newWorld(ctx context.Context, st stage) (_ *world, err error) {
-	w := &world{dir: st.dir, tokens: map[string]string{}, count: newTally()}
+	w := &world{dir: st.dir, owner: demoOwner, librarian: "carol", tokens: map[string]string{}, count: newTally()}
 	defer func() {
 		if err != nil {
 			w.close()
@@ -73,6 +77,9 @@ func newWorld(ctx context.Context, st stage) (_ *world, err error) {
 	}
 	w.url = "http://" + listener.Addr().String()
 	seed, err := w.seed(st)
+	if err == nil && st.cast != nil {
+		w.casting(&seed, *st.cast)
+	}
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
@@ -168,7 +175,7 @@ func sampleLedger(signer gitstore.Signer) map[string]string {
 
 // service makes the engine of this world.
 func (w *world) service(ctx context.Context, log *slog.Logger, observe observer) (*service, error) {
-	s := settings{hubAPI: w.url + "/api/v3", repo: demoOwner + "/" + demoName, appID: demoAppID, appKey: filepath.Join(w.dir, "app.pem"),
+	s := settings{hubAPI: w.url + "/api/v3", repo: w.owner + "/" + demoName, rehearsal: w.rehearsal, appID: demoAppID, appKey: filepath.Join(w.dir, "app.pem"),
 		data: filepath.Join(w.dir, "engine"), webhookSecret: filepath.Join(w.dir, "webhook.secret"),
 		signingKey: filepath.Join(w.dir, "signing_key"), privateNetworks: true, limits: "off", sweep: time.Minute, lease: 10 * time.Minute}
 	return newServiceOn(ctx, w.hooks, s, log, observe)
@@ -199,12 +206,12 @@ func (w *world) waitMerged(ctx context.Context, branch string) error {
 func (w *world) waitPull(ctx context.Context, branch string, good func(*github.PullRequest) bool) (*github.PullRequest, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	c, err := w.client("carol")
+	c, err := w.client(w.librarian)
 	if err != nil {
 		return nil, err
 	}
 	for {
-		pulls, _, err := c.PullRequests.List(ctx, demoOwner, demoName, &github.PullRequestListOptions{State: "all", Head: demoOwner + ":" + branch})
+		pulls, _, err := c.PullRequests.List(ctx, w.owner, demoName, &github.PullRequestListOptions{State: "all", Head: w.owner + ":" + branch})
 		if err != nil {
 			return nil, fmt.Errorf("find the pull request of %s: %w", branch, err)
 		}
@@ -224,7 +231,7 @@ func (w *world) review(ctx context.Context, login string, number int, body strin
 	if err != nil {
 		return err
 	}
-	_, _, err = c.PullRequests.CreateReview(ctx, demoOwner, demoName, number, &github.PullRequestReviewRequest{Event: github.String("APPROVE"), Body: &body})
+	_, _, err = c.PullRequests.CreateReview(ctx, w.owner, demoName, number, &github.PullRequestReviewRequest{Event: github.String("APPROVE"), Body: &body})
 	if err != nil {
 		return fmt.Errorf("review as %s: %w", login, err)
 	}
@@ -236,20 +243,20 @@ func (w *world) comment(ctx context.Context, login string, number int, body stri
 	if err != nil {
 		return err
 	}
-	if _, _, err := c.Issues.CreateComment(ctx, demoOwner, demoName, number, &github.IssueComment{Body: &body}); err != nil {
+	if _, _, err := c.Issues.CreateComment(ctx, w.owner, demoName, number, &github.IssueComment{Body: &body}); err != nil {
 		return fmt.Errorf("comment as %s: %w", login, err)
 	}
 	return nil
 }
 
 func (w *world) pullURL(number int) string {
-	return fmt.Sprintf("%s/%s/%s/pull/%d", w.url, demoOwner, demoName, number)
+	return fmt.Sprintf("%s/%s/%s/pull/%d", w.url, w.owner, demoName, number)
 }
 
 // bareRepo is the ledger's repository on disk.
-func (w *world) bareRepo() string { return filepath.Join(w.dir, "hub", demoOwner, demoName+".git") }
+func (w *world) bareRepo() string { return filepath.Join(w.dir, "hub", w.owner, demoName+".git") }
 
-// frozenPlan reads the plan of a merged incident from the ledger.
+// frozenPlan reads the plan of an incident from its branch, or from the default branch when it has been merged.
 func (w *world) frozenPlan(id incident.ID) (runbook.Plan, error) {
 	var plan runbook.Plan
 	clone, err := gitstore.OpenClone(w.bareRepo())
@@ -260,6 +267,13 @@ func (w *world) frozenPlan(id incident.ID) (runbook.Plan, error) {
 	_, tip, err := clone.Head()
 	if err != nil {
 		return plan, err
+	}
+	refs, err := clone.Refs()
+	if err != nil {
+		return plan, err
+	}
+	if open, ok := refs["refs/heads/"+id.Branch()]; ok {
+		tip = open
 	}
 	commit, err := clone.Commit(tip)
 	if err != nil {

@@ -36,7 +36,8 @@ type ledger struct {
 	loose   bool                     // written one by one
 	blobs   map[string]plumbing.Hash // by content, so that equal content is stored once
 	main    *tip
-	branch  *tip // of the incident at hand
+	branch  *tip                // of the incident at hand
+	game    *incident.Rehearsal // what the first incident is; nil: none
 	inc     *run
 
 	ids   map[string]string                       // commits by name
@@ -181,7 +182,7 @@ func (l *ledger) record(name string, files map[string][]byte, data ...incident.D
 	l.inc.head = head
 	l.inc.state.Seq, l.inc.state.At = head.Seq, events[len(events)-1].At
 	maps.Copy(written, files)
-	message := journal.Message(events, journal.MessageFacts{Incident: l.inc.id, Plan: l.inc.plan})
+	message := journal.Message(events, journal.MessageFacts{Incident: l.inc.id, Plan: l.inc.plan, Rehearsal: l.inc.game != nil})
 	l.branch = l.commit(name, draft{parents: []plumbing.Hash{l.branch.hash}, tree: l.branch.tree, files: written,
 		message: message, key: signerOf(1)})
 }

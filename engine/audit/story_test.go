@@ -19,6 +19,7 @@ type run struct {
 	head  journal.Head
 	state incident.State // its Seq and At alone
 	clock int
+	game  *incident.Rehearsal
 }
 
 const (
@@ -64,11 +65,14 @@ func (l *ledger) incident(name, group string) {
 
 func (l *ledger) opened(name, group string) {
 	dir := l.inc.id.Dir()
+	if name == "" {
+		l.inc.game = l.game
+	}
 	frozen := map[string][]byte{"plan.json": l.skeleton(), runbookPath: []byte(runbookText), "pullbook.cue": []byte(policyText)}
 	alert := incident.Alert{Name: "HighErrorRate", Source: "alertmanager", Status: incident.Firing, Group: group,
 		Labels: map[string]string{"service": "checkout"}, Annotations: map[string]string{}, StartsAt: at(1)}
 	opened := incident.Opened{ID: l.inc.id, Group: group, Previous: l.inc.after, Alert: alert, Runbook: runbookPath, Why: "it answers service=checkout",
-		Commit: l.branch.hash.String(), Plan: journal.PlanDigest(frozen), Versions: map[string]string{"cue": "v0.17.1"}}
+		Commit: l.branch.hash.String(), Plan: journal.PlanDigest(frozen), Versions: map[string]string{"cue": "v0.17.1"}, Rehearsal: l.inc.game}
 	files := map[string][]byte{journal.IdentityPath(dir): journal.Identity(opened)}
 	for path, data := range frozen {
 		files[journal.PlanDir(dir)+path] = data

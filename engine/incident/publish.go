@@ -161,7 +161,11 @@ func (d *decider) finish() {
 	if id := d.rollupID(RollupDone, d.state.Seq); !d.view.Checks[id] {
 		d.actions = append(d.actions, PublishRollup{ExternalID: id, Status: RollupDone, Summary: "The incident has ended: " + string(d.state.End) + "."})
 	}
-	title := fmt.Sprintf("Incident %s: %s", d.state.Opened.ID, d.state.End)
+	what := "Incident"
+	if d.state.Opened.Rehearsal != nil {
+		what = "Rehearsal"
+	}
+	title := fmt.Sprintf("%s %s: %s", what, d.state.Opened.ID, d.state.End)
 	message := fmt.Sprintf("Runbook: %s\nIncident: %s\nEvents: %d\n", d.state.Opened.Runbook, d.state.Opened.ID, d.state.Seq)
 	d.react()
 	d.actions = append(d.actions, PublishBody{Urgent: true}, Merge{Head: d.view.Branch.Head, Title: title, Message: message})

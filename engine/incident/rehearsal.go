@@ -9,7 +9,7 @@ import (
 )
 
 // Rehearsal makes of an incident a game day: people are asked, gates are opened and passed, and nothing is changed
-// (decision 0022). An incident is a rehearsal from its first event or never.
+// (decision 0025). An incident is a rehearsal from its first event or never.
 type Rehearsal struct {
 	NoReads bool                       `json:"no_reads,omitempty"` // steps that only read are not run either
 	Outputs map[string]json.RawMessage `json:"outputs,omitempty"`  // by step: what it puts out, as JSON; such a step is not run

@@ -1,5 +1,7 @@
 package render
 
+import "github.com/pullbook/pullbook/engine/incident"
+
 // wouldRun is the word for a step of a rehearsal that was not run.
 const wouldRun = "would run"
 
@@ -14,4 +16,12 @@ func (b board) rehearsal() string {
 		line += " Steps that only read are not run either."
 	}
 	return line
+}
+
+// InRehearsal is a text of one line or more, which says first that the incident is a rehearsal, where it is one.
+func InRehearsal(s incident.State, text string) string {
+	if s.Opened.Rehearsal == nil {
+		return text
+	}
+	return "Rehearsal: " + text
 }

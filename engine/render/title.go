@@ -20,10 +20,7 @@ func Title(p runbook.Plan, s incident.State) string {
 	if severity := s.SeverityOf(p); severity != "" {
 		title = "[" + severity + "] " + title
 	}
-	if s.Opened.Rehearsal != nil {
-		title = "Rehearsal: " + title
-	}
-	title = plain(title, 120)
+	title = plain(InRehearsal(s, title), 120)
 	if s.Opened.Alert.Name != "" {
 		title += ": " + plain(s.Opened.Alert.Name, 60)
 	}
