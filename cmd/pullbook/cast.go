@@ -66,10 +66,11 @@ func askedBy(plans []runbook.Plan, most *int) []string {
 		}
 		for _, s := range p.Steps {
 			rule(s.Approval)
+			all = append(all, s.CodeOwners...)
 		}
 	}
 	slices.Sort(all)
-	return slices.Compact(all)
+	return slices.DeleteFunc(slices.Compact(all), runbook.StandsFor)
 }
 
 // owner is the organisation that the ledger belongs to: that of the first team.
@@ -123,7 +124,7 @@ func (w *world) casting(seed *localhub.Seed, c cast) {
 	seed.Apps[0].Owner, seed.Installations[0].Account = w.owner, w.owner
 }
 
-// copyLedger copies the regular files of a ledger, without its history, its incidents and what is hidden. Links are left out.
+// copyLedger copies the regular files of a ledger, without its history and its incidents. Links are left out.
 func copyLedger(from, to string) error {
 	src, err := os.OpenRoot(from)
 	if err != nil {
@@ -137,7 +138,7 @@ func copyLedger(from, to string) error {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || name == "incidents"):
+		case d.IsDir() && (d.Name() == ".git" || name == "incidents"):
 			return fs.SkipDir
 		case d.IsDir():
 			return os.MkdirAll(filepath.Join(to, filepath.FromSlash(name)), 0o700)

@@ -3,15 +3,19 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/pullbook/pullbook/engine"
+	"github.com/pullbook/pullbook/engine/codeowners"
 	"github.com/pullbook/pullbook/engine/cueval"
 	"github.com/pullbook/pullbook/engine/incident"
 	"github.com/pullbook/pullbook/engine/runbook"
@@ -146,8 +150,30 @@ func (f rehearseFlags) gameDay(cmd *cobra.Command, called string) (gameDay, erro
 		return s, err
 	}
 	plans, err := withChildren(cmd.Context(), eval, shelf, plan)
+	if err != nil {
+		return s, err
+	}
+	owners, err := ownersIn(shelf.root)
+	for i := range plans {
+		plans[i].OwnCode(owners.Of) // what is wrong there the incident says
+	}
 	s.cast = castOf(plans)
 	return s, err
+}
+
+// ownersIn reads the CODEOWNERS of a ledger on disk; one that has none names nobody.
+func ownersIn(root string) (codeowners.File, error) {
+	for _, place := range codeowners.Places() {
+		text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(place)))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return codeowners.File{}, fmt.Errorf("read who owns the ledger: %w", err)
+		}
+		return codeowners.Parse(text), nil
+	}
+	return codeowners.File{}, nil
 }
 
 // withChildren is a plan with those of all runbooks that it opens, as far as they can be loaded without their inputs.
