@@ -261,7 +261,9 @@ func (d *document) policyProblems() []runbook.Problem {
 			p := d.placeIn(name)
 			p.Text = "the policy cannot be decided before anything runs: " + firstLine(err)
 			ps = append(ps, p)
+			continue
 		}
+		ps = append(ps, d.rungProblems(name)...)
 	}
 	return ps
 }
