@@ -28,6 +28,10 @@ func (s *skeleton) program() {
 		s.problem(fmt.Sprintf("%s is not among the commands that may say risk: \"read\"", strings.Join(command, " ")),
 			"see readCommands in "+organisationFile, "risk")
 	}
+	if s.step.Risk == runbook.RiskRead {
+		s.readEnv()
+	}
+	s.steering()
 	file, own := strings.CutPrefix(command[0], "./")
 	switch {
 	case own && !local(file):
@@ -44,7 +48,8 @@ func (s *skeleton) program() {
 // strange reports a command whose program or options come from an output, the alert or an input.
 func (d *document) strange(s runbook.Step, work json.RawMessage) (runbook.Problem, bool) {
 	var says struct {
-		Command []string `json:"command"`
+		Command []string          `json:"command"`
+		Env     map[string]string `json:"env"`
 	}
 	text, hint := "", ""
 	err := json.Unmarshal(work, &says)
@@ -60,7 +65,7 @@ func (d *document) strange(s runbook.Step, work json.RawMessage) (runbook.Proble
 		text = fmt.Sprintf("the argument %q holds more than one plain word of an output, the alert or an input: a program could read it as code", word)
 		hint = "give it to the program in env, or on stdin"
 	} else {
-		return runbook.Problem{}, false
+		return d.strangeEnv(s, says.Env)
 	}
 	p := d.placeIn(s.Name, "exec", "command")
 	p.Text, p.Hint = text, hint

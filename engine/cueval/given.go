@@ -34,6 +34,11 @@ func (d *document) permitted(plan runbook.Plan) (ps []runbook.Problem) {
 			report(problemAt(e.pos, pathAt(d.file, e.pos), ""))
 		}
 	}
+	for _, s := range plan.Steps {
+		d.riskFollows(s, func(p runbook.Problem) {
+			add(p, "the risk of the step follows from this, and cannot depend on an input", "write it out, or write the risk out")
+		})
+	}
 	if len(d.given) == 0 || len(ps) > 0 {
 		return ps
 	}
@@ -45,6 +50,28 @@ func (d *document) permitted(plan runbook.Plan) (ps []runbook.Problem) {
 		}
 	}
 	return ps
+}
+
+// riskFollows reports the fields of a step that its risk follows from, such as the method of a request, where an input has
+// a part in them and the risk is not written out.
+func (d *document) riskFollows(s runbook.Step, report func(runbook.Problem)) {
+	if field(d.step(d.value, s.Name), "risk").Exists() {
+		return // it is held against what the fields say
+	}
+	for _, t := range d.kind(s.Kind).traits {
+		below := append([]string{string(s.Kind)}, t.path...)
+		in := func(step cue.Value) cue.Value {
+			for _, name := range below {
+				step = field(step, name)
+			}
+			return step
+		}
+		at := append(slices.Clone(d.homeOf[s.Name].path), below...)
+		differs := len(d.given) > 0 && !sameValue(in(d.step(d.value, s.Name)), in(d.step(d.authored(), s.Name)))
+		if t.risks != nil && (differs || slices.ContainsFunc(d.refs.vals[joined(at)], d.refs.takesInputs)) {
+			report(d.placeIn(s.Name, below...))
+		}
+	}
 }
 
 // addresses reports the fields that authors write out of which an input decides a part: by the text where it stands in the

@@ -19,6 +19,7 @@ type organisation struct {
 	selfApproval []string                    // who may approve what they wrote
 	policy       map[runbook.Stage]cue.Value // what every runbook with such steps is unified with; nil if there is none
 	readCommands [][]string                  // nil: exec may say read freely
+	readEnv      []string                    // the variables that such an exec may set
 	restricted   bool                        // readCommands was written, be it empty
 	directory
 	defaults defaults
@@ -84,7 +85,7 @@ func readOrganisation(ctx *cue.Context, types cue.Value, kinds []kind, lib *libr
 
 // parts are the fields of pullbook.cue that are plain data, and where each is kept.
 func (o *organisation) parts() map[string]any {
-	return map[string]any{"command": &o.command, "selfApproval": &o.selfApproval, "thaw": &o.thaw, "readCommands": &o.readCommands, "people": &o.People, "teams": &o.Teams,
+	return map[string]any{"command": &o.command, "selfApproval": &o.selfApproval, "thaw": &o.thaw, "readCommands": &o.readCommands, "readEnv": &o.readEnv, "people": &o.People, "teams": &o.Teams,
 		"services": &o.Services, "defaults": &o.defaults, "limits": &o.limits}
 }
 
