@@ -107,6 +107,28 @@ func (w *walker) takesInputs(e ast.Expr) bool {
 	return len(w.graph.inputs) > len(old.inputs)
 }
 
+// permits finds permissions of the step at hand that stand behind a condition on an input.
+func (w *walker) permits(c *ast.Comprehension) {
+	asks := slices.ContainsFunc(c.Clauses, func(x ast.Clause) bool {
+		i, ok := x.(*ast.IfClause)
+		return ok && w.takesInputs(i.Condition)
+	})
+	bodies := []ast.Node{c.Value}
+	if c.Fallback != nil {
+		bodies = append(bodies, c.Fallback.Body)
+	}
+	for _, body := range bodies {
+		ast.Walk(body, func(n ast.Node) bool {
+			if x, ok := n.(*ast.Field); ok && asks {
+				if name, _ := labelName(x.Label); slices.Contains(permissions(), name) {
+					w.graph.inputs = append(w.graph.inputs, edge{from: w.from, stage: w.stage, to: "inputs", path: []string{"*"}, pos: x.Pos(), field: name})
+				}
+			}
+			return true
+		}, nil)
+	}
+}
+
 // sameValue compares two values that are known; what is known of one alone differs.
 func sameValue(a, b cue.Value) bool {
 	if !a.Exists() || !b.Exists() {

@@ -1,6 +1,7 @@
 package cueval
 
 import (
+	"slices"
 	"strings"
 
 	"cuelang.org/go/cue/ast"
@@ -255,7 +256,7 @@ func (w *walker) stepField(d ast.Decl) {
 		}
 		w.partial(x.Value)
 		w.step(x.Value)
-	case name == "when": // helpers count here although another field came to them first
+	case name == "when" || slices.Contains(permissions(), name): // helpers count here although another field came to them first
 		w.field, w.seen = name, map[ast.Node]bool{}
 		w.walk(x.Value)
 	default:
@@ -298,6 +299,7 @@ func (w *walker) partial(e ast.Expr) {
 				if w.looks(y.Clauses) {
 					w.graph.partial[w.from] = y.Pos()
 				}
+				w.permits(y)
 			case *ast.EmbedDecl:
 				w.partial(y.Expr)
 			}
