@@ -46,7 +46,7 @@ func (s *skeleton) program() {
 }
 
 // strange reports a command whose program or options come from an output, the alert or an input.
-func (d *document) strange(s runbook.Step, work json.RawMessage) (runbook.Problem, bool) {
+func (d *document) strange(s runbook.Step, step cue.Value, work json.RawMessage) (runbook.Problem, bool) {
 	var says struct {
 		Command []string          `json:"command"`
 		Env     map[string]string `json:"env"`
@@ -58,10 +58,10 @@ func (d *document) strange(s runbook.Step, work json.RawMessage) (runbook.Proble
 		text = "the program is another one than was known before anything ran"
 	} else if s.Risk == runbook.RiskRead && !d.org.mayRead(command) {
 		text = fmt.Sprintf("%q is not among the commands that may say risk: \"read\"", command)
-	} else if option, found := d.foreignOption(s.Name, command); found {
+	} else if option, found := d.foreignOption(s.Name, step, command); found {
 		text = fmt.Sprintf("the argument %q would be an option, but comes from an output, the alert or an input", option)
 		hint = "put \"--\" before it, or write it behind a text such as \"--name=\""
-	} else if word, found := d.foreignText(s.Name, command); found {
+	} else if word, found := d.foreignText(s.Name, step, command); found {
 		text = fmt.Sprintf("the argument %q holds more than one plain word of an output, the alert or an input: a program could read it as code", word)
 		hint = "give it to the program in env, or on stdin"
 	} else {
@@ -73,125 +73,49 @@ func (d *document) strange(s runbook.Step, work json.RawMessage) (runbook.Proble
 }
 
 // foreignOption finds an argument that a program would take for an option although its author did not write it: an
-// alert whose label is --output=/etc/passwd must not choose what runs. An option is the author's if the command is known
-// without outputs, alert and given inputs, or if the text of the runbook holds it, whole or as the beginning of an interpolation.
-// What comes after "--" is no option.
-func (d *document) foreignOption(step string, command []string) (string, bool) {
-	for _, argument := range command[1:] {
-		if argument == "--" {
-			return "", false
-		}
-		if !strings.HasPrefix(argument, "-") || argument == "-" {
+// alert whose label is --output=/etc/passwd must not choose what runs. An option is the author's if it is written where this
+// very argument comes from, whole, or up to where its name ends. What comes after the author's "--" is no option.
+func (d *document) foreignOption(step string, v cue.Value, command []string) (string, bool) {
+	var o *origins
+	for i, argument := range command {
+		if i == 0 || !strings.HasPrefix(argument, "-") || argument == "-" {
 			continue
 		}
-		if d.options == nil {
-			d.options = optionsIn(d.lib.texts(d.text)...)
+		if o == nil {
+			o = d.origins(step, v)
 		}
-		if !d.options.has(argument) {
-			var written []string
-			known := commandOf(d.step(d.authored(), step)).Decode(&written) == nil && slices.Equal(written, command)
-			return argument, !known
+		if !o.wrote(i, argument) && !ownOption.MatchString(o.start(i)) {
+			return argument, true
+		}
+		if argument == "--" {
+			return "", false
 		}
 	}
 	return "", false
 }
+
+// ownOption is a beginning of an argument after which only the option's value can follow: -n, or --name=.
+var ownOption = regexp.MustCompile(`^-([^-=]|-[^=]+=)`)
 
 // plainWord is what an argument with values of outputs or the alert may be: no spaces, quotes or signs that a shell, a
 // query language or a template would read. It is a list of what is allowed, since lists of what is not are never whole.
 var plainWord = regexp.MustCompile(`^-{0,2}[A-Za-z0-9_.:/@+=,%-]*$`)
 
 // foreignText finds an argument that its author did not write as it is, and that is not one plain word.
-func (d *document) foreignText(step string, command []string) (string, bool) {
-	var known map[int]string
+func (d *document) foreignText(step string, v cue.Value, command []string) (string, bool) {
+	var o *origins
 	for i, argument := range command {
-		if plainWord.MatchString(argument) {
+		if i == 0 || plainWord.MatchString(argument) {
 			continue
 		}
-		if known == nil {
-			known = d.writtenWords(step)
+		if o == nil {
+			o = d.origins(step, v)
 		}
-		if d.options == nil {
-			d.options = optionsIn(d.lib.texts(d.text)...)
-		}
-		if known[i] != argument && !d.options.texts[argument] {
+		if !o.wrote(i, argument) {
 			return argument, true
 		}
 	}
 	return "", false
-}
-
-// writtenWords returns the arguments, by their place, that are known without outputs, alert and given inputs.
-func (d *document) writtenWords(step string) map[int]string {
-	words := map[int]string{}
-	for i, word := range d.knownWords(step) {
-		words[i] = word
-	}
-	it, err := commandOf(d.step(d.authored(), step)).List()
-	if err != nil {
-		return words
-	}
-	for i := 0; it.Next(); i++ {
-		if word, err := it.Value().String(); err == nil {
-			words[i] = word
-		}
-	}
-	return words
-}
-
-// options are the texts of a file that begin with a dash, and all texts that are written out whole.
-type options struct {
-	texts  map[string]bool
-	whole  map[string]bool
-	starts []string // of interpolations
-}
-
-func (o *options) has(argument string) bool {
-	if o.whole[argument] {
-		return true
-	}
-	for _, s := range o.starts {
-		if strings.HasPrefix(argument, s) {
-			return true
-		}
-	}
-	return false
-}
-
-func optionsIn(files ...ast.Node) *options {
-	o := &options{whole: map[string]bool{}, texts: map[string]bool{}}
-	see := func(n ast.Node) bool {
-		switch x := n.(type) {
-		case *ast.BasicLit:
-			text, err := literal.Unquote(x.Value)
-			if err == nil {
-				o.texts[text] = true
-			}
-			if err == nil && strings.HasPrefix(text, "-") {
-				o.whole[text] = true
-			}
-		case *ast.Interpolation:
-			if start := interpolationStart(x); strings.HasPrefix(start, "-") {
-				o.starts = append(o.starts, start)
-			}
-		}
-		return true
-	}
-	for _, f := range files {
-		ast.Walk(f, see, nil)
-	}
-	return o
-}
-
-// interpolationStart returns the written text before the first value of an interpolation.
-func interpolationStart(x *ast.Interpolation) string {
-	if len(x.Elts) == 0 {
-		return ""
-	}
-	first, ok := x.Elts[0].(*ast.BasicLit)
-	if !ok {
-		return ""
-	}
-	return strings.TrimSuffix(strings.TrimLeft(first.Value, "#\""), "\\(")
 }
 
 func commandOf(step cue.Value) cue.Value {

@@ -46,7 +46,6 @@ type document struct {
 	inputsGiven bool          // somebody gave them, be it none: what is missing then is missing for good
 
 	uses        []runbook.Use                      // where steps name files of the ledger
-	options     *options                           // of file, once somebody looked
 	homes       []home                             // of all steps: main, undo, finally, each in the author's order
 	homeOf      map[string]home                    // by the name of the step
 	statusAsked map[string]bool                    // steps to whose status somebody refers

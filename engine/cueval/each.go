@@ -219,7 +219,7 @@ func (d *document) withItem(template, typ, element cue.Value) (cue.Value, error)
 	if err != nil {
 		return cue.Value{}, err
 	}
-	x, err := extract("item.json", text, maxValue)
+	x, err := extract(d.itemName(element), text, maxValue)
 	if err != nil {
 		return cue.Value{}, err
 	}

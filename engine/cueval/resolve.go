@@ -151,7 +151,7 @@ func (d *document) ready(s runbook.Step, step, whole cue.Value) runbook.Resoluti
 		return broken(d.why(err, s.Name, string(s.Kind)))
 	}
 	if s.Kind == runbook.KindExec {
-		if p, ok := d.strange(s, work.Run); ok {
+		if p, ok := d.strange(s, step, work.Run); ok {
 			return broken(p)
 		}
 	}
