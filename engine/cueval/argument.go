@@ -84,7 +84,7 @@ func (d *document) foreignOption(step string, v cue.Value, command []string) (st
 		if o == nil {
 			o = d.origins(step, v)
 		}
-		if !o.wrote(i, argument) && !ownOption.MatchString(o.start(i)) {
+		if !ownOption.MatchString(o.start(i)) && !o.wrote(i, argument) {
 			return argument, true
 		}
 		if argument == "--" {

@@ -13,9 +13,9 @@ import (
 // stands in an alert, an output or an input is not, be it the same. What CUE works out, such as a sum or a call, has no
 // place of its own, and is the author's only where it was the same before any of these was there.
 type origins struct {
-	files  map[string]bool // of the author
-	words  []word          // as they are now
-	before []word          // without outputs, alert and given inputs, as far as they are known
+	files map[string]bool // of the author
+	words []word          // as they are now
+	alone func() []word   // without outputs, alert and given inputs, as far as they are known: another evaluation
 }
 
 // ownItem is what the text of an element is called in which all texts are the author's.
@@ -49,7 +49,8 @@ func (d *document) authors() *origins {
 // origins looks at the command of a step that is about to run.
 func (d *document) origins(step string, v cue.Value) *origins {
 	o := d.authors()
-	o.words, o.before = wordsIn(commandOf(v)), wordsIn(commandOf(d.step(d.authored(), step)))
+	o.words = wordsIn(commandOf(v))
+	o.alone = func() []word { return wordsIn(commandOf(d.step(d.authored(), step))) }
 	return o
 }
 
@@ -90,11 +91,15 @@ func (o *origins) wrote(i int, text string) bool {
 		written, err := literal.Unquote(b.Value)
 		return err == nil && written == text
 	}
-	if i >= len(o.words) || i >= len(o.before) {
+	if i >= len(o.words) {
 		return false
 	}
-	before, err := o.before[i].value.String()
-	now, then := o.expression(o.words[i]), o.expression(o.before[i])
+	alone := o.alone()
+	if i >= len(alone) {
+		return false
+	}
+	before, err := alone[i].value.String()
+	now, then := o.expression(o.words[i]), o.expression(alone[i])
 	return err == nil && before == text && now != nil && then != nil && now.Pos().Filename() == then.Pos().Filename() &&
 		now.Pos().Offset() == then.Pos().Offset()
 }

@@ -54,8 +54,11 @@ func (w *ansible) perform(ctx stepContext, a *attempt) result {
 	return a.withOutput(map[string]any{"changed": changes(hosts), "hosts": hosts})
 }
 
-// rehearse runs the playbook in check mode, which says what would change and changes nothing.
+// rehearse runs the playbook in check mode, which says what would change, as far as its author kept to that.
 func (w *ansible) rehearse(ctx stepContext, a *attempt) result {
+	if err := a.inCheckMode(); err != nil {
+		return failed("%w", err)
+	}
 	res, hosts := w.play(ctx, a, "--check")
 	if res.conclusion != runbook.Succeeded {
 		a.noteCut("log", a.log)
