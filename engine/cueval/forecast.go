@@ -2,8 +2,10 @@ package cueval
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/pullbook/pullbook/engine/runbook"
 )
@@ -79,10 +81,16 @@ func (t *texts) forecast(q runbook.Query, known *runbook.Plan) (runbook.Plan, er
 	return runbook.Plan{}, fmt.Errorf("look ahead in %s: which steps are skipped does not settle", q.Source.Runbook)
 }
 
-// foreseen says what a step would be. What refers to an output that is not known cannot be worked out yet.
+// foreseen says what a step would be. What refers to an output that is not known cannot be worked out yet, and
+// what is rehearsed is known when that has ended.
 func (d *document) foreseen(s runbook.Step, now func() runbook.Resolution, ended map[string]runbook.Ended) runbook.Resolution {
 	others := maps.Clone(ended)
 	delete(others, s.Name)
+	rehearsal := s.Name + rehearsalSuffix
+	untold := slices.Contains(s.Needs, rehearsal) && others[rehearsal].Conclusion == runbook.Succeeded && !succeeded(others[rehearsal])
+	if untold { // it will leave something
+		others[rehearsal] = runbook.Ended{Conclusion: runbook.Succeeded, Output: json.RawMessage("{}")}
+	}
 	if r, early := before(s, others); early {
 		return r
 	}
@@ -92,6 +100,9 @@ func (d *document) foreseen(s runbook.Step, now func() runbook.Resolution, ended
 	r := now()
 	if name, unknown := d.unknownOutput(s, others, anywhere); unknown && r.Status != runbook.StatusSkip {
 		return runbook.Resolution{Status: runbook.StatusWaiting, Problem: name}
+	}
+	if untold && r.Status == runbook.StatusReady {
+		return runbook.Resolution{Status: runbook.StatusWaiting, Problem: rehearsal}
 	}
 	return r
 }

@@ -38,7 +38,7 @@ func (d *document) link(plan *runbook.Plan, sound bool) (ps []runbook.Problem) {
 		return []runbook.Problem{d.cycle(err)}
 	}
 	plan.Steps = steps
-	return append(d.undos(*plan), d.halfSkipped(*plan, explicit)...)
+	return append(d.undos(plan), d.halfSkipped(*plan, explicit)...)
 }
 
 // needs checks the names that an author wrote as needs.
@@ -64,23 +64,27 @@ func (d *document) needs(s runbook.Step) (ps []runbook.Problem) {
 	return ps
 }
 
-// undos checks what undo steps rest on, and that there is something to undo where the author says so.
-func (d *document) undos(plan runbook.Plan) (ps []runbook.Problem) {
+// undos checks what undo steps rest on, and that there is something to undo where the author says so. A rehearsal changes
+// nothing: if nothing before it can be undone, its failure halts, and the step is tried again when people have mended the cause.
+func (d *document) undos(plan *runbook.Plan) (ps []runbook.Problem) {
 	undone := map[string]bool{} // steps that have an undo, or rest on one that has
-	for _, s := range plan.Steps {
+	for i, s := range plan.Steps {
 		if _, has := d.homeOf[s.Name+undoSuffix]; has && s.Stage == runbook.StageMain {
 			undone[s.Name] = true
 		}
 		for _, need := range s.Needs {
 			undone[s.Name] = undone[s.Name] || undone[need]
 		}
-		if s.OnFailure == runbook.FailureUndoes && !undone[s.Name] {
+		switch nothing := s.OnFailure == runbook.FailureUndoes && !undone[s.Name]; {
+		case nothing && s.Rehearses != "":
+			plan.Steps[i].OnFailure = runbook.FailureHalts
+		case nothing:
 			p := d.placeIn(s.Name, "onFailure")
 			p.Text, p.Hint = "there is nothing to undo", "neither the step nor any that it comes after has an undo"
 			ps = append(ps, p)
 		}
 		if s.Stage == runbook.StageUndo && len(s.Needs) > 1 {
-			ps = append(ps, d.undoNeeds(plan, s)...)
+			ps = append(ps, d.undoNeeds(*plan, s)...)
 		}
 	}
 	return ps

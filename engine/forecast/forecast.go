@@ -90,6 +90,7 @@ type Element struct {
 	Key     string         `json:"key"`
 	Verdict Verdict        `json:"verdict"`
 	Why     string         `json:"why,omitempty"`
+	Until   time.Time      `json:"until,omitzero"` // of a wait
 	Work    map[string]any `json:"work,omitempty"`
 	Locks   []string       `json:"locks,omitempty"`
 }
@@ -218,17 +219,38 @@ func (s *Step) gate(p runbook.Plan, step runbook.Step) {
 
 // until is when a step is over that begins as early as it can.
 func (s *Step) until(step runbook.Step) time.Time {
-	if s.Verdict != Waits || step.Now.Work.Wait == nil {
+	if s.Verdict != Waits {
 		return s.NotBefore
 	}
-	over, ok := step.Now.Work.Wait.Over(s.NotBefore)
-	switch {
-	case !ok:
-		s.Verdict, s.Why = Broken, "its window never opens"
-		return s.NotBefore
-	case over.Before(s.NotBefore):
-		over = s.NotBefore
+	over, last := s.NotBefore, s.NotBefore
+	waits := func(w *runbook.Wait) (v Verdict, why string) {
+		var opens bool
+		switch over, opens = w.Over(s.NotBefore); {
+		case !opens:
+			over = s.NotBefore
+			return Broken, "its window never opens"
+		case over.Before(s.NotBefore):
+			over = s.NotBefore
+		}
+		return Waits, ""
 	}
-	s.Until = over
-	return over
+	if w := step.Now.Work.Wait; w != nil {
+		if s.Verdict, s.Why = waits(w); s.Verdict == Waits {
+			s.Until = over
+		}
+		return over
+	}
+	for i, e := range step.Now.Elements { // they wait side by side
+		one := &s.Elements[i]
+		if w := e.Now.Work.Wait; w != nil && one.Verdict == Waits {
+			if one.Verdict, one.Why = waits(w); one.Verdict == Waits {
+				one.Until = over
+				if over.After(last) {
+					last = over
+				}
+				s.Until = last
+			}
+		}
+	}
+	return last
 }

@@ -53,6 +53,32 @@ func TestTimes(t *testing.T) {
 	}
 }
 
+// TestEachWaits: what comes after a step that waits for each of a list comes after the longest of them.
+func TestEachWaits(t *testing.T) {
+	at := time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
+	each := wait("each", runbook.Wait{})
+	each.Each, each.Now.Work = true, runbook.Work{}
+	for _, key := range []string{"short", "long", "past"} {
+		w := map[string]runbook.Wait{"short": {For: time.Minute}, "long": {For: time.Hour}, "past": {Until: at.Add(-time.Hour)}}[key]
+		each.Now.Elements = append(each.Now.Elements, runbook.Element{Key: key, Now: runbook.Resolution{Status: runbook.StatusReady, Work: runbook.Work{Wait: &w}}})
+	}
+	f := Of(runbook.Plan{Name: "p", Title: "P", Steps: []runbook.Step{each, change("then", "each")}}, at)
+	if got := f.Steps[1].NotBefore; !got.Equal(at.Add(time.Hour)) {
+		t.Errorf("then: not before %v", got)
+	}
+	text := f.Text()
+	for _, want := range []string{"waits until 2026-03-01 11:00:00 UTC, for each of 3:", "short: waits until 2026-03-01 10:01:00 UTC",
+		"long: waits until 2026-03-01 11:00:00 UTC", "past: waits until 2026-03-01 10:00:00 UTC"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+	each.Now.Elements = nil
+	if text = Of(runbook.Plan{Steps: []runbook.Step{each}}, at).Text(); !strings.Contains(text, "is done for no element") {
+		t.Errorf("%s", text)
+	}
+}
+
 // TestForeignText: what an alert says cannot steer a terminal, nor leave its line.
 func TestForeignText(t *testing.T) {
 	s := change("x")

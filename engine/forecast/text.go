@@ -60,7 +60,7 @@ func (f Forecast) step(b *strings.Builder, s Step) {
 	}
 	say("%s", s.does())
 	for _, e := range s.Elements {
-		say("  %s: %s", e.Key, does(e.Verdict, e.Why, e.Work))
+		say("  %s: %s", e.Key, e.does())
 	}
 	if len(s.Locks) > 0 {
 		say("holds the locks %s", strings.Join(s.Locks, ", "))
@@ -77,7 +77,7 @@ func (f Forecast) step(b *strings.Builder, s Step) {
 	case has:
 		say("is taken back by %s: %s", undo.Name, undo.does())
 		for _, e := range undo.Elements {
-			say("  %s: %s", e.Key, does(e.Verdict, e.Why, e.Work))
+			say("  %s: %s", e.Key, e.does())
 		}
 	case s.Risk != runbook.RiskRead && !s.Reversible:
 		say("cannot be taken back by the runbook")
@@ -101,7 +101,9 @@ func (s Step) does() string {
 	switch {
 	case s.Verdict == Later:
 		return fmt.Sprintf("%s (%s): known when %s has ended", s.Kind, s.Risk, s.Rests)
-	case s.Verdict == Waits:
+	case s.Verdict == Waits && !s.Until.IsZero() && len(s.Elements) > 0:
+		return fmt.Sprintf("waits until %s, for each of %d:", stamp(s.Until), len(s.Elements))
+	case s.Verdict == Waits && !s.Until.IsZero():
 		return "waits until " + stamp(s.Until)
 	case len(s.Elements) > 0:
 		return fmt.Sprintf("%s (%s) for each of %d:", s.Verdict, s.Risk, len(s.Elements))
@@ -116,6 +118,14 @@ func (s Step) does() string {
 		text = strings.Replace(text, "asks", "asks "+s.From, 1)
 	}
 	return text
+}
+
+// does is what becomes of one element, in one line.
+func (e Element) does() string {
+	if e.Verdict == Waits {
+		return "waits until " + stamp(e.Until)
+	}
+	return does(e.Verdict, e.Why, e.Work)
 }
 
 func does(v Verdict, why string, work map[string]any) string {

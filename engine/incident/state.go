@@ -225,6 +225,9 @@ func (s State) Ended(plan runbook.Plan) map[string]runbook.Ended {
 		undone := step.Each && len(st.Keys) > 0 && s.Stage() == runbook.StageUndo && step.Stage == runbook.StageMain
 		if s.Settled(step) || undone {
 			end := st.seenLater()
+			if st.Phase == PhaseEach && s.oneFailed(step.Name, st.Keys) {
+				end.Conclusion = runbook.Failed // the incident went on because of that, and did not wait for the others
+			}
 			if undone {
 				end.Happened, end.Output = s.happened(step.Name)
 			}
@@ -232,6 +235,14 @@ func (s State) Ended(plan runbook.Plan) map[string]runbook.Ended {
 		}
 	}
 	return out
+}
+
+// oneFailed reports whether an element of a template has ended badly by itself: not because somebody or something called it off.
+func (s State) oneFailed(template string, keys []string) bool {
+	return slices.ContainsFunc(keys, func(key string) bool {
+		st := s.Step(template + "." + key)
+		return st.Over() && !st.Good() && st.seenLater().Conclusion != runbook.Cancelled
+	})
 }
 
 func (s StepState) seenLater() runbook.Ended {
