@@ -100,8 +100,8 @@ func (d *document) addresses(plan runbook.Plan, report func(runbook.Problem)) {
 
 // takesInputs reports whether an expression, or a helper that it names, refers to an input, and leaves no edge.
 func (w *walker) takesInputs(e ast.Expr) bool {
-	old := *w.graph
-	defer func() { *w.graph = old }()
+	old, from, seen := *w.graph, w.from, w.seen
+	defer func() { *w.graph, w.from, w.seen = old, from, seen }()
 	w.begin("")
 	w.walk(e)
 	return len(w.graph.inputs) > len(old.inputs)
