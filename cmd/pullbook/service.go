@@ -100,7 +100,8 @@ func (svc *service) prepare(ctx context.Context, observe observer) error {
 	if err != nil {
 		return err
 	}
-	if err := svc.openLedger(ctx, signer); err != nil {
+	signers, err := svc.openLedger(ctx, signer)
+	if err != nil {
 		return err
 	}
 	svc.runner, err = step.New(step.Config{Dir: filepath.Join(s.data, "steps"), KeepDir: filepath.Join(s.data, "kept"), SecretsDir: s.secrets, PrivateNetworks: s.privateNetworks,
@@ -116,7 +117,7 @@ func (svc *service) prepare(ctx context.Context, observe observer) error {
 			return err
 		}
 	}
-	return svc.takeLedger(ctx, signer)
+	return svc.takeLedger(ctx, signers)
 }
 
 func (svc *service) openInbox(ctx context.Context) (err error) {
@@ -165,7 +166,8 @@ func loadSigner(path string) (gitstore.Signer, error) {
 // principal is the name under which the engine's key stands in allowed_signers and signs commits.
 const principal = "pullbook@localhost"
 
-func (svc *service) openLedger(ctx context.Context, signer gitstore.Signer) (err error) {
+// openLedger opens the ledger and returns whose commits are an engine's: the keys that it lists, and this engine's own.
+func (svc *service) openLedger(ctx context.Context, signer gitstore.Signer) (_ gitstore.AllowedSigners, err error) {
 	var interval time.Duration
 	if svc.settings.limits == "github" {
 		interval = 10 * time.Second
@@ -173,22 +175,25 @@ func (svc *service) openLedger(ctx context.Context, signer gitstore.Signer) (err
 	svc.store, err = gitstore.Open(gitstore.Config{URL: svc.hub.GitURL(), Credentials: svc.hub.Credentials, Signer: signer,
 		Author: gitstore.Identity{Name: "pullbook", Email: principal}, MinInterval: interval})
 	if err != nil {
-		return fmt.Errorf("open the ledger: %w", err)
+		return gitstore.AllowedSigners{}, fmt.Errorf("open the ledger: %w", err)
 	}
-	return svc.checkSigner(ctx, signer)
-}
-
-// checkSigner says aloud when the ledger does not list the engine's key: its commits would not verify.
-func (svc *service) checkSigner(ctx context.Context, signer gitstore.Signer) error {
 	port := svc.ledger(signer)
 	heads, err := port.Heads(ctx)
 	if err != nil {
-		return fmt.Errorf("read the ledger: %w", err)
+		return gitstore.AllowedSigners{}, fmt.Errorf("read the ledger: %w", err)
 	}
 	tip, err := gitstore.ParseHash(heads[svc.hub.DefaultBranch()])
 	if err != nil {
-		return withHint(fmt.Errorf("the ledger has no branch %q: %w", svc.hub.DefaultBranch(), err), "push a first commit to it")
+		return gitstore.AllowedSigners{}, withHint(fmt.Errorf("the ledger has no branch %q: %w", svc.hub.DefaultBranch(), err), "push a first commit to it")
 	}
+	if err := svc.checkSigner(ctx, signer, tip); err != nil {
+		return gitstore.AllowedSigners{}, err
+	}
+	return port.signers(ctx, tip)
+}
+
+// checkSigner says aloud when the ledger does not list the engine's key: its commits would not verify.
+func (svc *service) checkSigner(ctx context.Context, signer gitstore.Signer, tip gitstore.Hash) error {
 	files, err := svc.store.Files(ctx, tip, signersPath)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", signersPath, err)

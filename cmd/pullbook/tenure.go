@@ -22,22 +22,10 @@ const (
 
 // takeLedger takes the ledger's lease, and stands by while another engine has it: one engine serves a ledger at a time,
 // wherever it runs. It returns ctx's error when it was told to stop meanwhile.
-func (svc *service) takeLedger(ctx context.Context, signer gitstore.Signer) error {
-	port := svc.ledger(signer)
-	heads, err := port.Heads(ctx)
-	if err != nil {
-		return fmt.Errorf("read the ledger: %w", err)
-	}
-	tip, err := gitstore.ParseHash(heads[svc.hub.DefaultBranch()])
-	if err != nil {
-		return withHint(fmt.Errorf("the ledger has no branch %q: %w", svc.hub.DefaultBranch(), err), "push a first commit to it")
-	}
-	signers, err := port.signers(ctx, tip)
-	if err != nil {
-		return err
-	}
+func (svc *service) takeLedger(ctx context.Context, signers gitstore.AllowedSigners) error {
 	said := ""
 	for {
+		var err error
 		svc.tenure, err = svc.store.TakeLease(ctx, gitstore.LeaseRequest{Holder: svc.settings.holder, For: svc.settings.lease, Signers: signers})
 		var held *gitstore.HeldError
 		if !errors.As(err, &held) {
