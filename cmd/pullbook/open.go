@@ -45,14 +45,7 @@ const (
 func (svc *service) openHandler(token []byte) http.Handler {
 	place := door.New(orders, orderTime, time.Second)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost {
-			w.Header().Set("Allow", http.MethodPost)
-			http.Error(w, "only POST is taken here", http.StatusMethodNotAllowed)
-			return
-		}
-		if !mayOrder(r, token) {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			http.Error(w, "the bearer token is wrong or missing", http.StatusUnauthorized)
+		if !admitted(w, r, http.MethodPost, token) {
 			return
 		}
 		body, err := place.Read(w, r, maxOrder)
@@ -135,6 +128,21 @@ func orderedAlert(given []byte) (incident.Alert, error) {
 		return incident.Alert{}, fmt.Errorf("holds %d alerts; open takes one", len(alerts))
 	}
 	return alerts[0], nil
+}
+
+// admitted lets a request through that has the method and may order; it answers any other.
+func admitted(w http.ResponseWriter, r *http.Request, method string, token []byte) bool {
+	switch {
+	case r.Method != method:
+		w.Header().Set("Allow", method)
+		http.Error(w, "only "+method+" is taken here", http.StatusMethodNotAllowed)
+	case !mayOrder(r, token):
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		http.Error(w, "the bearer token is wrong or missing", http.StatusUnauthorized)
+	default:
+		return true
+	}
+	return false
 }
 
 func mayOrder(r *http.Request, token []byte) bool {

@@ -24,14 +24,7 @@ const (
 // whyHandler explains what a step waits for: GET with the parameters incident and step.
 func (svc *service) whyHandler(token []byte) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet {
-			w.Header().Set("Allow", http.MethodGet)
-			http.Error(w, "only GET is taken here", http.StatusMethodNotAllowed)
-			return
-		}
-		if !mayOrder(r, token) {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			http.Error(w, "the bearer token is wrong or missing", http.StatusUnauthorized)
+		if !admitted(w, r, http.MethodGet, token) {
 			return
 		}
 		id, err := incident.ParseID(r.URL.Query().Get("incident"))

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,17 +79,11 @@ type TreeEntry struct{ Path, Mode, Type, SHA string }
 
 // WriteTree makes a tree of the entries, over a base tree if one is given.
 func (g *Repos) WriteTree(ctx context.Context, repo, base string, entries []TreeEntry) (string, error) {
-	tmp, err := g.scratchTree("index-")
+	run, remove, err := g.scratchIndex(ctx, repo)
 	if err != nil {
-		return "", fmt.Errorf("make an index: %w", err)
+		return "", err
 	}
-	defer os.RemoveAll(tmp)
-	run := func(stdin []byte, args ...string) (string, error) {
-		cmd := g.command(ctx, repo, args...)
-		cmd.Env = append(cmd.Env, "GIT_INDEX_FILE="+filepath.Join(tmp, "index"))
-		out, err := output(cmd, bytes.NewReader(stdin), args)
-		return strings.TrimSpace(string(out)), err
-	}
+	defer remove()
 	if base != "" {
 		if _, _, err := g.Tree(ctx, repo, base, false); err != nil {
 			return "", state.Unprocessable("base_tree is not a tree of the repository")

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -68,17 +66,11 @@ func (g *Repos) changedTree(ctx context.Context, repo, tip string, in Change) (s
 	if err != nil {
 		return "", err
 	}
-	tmp, err := g.scratchTree("index-")
+	run, remove, err := g.scratchIndex(ctx, repo)
 	if err != nil {
-		return "", fmt.Errorf("make an index: %w", err)
+		return "", err
 	}
-	defer os.RemoveAll(tmp)
-	run := func(stdin []byte, args ...string) (string, error) {
-		cmd := g.command(ctx, repo, args...)
-		cmd.Env = append(cmd.Env, "GIT_INDEX_FILE="+filepath.Join(tmp, "index"))
-		out, err := output(cmd, bytes.NewReader(stdin), args)
-		return strings.TrimSpace(string(out)), err
-	}
+	defer remove()
 	if _, err := run(nil, "read-tree", tip); err != nil {
 		return "", fmt.Errorf("read the tree of %s: %w", tip, err)
 	}

@@ -1,6 +1,8 @@
 package git
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -97,6 +99,21 @@ func (g *Repos) scratchTree(prefix string) (string, error) {
 		return "", fmt.Errorf("make an unfinished directory: %w", err)
 	}
 	return made, nil
+}
+
+// scratchIndex runs git commands over an index of their own, until it is removed.
+func (g *Repos) scratchIndex(ctx context.Context, repo string) (run func(stdin []byte, args ...string) (string, error), remove func(), err error) {
+	dir, err := g.scratchTree("index-")
+	if err != nil {
+		return nil, nil, fmt.Errorf("make an index: %w", err)
+	}
+	run = func(stdin []byte, args ...string) (string, error) {
+		cmd := g.command(ctx, repo, args...)
+		cmd.Env = append(cmd.Env, "GIT_INDEX_FILE="+filepath.Join(dir, "index"))
+		out, err := output(cmd, bytes.NewReader(stdin), args)
+		return strings.TrimSpace(string(out)), err
+	}
+	return run, func() { _ = os.RemoveAll(dir) }, nil // what is left of it goes at the next start
 }
 
 // Sweep removes the unfinished files of a hub that was killed. No other may work on the directory.

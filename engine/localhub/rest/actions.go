@@ -21,10 +21,7 @@ func listWorkflows(c *call) (reply, error) {
 
 func getWorkflow(c *call) (reply, error) {
 	w, err := c.Store.Workflow(c.name(), c.params["workflow"])
-	if err != nil {
-		return reply{}, err
-	}
-	return ok(c.workflow(*w))
+	return shaped(w, err, behind(c.workflow))
 }
 
 func enableWorkflow(c *call) (reply, error)  { return setWorkflow(c, "active") }
@@ -128,10 +125,7 @@ func (c *call) workByID() (*state.WorkflowRun, error) {
 
 func getWorkflowRun(c *call) (reply, error) {
 	x, err := c.workByID()
-	if err != nil {
-		return reply{}, err
-	}
-	return ok(c.work(*x))
+	return shaped(x, err, behind(c.work))
 }
 
 func cancelRun(c *call) (reply, error) {
@@ -187,10 +181,7 @@ func getJob(c *call) (reply, error) {
 		return reply{}, err
 	}
 	j, err := c.Store.Job(c.name(), id)
-	if err != nil {
-		return reply{}, err
-	}
-	return ok(c.job(*j))
+	return shaped(j, err, behind(c.job))
 }
 
 func (c *call) artifact(x state.Artifact) wire.Object {
@@ -227,10 +218,7 @@ func (c *call) artifactByID() (*state.Artifact, error) {
 
 func getArtifact(c *call) (reply, error) {
 	x, err := c.artifactByID()
-	if err != nil {
-		return reply{}, err
-	}
-	return ok(c.artifact(*x))
+	return shaped(x, err, behind(c.artifact))
 }
 
 // downloadArtifact gives the zip itself, where GitHub sends the client on to its storage.

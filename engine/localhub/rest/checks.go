@@ -68,10 +68,7 @@ func createRun(c *call) (reply, error) {
 	}
 	in.HeadSHA, in.Head = &sha, commits[0].Pushed()
 	run, err := c.Store.CreateRun(c.actor, c.name(), in)
-	if err != nil {
-		return reply{}, err
-	}
-	return created(c.host.Run(c.repo, *run))
+	return made(run, err, behind(c.checkRun))
 }
 
 func updateRun(c *call) (reply, error) {
@@ -88,10 +85,7 @@ func updateRun(c *call) (reply, error) {
 		return reply{}, err
 	}
 	run, err := c.Store.UpdateRun(c.actor, c.name(), id, in)
-	if err != nil {
-		return reply{}, err
-	}
-	return ok(c.host.Run(c.repo, *run))
+	return shaped(run, err, behind(c.checkRun))
 }
 
 func (c *call) run() (*state.Run, error) {
@@ -104,10 +98,7 @@ func (c *call) run() (*state.Run, error) {
 
 func getRun(c *call) (reply, error) {
 	run, err := c.run()
-	if err != nil {
-		return reply{}, err
-	}
-	return ok(c.host.Run(c.repo, *run))
+	return shaped(run, err, behind(c.checkRun))
 }
 
 func listAnnotations(c *call) (reply, error) {
@@ -139,8 +130,10 @@ func listRuns(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return counted(c, "check_runs", runs, func(r state.Run) wire.Object { return c.host.Run(c.repo, r) })
+	return counted(c, "check_runs", runs, c.checkRun)
 }
+
+func (c *call) checkRun(x state.Run) wire.Object { return c.host.Run(c.repo, x) }
 
 func (c *call) suite(x state.Suite) wire.Object { return c.host.Suite(c.repo, x) }
 
@@ -162,10 +155,7 @@ func getSuite(c *call) (reply, error) {
 		return reply{}, err
 	}
 	x, err := c.Store.SuiteByID(c.name(), id)
-	if err != nil {
-		return reply{}, err
-	}
-	return ok(c.suite(*x))
+	return shaped(x, err, behind(c.suite))
 }
 
 func createStatus(c *call) (reply, error) {
@@ -192,7 +182,7 @@ func createStatus(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return created(c.host.Status(c.repo, *st))
+	return created(c.status(*st))
 }
 
 func (c *call) status(s state.Status) wire.Object { return c.host.Status(c.repo, s) }

@@ -49,10 +49,7 @@ func createComment(c *call) (reply, error) {
 		return reply{}, err
 	}
 	x, err := c.Store.AddComment(c.actor, c.name(), n, in.Body)
-	if err != nil {
-		return reply{}, err
-	}
-	return created(c.comment(*x))
+	return made(x, err, behind(c.comment))
 }
 
 func getComment(c *call) (reply, error) {
@@ -61,10 +58,7 @@ func getComment(c *call) (reply, error) {
 		return reply{}, err
 	}
 	x, err := c.Store.Comment(c.name(), id)
-	if err != nil {
-		return reply{}, err
-	}
-	return ok(c.comment(*x))
+	return shaped(x, err, behind(c.comment))
 }
 
 func updateComment(c *call) (reply, error) {
@@ -77,10 +71,7 @@ func updateComment(c *call) (reply, error) {
 		return reply{}, err
 	}
 	x, err := c.Store.EditComment(c.actor, c.name(), id, in.Body)
-	if err != nil {
-		return reply{}, err
-	}
-	return ok(c.comment(*x))
+	return shaped(x, err, behind(c.comment))
 }
 
 func deleteComment(c *call) (reply, error) {

@@ -37,6 +37,11 @@ func made[T any](x T, err error, shape func(T) wire.Object) (reply, error) {
 	return r, err
 }
 
+// behind is a shape of what a pointer points to.
+func behind[T any](shape func(T) wire.Object) func(*T) wire.Object {
+	return func(x *T) wire.Object { return shape(*x) }
+}
+
 // gone answers where something was deleted.
 func gone(err error) (reply, error) {
 	if err != nil {

@@ -238,10 +238,7 @@ func (c *call) tag(t git.Tag) wire.Object {
 
 func getTag(c *call) (reply, error) {
 	t, err := c.Repos.ReadTag(c.r.Context(), c.name(), c.params["sha"])
-	if err != nil {
-		return reply{}, err
-	}
-	return ok(c.tag(*t))
+	return shaped(t, err, behind(c.tag))
 }
 
 func createTag(c *call) (reply, error) {
@@ -264,10 +261,7 @@ func createTag(c *call) (reply, error) {
 		return reply{}, err
 	}
 	t, err := c.Repos.ReadTag(c.r.Context(), c.name(), sha)
-	if err != nil {
-		return reply{}, err
-	}
-	return created(c.tag(*t))
+	return made(t, err, behind(c.tag))
 }
 
 func listTags(c *call) (reply, error) {
