@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pullbook/pullbook/engine/codeowners"
 	"github.com/pullbook/pullbook/engine/proposal"
 	"github.com/pullbook/pullbook/engine/render"
 )
@@ -124,25 +123,21 @@ type merged struct {
 	e         *Engine
 	tip, head string
 	changed   map[string]bool // by path: it is there at the head
-	mode      bool            // a file may have become executable or stopped to be
 }
 
 func newMerged(e *Engine, tip, head string, changes []proposal.Change) merged {
 	t := merged{e: e, tip: tip, head: head, changed: map[string]bool{}}
 	for _, c := range changes {
 		t.changed[c.Path] = !c.Gone
-		t.mode = t.mode || c.Mode
 	}
 	return t
 }
 
-// matters reports whether the changes can break a runbook at all: then the ledger has to be read.
+// matters reports whether the changes can break a runbook at all: then the ledger has to be read. Runbooks can name any other
+// file, and what steps are rehearsed with is looked into.
 func (t merged) matters() bool {
-	if t.mode {
-		return true
-	}
-	for p, there := range t.changed {
-		if !strings.HasPrefix(p, "incidents/") && (!there || strings.HasSuffix(p, ".cue") || slices.Contains(codeowners.Places(), p)) {
+	for p := range t.changed {
+		if !strings.HasPrefix(p, "incidents/") {
 			return true
 		}
 	}

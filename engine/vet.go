@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/pullbook/pullbook/engine/proposal"
+	"github.com/pullbook/pullbook/engine/rehearsal"
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
@@ -142,6 +143,11 @@ func misplaced(ctx context.Context, t Tree, uses []runbook.Use) (ps []runbook.Pr
 		}
 		text, hint := unusable(u, found)
 		if text == "" {
+			if text, hint, err = acting(ctx, t, u, found); err != nil {
+				return nil, err
+			}
+		}
+		if text == "" {
 			continue
 		}
 		if len(found) == 0 {
@@ -174,6 +180,24 @@ func unusable(u runbook.Use, found map[string]bool) (text, hint string) {
 		return fmt.Sprintf("%s is not executable", u.File.Path), "git update-index --chmod=+x " + u.File.Path
 	}
 	return "", ""
+}
+
+// acting says what of the files at a path would do something in the rehearsal of a step, or nothing. They are those that the
+// runner looks into again before it starts anything.
+func acting(ctx context.Context, t Tree, u runbook.Use, found map[string]bool) (text, hint string, err error) {
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		if !rehearsal.Looks(string(u.Rehearses), name) {
+			continue
+		}
+		data, _, err := t.Text(ctx, name)
+		if err != nil {
+			return "", "", fmt.Errorf("look into %s: %w", name, err)
+		}
+		if act, acts := rehearsal.Acts(string(u.Rehearses), name, data); acts {
+			return act.Text, act.Hint, nil
+		}
+	}
+	return "", "", nil
 }
 
 // besides is the directory of a path; empty for the ledger's root.

@@ -144,6 +144,9 @@ func (s *skeleton) use(f runbook.File, dir bool, at ...string) {
 		p.Line, p.Column = x.Value.Pos().Line(), x.Value.Pos().Column()
 	}
 	one := runbook.Use{File: f, Dir: dir, Path: p.Path, At: spotOf(p)}
+	if s.doc.rehearsed(s.step.Kind, s.doc.step(s.doc.static(), s.step.Name)) {
+		one.Rehearses = s.step.Kind
+	}
 	if !slices.Contains(s.doc.uses, one) {
 		s.doc.uses = append(s.doc.uses, one)
 	}

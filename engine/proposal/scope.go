@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/pullbook/pullbook/engine/codeowners"
+	"github.com/pullbook/pullbook/engine/rehearsal"
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
@@ -58,7 +59,7 @@ func ScopeOf(changes []Change, texts map[string][]byte) Scope {
 			there[runbook.PathOf(file)] = true
 		}
 	}
-	in, named := map[string]bool{}, [][]byte{}
+	in, named, texted := map[string]bool{}, [][]byte{}, []string{}
 	for _, c := range changes {
 		dir, _, _ := strings.Cut(c.Path, "/")
 		switch {
@@ -72,17 +73,13 @@ func ScopeOf(changes []Change, texts map[string][]byte) Scope {
 		case slices.Contains(codeowners.Places(), c.Path): // whoever asks the owners may find nobody any more
 			named = append(named, []byte(runbook.CodeOwners))
 		case c.Gone || c.Mode:
-			for p := c.Path; p != "."; p = path.Dir(p) {
-				named = append(named, []byte(`"`+p+`"`), []byte(`"./`+p+`"`))
-			}
+			named = append(named, namesOf(c.Path)...)
+		default:
+			texted = append(texted, c.Path)
 		}
 	}
 	for file, text := range texts {
-		if !runbook.IsRunbook(file) || len(named) == 0 {
-			continue
-		}
-		// What a package names is not among the texts.
-		if bytes.Contains(text, []byte("import")) || slices.ContainsFunc(named, func(n []byte) bool { return bytes.Contains(text, n) }) {
+		if runbook.IsRunbook(file) && (mayName(text, named) || slices.ContainsFunc(texted, func(p string) bool { return rehearses(text, p) })) {
 			in[runbook.PathOf(file)] = true
 		}
 	}
@@ -97,4 +94,26 @@ func ScopeOf(changes []Change, texts map[string][]byte) Scope {
 		s.Why = fmt.Sprintf("%d runbooks are changed, or depend on what is", n)
 	}
 	return s
+}
+
+// namesOf is how a runbook may name a file, or a directory that it lies in.
+func namesOf(file string) (names [][]byte) {
+	for p := file; p != "."; p = path.Dir(p) {
+		names = append(names, []byte(`"`+p+`"`), []byte(`"./`+p+`"`))
+	}
+	return names
+}
+
+// mayName reports whether a runbook has one of the names in it. What a package names is not among the texts.
+func mayName(text []byte, names [][]byte) bool {
+	return len(names) > 0 && (bytes.Contains(text, []byte("import")) ||
+		slices.ContainsFunc(names, func(n []byte) bool { return bytes.Contains(text, n) }))
+}
+
+// rehearses reports whether a runbook may have a step that is rehearsed with a file: what is in the file matters then. One that
+// has it from a package alone is left to the runner, which looks into the file again.
+func rehearses(text []byte, file string) bool {
+	return mayName(text, namesOf(file)) && slices.ContainsFunc(rehearsal.Kinds(), func(kind string) bool {
+		return rehearsal.Looks(kind, file) && bytes.Contains(text, []byte(kind))
+	})
 }

@@ -16,6 +16,7 @@ func TestScopeOf(t *testing.T) {
 		"runbooks/d.cue":        []byte(`import "ops.example.org/snippets"`),
 		"runbooks/e.cue":        []byte(`steps: s: manual: task: "look"`),
 		"runbooks/f.cue":        []byte(`steps: s: approval: from: ["code:owners"]`),
+		"runbooks/g.cue":        []byte(`steps: s: ansible: {playbook: "play.yml", files: ["ansible/roles"]}`),
 		"runbooks/pullbook.cue": []byte(`steps: s: manual: task: "look"`),
 	}
 	for _, c := range []struct {
@@ -33,6 +34,10 @@ func TestScopeOf(t *testing.T) {
 		{"-scripts/look", "runbooks/b.cue runbooks/d.cue"},
 		{"!scripts/look", "runbooks/b.cue runbooks/d.cue"},
 		{"-infra/disk/main.tf", "runbooks/c runbooks/d.cue"},
+		{"infra/disk/main.tf", "runbooks/c"}, // it may start a program now when it is planned
+		{"infra/disk/run.sh infra/net/main.tf", ""},
+		{"ansible/roles/disk/tasks/main.yml", "runbooks/g.cue"},
+		{"ansible/roles/disk/library/m.py", ""},
 		{"README.md docs/x.md", ""},
 		{"-.github/CODEOWNERS", "runbooks/d.cue runbooks/f.cue"},
 		{"docs/CODEOWNERS", "runbooks/d.cue runbooks/f.cue"},

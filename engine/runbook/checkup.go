@@ -35,4 +35,6 @@ type Use struct {
 	Dir  bool   `json:"dir,omitempty"` // only a directory will do
 	Path string `json:"path"`          // of the field, such as steps.a.exec.command
 	At   Spot   `json:"at"`
+
+	Rehearses Kind `json:"rehearses,omitempty"` // the kind of the step where it is rehearsed, with this file, before anybody approves it
 }

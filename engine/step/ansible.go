@@ -56,7 +56,7 @@ func (w *ansible) perform(ctx stepContext, a *attempt) result {
 
 // rehearse runs the playbook in check mode, which says what would change, as far as its author kept to that.
 func (w *ansible) rehearse(ctx stepContext, a *attempt) result {
-	if err := a.inCheckMode(); err != nil {
+	if err := a.onlyLooks(); err != nil {
 		return failed("%w", err)
 	}
 	res, hosts := w.play(ctx, a, "--check")

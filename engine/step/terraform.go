@@ -38,7 +38,7 @@ func (kinds) Terraform() performer { return new(terraform) }
 
 // rehearse makes a plan and keeps it. What it puts out is the plan's digest and its text.
 func (w *terraform) rehearse(ctx stepContext, a *attempt) (res result) {
-	if err := a.plansOnly(); err != nil {
+	if err := a.onlyLooks(); err != nil {
 		return failed("%w", err)
 	}
 	b, err := a.bench(w.Env)

@@ -28,35 +28,3 @@ func TestRehearsalOfTaskOutsideCheckMode(t *testing.T) {
 		}
 	}
 }
-
-// TestFilesThatAct finds what acts in a rehearsal, and nothing in what only looks like it.
-func TestFilesThatAct(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		file, text string
-		acts       bool
-	}{
-		{"a.yml", "- check_mode: true\n", false},
-		{"a.yml", "- when: not ansible_check_mode\n", false},
-		{"a.yml", "- name: about check_mode\n", false},
-		{"a.yml", "- block:\n  - check_mode: [false]\n", true},
-		{"a.yml", "a: 1\n---\n- {check_mode: False}\n", true},
-		{"a", "- check_mode: off\n", true},
-		{"a.yml", "- {{ broken }}: check_mode\n  x: [\n", true},
-		{"main.tf", "data \"external\" \"x\" {}\n", true},
-		{"main.tf", "data /* a */ external x {}\n", true},
-		{"main.tofu", "\ndata\t\"external\" \"x\" {}\n", true},
-		{"main.tf.json", `{"data": {"external": {"x": {}}}}`, true},
-		{"main.tf", "data \"local_file\" \"external\" {}\n", false},
-		{"notes.md", "data \"external\"", false},
-	} {
-		a := &attempt{job: Job{Files: map[string]FileData{c.file: {Data: []byte(c.text)}}}}
-		check := a.inCheckMode
-		if !strings.HasSuffix(c.file, ".yml") && c.file != "a" {
-			check = a.plansOnly
-		}
-		if err := check(); (err != nil) != c.acts {
-			t.Errorf("%s %q: %v", c.file, c.text, err)
-		}
-	}
-}
