@@ -19,9 +19,16 @@ func (e *Engine) wouldHaveRun(job StepJob, step runbook.Step, r *incident.Rehear
 	}
 	log := fmt.Sprintf("This is a rehearsal: nothing was done. It would have run %s, of risk %s, for at most %s:\n%s\n",
 		job.Kind, step.Risk, job.Timeout, runbook.Visible(work.String()))
+	output := r.Outputs[job.Step]
+	if step.Rehearses != "" && output == nil {
+		output = json.RawMessage(unrehearsed)
+	}
 	return runbook.Outcome{Key: job.Key, Step: job.Step, Attempt: job.Attempt, Conclusion: runbook.Succeeded, Started: now, Ended: now,
-		Output: r.Outputs[job.Step], Log: log}
+		Output: output, Log: log}
 }
+
+// unrehearsed stands on the page of a step whose rehearsal was not run either. It says nothing that others could go by.
+const unrehearsed = `{"changes":true,"text":"[nobody knows: in this rehearsal nothing is run, steps that only read among it]"}`
 
 // forChild is the rehearsal of an incident that a step of a rehearsal opens. Outputs are given for the steps of the parent.
 func forChild(r *incident.Rehearsal) *incident.Rehearsal {

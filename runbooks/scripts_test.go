@@ -127,6 +127,20 @@ func TestWordsStayWords(t *testing.T) {
 	}
 }
 
+// TestTryKubectl: what is tried is only tried, whatever stands in the command.
+func TestTryKubectl(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, map[string]string{"kubectl": "echo \"$@\" >&2\n"})
+	if got := b.good(t, nil, "try-kubectl", "rollout", "undo", "--namespace=n", "deployment/d"); got != "rollout undo --namespace=n deployment/d --dry-run=server\n" {
+		t.Errorf("ran kubectl %q", got)
+	}
+	b.bad(t, "does not try delete", "try-kubectl", "delete", "pod")
+	b.bad(t, "does not try rollout restart", "try-kubectl", "rollout", "restart")
+	b.bad(t, "does not try", "try-kubectl")
+	b.bad(t, "wants no --dry-run", "try-kubectl", "scale", "--dry-run=none", "deployment/d")
+	b.bad(t, "wants no --:", "try-kubectl", "annotate", "ingress/x", "--", "a=b")
+}
+
 // TestLookRollout reads recorded answers of kubectl: two revisions, of which the later runs, and a replicaset of another deployment.
 func TestLookRollout(t *testing.T) {
 	t.Parallel()

@@ -36,9 +36,9 @@ func rehearseCommand() *cobra.Command {
 there, and prints the address of its pull request. Gates open and people approve in the
 browser, as on the day. Nothing is changed and nobody is told: what would change something,
 notices and tickets among it, is recorded as what would run, down to the command. Plans of
-Terraform and check runs of Ansible are made for real. So are steps that only read, unless
---no-reads says otherwise; a step whose output is given by --output is not run. Waits are
-over at once. A runbook that a step opens is a rehearsal too.
+Terraform, check runs of Ansible and the rehearse commands of exec run for real. So do
+steps that only read, unless --no-reads says otherwise; a step whose output is given by
+--output is not run. Waits are over at once. A runbook that a step opens is a rehearsal too.
 
 What rests on an output that nobody gave is not known, and is skipped. The people are
 those whom the runbook names, and a few more, who are in all teams that it names.

@@ -15,59 +15,103 @@ import (
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
-// program checks the program of an exec, as far as it is known before anything runs. It is the one kind of which more has
-// to be known than the schema says: its arguments could be read as code.
-func (s *skeleton) program() {
-	command := s.doc.knownWords(s.step.Name)
-	if len(command) == 0 || command[0] == "" {
-		s.problem("the program must be known before anything runs", "only its arguments can depend on outputs and the alert",
-			"exec", "command")
-		return
+// The fields of an exec that hold commands: what it does, and what its rehearsal does in place of that.
+const (
+	inCommand  = "command"
+	inRehearse = "rehearse"
+)
+
+// commandField names the field of an exec that a step runs.
+func commandField(s runbook.Step) string {
+	if s.Rehearses != "" {
+		return inRehearse
 	}
-	if s.step.Risk == runbook.RiskRead && !s.doc.org.mayRead(command) {
-		s.problem(fmt.Sprintf("%s is not among the commands that may say risk: \"read\"", strings.Join(command, " ")),
-			"see readCommands in "+organisationFile, "risk")
-	}
-	if s.step.Risk == runbook.RiskRead {
-		s.readEnv()
+	return inCommand
+}
+
+// programs checks the programs of an exec, as far as they are known before anything runs. It is the one kind of which more
+// has to be known than the schema says: its arguments could be read as code. Its rehearsal runs before anybody has
+// agreed, so it is held to what a step that says read is held to.
+func (s *skeleton) programs() {
+	if command, known := s.program(inCommand); known && s.step.Risk == runbook.RiskRead {
+		if !s.doc.org.mayRead(command) {
+			s.problem(fmt.Sprintf("%s is not among the commands that may say risk: \"read\"", strings.Join(command, " ")), readCommandsHint, "risk")
+		}
+		s.readEnv(readEnvText)
 	}
 	s.steering()
+	if !field(s.doc.step(s.doc.static(), s.step.Name), "exec").LookupPath(cue.ParsePath(inRehearse)).Exists() {
+		return
+	}
+	if s.step.Risk == runbook.RiskRead {
+		s.problem("a step that only reads is not rehearsed", "leave rehearse out", "exec", inRehearse)
+		return
+	}
+	if command, known := s.program(inRehearse); known {
+		if !s.doc.org.mayRead(command) {
+			s.problem(fmt.Sprintf(rehearseText, strings.Join(command, " ")), readCommandsHint, "exec", inRehearse)
+		}
+		s.readEnv(rehearseEnvText)
+	}
+}
+
+const (
+	rehearseText     = "%s is not among the commands that only read, and a rehearsal runs before anybody has agreed"
+	readCommandsHint = "see readCommands in " + organisationFile
+)
+
+// program checks the program in a field of an exec, and returns what is known of the command.
+func (s *skeleton) program(in string) (command []string, known bool) {
+	command = s.doc.knownWords(s.step.Name, in)
+	if len(command) == 0 || command[0] == "" {
+		s.problem("the program must be known before anything runs", "only its arguments can depend on outputs and the alert",
+			"exec", in)
+		return nil, false
+	}
 	file, own := strings.CutPrefix(command[0], "./")
 	switch {
 	case own && !local(file):
-		s.problem(fmt.Sprintf("%q is no clean path inside the ledger", command[0]), "", "exec", "command")
+		s.problem(fmt.Sprintf("%q is no clean path inside the ledger", command[0]), "", "exec", in)
 	case own:
 		s.file(runbook.File{Path: file, Exec: true})
-		s.use(runbook.File{Path: file, Exec: true}, false, "exec", "command", "0")
+		s.use(runbook.File{Path: file, Exec: true}, false, "exec", in, "0")
 	case strings.Contains(command[0], "/") && !path.IsAbs(command[0]):
 		s.problem(fmt.Sprintf("%q is neither a program's name nor a path", command[0]),
-			"a file of the ledger begins with ./", "exec", "command")
+			"a file of the ledger begins with ./", "exec", in)
 	}
+	return command, true
 }
 
 // strange reports a command whose program or options come from an output, the alert or an input.
 func (d *document) strange(s runbook.Step, step cue.Value, work json.RawMessage) (runbook.Problem, bool) {
 	var says struct {
-		Command []string          `json:"command"`
-		Env     map[string]string `json:"env"`
+		Command  []string          `json:"command"`
+		Rehearse []string          `json:"rehearse"`
+		Env      map[string]string `json:"env"`
 	}
 	text, hint := "", ""
 	err := json.Unmarshal(work, &says)
 	command := says.Command
-	if program := d.knownProgram(s.Name); err != nil || len(command) == 0 || program == "" || command[0] != program {
+	if s.Rehearses != "" {
+		command = says.Rehearse
+	}
+	if program := d.knownProgram(s); err != nil || len(command) == 0 || program == "" || command[0] != program {
 		text = "the program is another one than was known before anything ran"
 	} else if s.Risk == runbook.RiskRead && !d.org.mayRead(command) {
 		text = fmt.Sprintf("%q is not among the commands that may say risk: \"read\"", command)
-	} else if option, found := d.foreignOption(s.Name, step, command); found {
+		if s.Rehearses != "" {
+			text, hint = fmt.Sprintf(rehearseText, strings.Join(command, " ")), readCommandsHint
+		}
+	} else if option, found := d.foreignOption(s, step, command); found {
 		text = fmt.Sprintf("the argument %q would be an option, but comes from an output, the alert or an input", option)
 		hint = "put \"--\" before it, or write it behind a text such as \"--name=\""
-	} else if word, found := d.foreignText(s.Name, step, command); found {
+	} else if word, found := d.foreignText(s, step, command); found {
 		text = fmt.Sprintf("the argument %q holds more than one plain word of an output, the alert or an input: a program could read it as code", word)
 		hint = "give it to the program in env, or on stdin"
 	} else {
 		return d.strangeEnv(s, says.Env)
 	}
-	p := d.placeIn(s.Name, "exec", "command")
+	p := d.placeIn(s.Name, "exec", commandField(s))
 	p.Text, p.Hint = text, hint
 	return p, true
 }
@@ -75,14 +119,14 @@ func (d *document) strange(s runbook.Step, step cue.Value, work json.RawMessage)
 // foreignOption finds an argument that a program would take for an option although its author did not write it: an
 // alert whose label is --output=/etc/passwd must not choose what runs. An option is the author's if it is written where this
 // very argument comes from, whole, or up to where its name ends. What comes after the author's "--" is no option.
-func (d *document) foreignOption(step string, v cue.Value, command []string) (string, bool) {
+func (d *document) foreignOption(s runbook.Step, v cue.Value, command []string) (string, bool) {
 	var o *origins
 	for i, argument := range command {
 		if i == 0 || !strings.HasPrefix(argument, "-") || argument == "-" {
 			continue
 		}
 		if o == nil {
-			o = d.origins(step, v)
+			o = d.origins(s, v)
 		}
 		if !ownOption.MatchString(o.start(i)) && !o.wrote(i, argument) {
 			return argument, true
@@ -102,14 +146,14 @@ var ownOption = regexp.MustCompile(`^-([^-=]|-[^=]+=)`)
 var plainWord = regexp.MustCompile(`^-{0,2}[A-Za-z0-9_.:/@+=,%-]*$`)
 
 // foreignText finds an argument that its author did not write as it is, and that is not one plain word.
-func (d *document) foreignText(step string, v cue.Value, command []string) (string, bool) {
+func (d *document) foreignText(s runbook.Step, v cue.Value, command []string) (string, bool) {
 	var o *origins
 	for i, argument := range command {
 		if i == 0 || plainWord.MatchString(argument) {
 			continue
 		}
 		if o == nil {
-			o = d.origins(step, v)
+			o = d.origins(s, v)
 		}
 		if !o.wrote(i, argument) {
 			return argument, true
@@ -118,13 +162,13 @@ func (d *document) foreignText(step string, v cue.Value, command []string) (stri
 	return "", false
 }
 
-func commandOf(step cue.Value) cue.Value {
-	return step.LookupPath(cue.MakePath(cue.Str("exec"), cue.Str("command")))
+func commandOf(step cue.Value, in string) cue.Value {
+	return step.LookupPath(cue.MakePath(cue.Str("exec"), cue.Str(in)))
 }
 
 // knownProgram returns the program of a step, from the text where it stands there and nothing else can.
-func (d *document) knownProgram(step string) string {
-	values := d.refs.vals[joined(append(slices.Clone(d.homeOf[step].path), "exec", "command"))]
+func (d *document) knownProgram(s runbook.Step) string {
+	values := d.refs.vals[joined(append(slices.Clone(d.homeOf[s.Name].path), "exec", commandField(s)))]
 	if len(values) == 1 {
 		if list, ok := values[0].(*ast.ListLit); ok && len(list.Elts) > 0 {
 			if x, ok := list.Elts[0].(*ast.BasicLit); ok {
@@ -134,7 +178,7 @@ func (d *document) knownProgram(step string) string {
 			}
 		}
 	}
-	if words := d.knownWords(step); len(words) > 0 {
+	if words := d.knownWords(s.Name, commandField(s)); len(words) > 0 {
 		return words[0]
 	}
 	return ""
@@ -142,8 +186,8 @@ func (d *document) knownProgram(step string) string {
 
 // knownWords returns the first words of a command, as far as they are known. A list whose length depends on an output or
 // the alert has no value yet; then they are read from the text.
-func (d *document) knownWords(step string) (words []string) {
-	at := append(slices.Clone(d.homeOf[step].path), "exec", "command")
+func (d *document) knownWords(step, in string) (words []string) {
+	at := append(slices.Clone(d.homeOf[step].path), "exec", in)
 	var list *ast.ListLit
 	if values := d.refs.vals[joined(at)]; len(values) > 0 {
 		list, _ = values[0].(*ast.ListLit)
@@ -153,7 +197,7 @@ func (d *document) knownWords(step string) (words []string) {
 			return nil // as long as it yields nothing the second word looks like the first
 		}
 	}
-	it, err := commandOf(d.step(d.authored(), step)).List()
+	it, err := commandOf(d.step(d.authored(), step), in).List()
 	if err == nil {
 		for it.Next() {
 			word, err := it.Value().String()

@@ -24,16 +24,17 @@ func (o organisation) maySet(name string) bool {
 }
 
 const (
-	readEnvText  = "%s is not among the variables that a step with risk: \"read\" may set"
-	steeringText = "%s can choose what else a program runs, so its value must be written out"
-	steeringHint = "no output, alert or input has a part in it"
+	readEnvText     = "%s is not among the variables that a step with risk: \"read\" may set"
+	rehearseEnvText = "%s is not among the variables that what only reads may set, and a rehearsal runs before anybody has agreed"
+	steeringText    = "%s can choose what else a program runs, so its value must be written out"
+	steeringHint    = "no output, alert or input has a part in it"
 )
 
 // readEnv refuses variables by which a program that only reads could be made to do more.
-func (s *skeleton) readEnv() {
+func (s *skeleton) readEnv(text string) {
 	eachRegular(s.env(), func(at cue.Selector, _ cue.Value) {
 		if name := at.Unquoted(); !s.doc.org.maySet(name) {
-			s.problem(fmt.Sprintf(readEnvText, name), "see readEnv in "+organisationFile, "exec", "env", name)
+			s.problem(fmt.Sprintf(text, name), "see readEnv in "+organisationFile, "exec", "env", name)
 		}
 	})
 }

@@ -20,7 +20,7 @@ type kind struct {
 	timeout time.Duration // of one attempt, where the author does not say
 	again   bool          // repeating does no harm
 	puts    []string      // all that it can put out; nil: what the author says
-	tries   bool          // it can find out what it would do, and does so before people approve
+	tries   bool          // it finds out what it would do before people approve, whatever its author says of that
 	traits  []trait
 }
 
@@ -35,6 +35,7 @@ type trait struct {
 	tree     bool                    // or of directories
 	dir      bool                    // of directories alone
 	tries    bool                    // false in it means that the step is not rehearsed
+	tried    string                  // the field in whose place the rehearsal has it; where it is there the step is rehearsed
 	written  bool                    // no input decides it
 	channel  bool                    // names of channels; what runs holds the channels themselves
 	repeat   bool                    // how long after its success the step is due again
@@ -107,7 +108,7 @@ func traitsOf(def cue.Value, above []string) (traits []trait) {
 }
 
 func (t *trait) plain() bool {
-	return !t.static && !t.free && !t.named && !t.duration && !t.ledger && !t.tries && !t.channel && !t.written && !t.repeat && t.one == "" && t.later == "" && t.risks == nil && t.with == nil
+	return !t.static && !t.free && !t.named && !t.duration && !t.ledger && !t.tries && t.tried == "" && !t.channel && !t.written && !t.repeat && t.one == "" && t.later == "" && t.risks == nil && t.with == nil
 }
 
 // read takes a field's type and attributes.
@@ -125,7 +126,8 @@ func (t *trait) read(v cue.Value) {
 			t.ledger, t.static, t.dir = true, true, a.Contents() == "dir"
 			t.tree = t.dir || a.Contents() == "tree"
 		case "rehearsal":
-			t.tries, t.static = true, true
+			t.tried = a.Contents()
+			t.tries, t.static = t.tried == "", t.tried == ""
 		case "written":
 			t.written, t.static = true, true
 		case "channel":

@@ -6,6 +6,8 @@ import (
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/literal"
+
+	"github.com/pullbook/pullbook/engine/runbook"
 )
 
 // origins is where the words of one command come from. CUE keeps for each text the place at which it stands, through
@@ -47,10 +49,10 @@ func (d *document) authors() *origins {
 }
 
 // origins looks at the command of a step that is about to run.
-func (d *document) origins(step string, v cue.Value) *origins {
+func (d *document) origins(s runbook.Step, v cue.Value) *origins {
 	o := d.authors()
-	o.words = wordsIn(commandOf(v))
-	o.alone = func() []word { return wordsIn(commandOf(d.step(d.authored(), step))) }
+	o.words = wordsIn(commandOf(v, commandField(s)))
+	o.alone = func() []word { return wordsIn(commandOf(d.step(d.authored(), s.Name), commandField(s))) }
 	return o
 }
 

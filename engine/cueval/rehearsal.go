@@ -19,18 +19,32 @@ func written(steps []runbook.Step) []runbook.Step {
 // rehearsed reports whether a step is rehearsed before it runs.
 func (d *document) rehearsed(kind runbook.Kind, step cue.Value) bool {
 	k := d.kind(kind)
-	if !k.tries {
-		return false
-	}
+	on := k.tries
 	for _, t := range k.traits {
-		if !t.tries {
-			continue
+		f := field(field(step, string(kind)), t.path[0])
+		if t.tried != "" {
+			on = on || f.Exists()
 		}
-		if on, err := field(field(step, string(kind)), t.path[0]).Bool(); err == nil && !on {
-			return false
+		if t.tries {
+			wanted, err := f.Bool()
+			on = on && (err != nil || wanted)
 		}
 	}
-	return true
+	return on
+}
+
+// unlike are the fields of a kind that a step does not have, since they are its rehearsal's, or the other way round.
+func (k kind) unlike(s runbook.Step) (names []string) {
+	for _, t := range k.traits {
+		switch {
+		case t.tried == "":
+		case s.Rehearses != "":
+			names = append(names, t.tried)
+		default:
+			names = append(names, t.path[0])
+		}
+	}
+	return names
 }
 
 // rehearsals puts before each step that is rehearsed a step that does so. It is the same in all that decides whether and
@@ -48,19 +62,24 @@ func (d *document) rehearsals(plan *runbook.Plan) (ps []runbook.Problem) {
 			p.Text, p.Hint = text, hint
 			ps = append(ps, p)
 		}
-		if !field(v, "retry").Exists() { // what the organisation says of steps that do not say it is not meant for these
+		once := d.kind(s.Kind).tries             // exactly what was rehearsed is done, and then that is stale
+		if once && !field(v, "retry").Exists() { // what the organisation says of steps that do not say it is not meant for these
 			s.Retry = runbook.Retry{}
 		}
 		r := s
 		r.Name, r.Rehearses, r.Risk = s.Name+rehearsalSuffix, s.Name, runbook.RiskRead
-		r.Retry, r.Approval, r.Every, r.TakesLocks, r.HasOutput, r.Reversible, r.Idempotent = runbook.Retry{}, nil, 0, false, true, false, false
+		r.Approval, r.Every, r.TakesLocks, r.HasOutput, r.Reversible, r.Idempotent = nil, 0, false, true, false, false
 		r.Needs, r.Files = slices.Clone(s.Needs), slices.Clone(s.Files)
 		switch {
 		case s.Stage == runbook.StageUndo:
-			refuse(string(s.Kind)+" is rehearsed first, and an undo is not", "undo it with another kind, such as exec", string(s.Kind))
+			hint := "undo it with another kind, such as exec"
+			if !once {
+				hint = "leave rehearse out"
+			}
+			refuse(string(s.Kind)+" is rehearsed first, and an undo is not", hint, string(s.Kind))
 		case s.Each:
 			refuse(string(s.Kind)+" is rehearsed first, and the elements of an each are not", "make a step of each", "each")
-		case s.Retry.Attempts > 1:
+		case once && s.Retry.Attempts > 1:
 			refuse("what was rehearsed is done once", "a person can /retry it, and it is rehearsed again", "retry")
 		}
 		if h, taken := d.homeOf[r.Name]; taken {

@@ -248,7 +248,7 @@ func (d *document) why(err error, step string, below ...string) runbook.Problem 
 func (d *document) work(s runbook.Step, step cue.Value) (runbook.Work, error) {
 	v, k := field(step, string(s.Kind)), d.kind(s.Kind)
 	if !k.engine {
-		run, err := d.run(k, v)
+		run, err := d.run(k, v, k.unlike(s)...)
 		return runbook.Work{Run: run}, err
 	}
 	if err := v.Validate(cue.Concrete(true)); err != nil {
@@ -274,8 +274,9 @@ func (d *document) work(s runbook.Step, step cue.Value) (runbook.Work, error) {
 	return runbook.Work{}, fmt.Errorf("the engine has no step of kind %q", s.Kind) // unreachable unless the schema names another kind its own
 }
 
-// run is what the author wrote in the field of a kind, as JSON with sorted names, without what is decided later.
-func (d *document) run(k kind, v cue.Value) (json.RawMessage, error) {
+// run is what the author wrote in the field of a kind, as JSON with sorted names, without what is decided later and without
+// some fields.
+func (d *document) run(k kind, v cue.Value, without ...string) (json.RawMessage, error) {
 	it, err := v.Fields()
 	if err != nil {
 		return nil, err
@@ -283,7 +284,7 @@ func (d *document) run(k kind, v cue.Value) (json.RawMessage, error) {
 	all := map[string]any{}
 	for it.Next() {
 		name := it.Selector().Unquoted()
-		if k.trait(name).later != "" {
+		if k.trait(name).later != "" || slices.Contains(without, name) {
 			continue
 		}
 		f := it.Value()

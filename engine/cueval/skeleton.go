@@ -226,7 +226,7 @@ func (s *skeleton) kind(v cue.Value) {
 		s.opens(k, outputType(s.step, v))
 		s.traits(k, s.doc.kind(s.step.Kind))
 	case runbook.KindExec:
-		s.program()
+		s.programs()
 		fallthrough
 	default:
 		s.traits(k, s.doc.kind(s.step.Kind))

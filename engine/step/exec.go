@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,10 +20,11 @@ import (
 // program is the work of an exec: a program without a shell.
 type program struct {
 	named
-	Command []string          `json:"command"` // argv; a first element that starts with ./ is a file of the ledger
-	Env     map[string]string `json:"env"`     // added to the allow-list of the host's environment
-	Stdin   string            `json:"stdin"`
-	Files   []string          `json:"files"` // pinned: they are among the job's files
+	Command  []string          `json:"command"`  // argv; a first element that starts with ./ is a file of the ledger
+	Rehearse []string          `json:"rehearse"` // of a rehearsal: what it runs, in place of the command
+	Env      map[string]string `json:"env"`      // added to the allow-list of the host's environment
+	Stdin    string            `json:"stdin"`
+	Files    []string          `json:"files"` // pinned: they are among the job's files
 }
 
 // Exec is the kind that runs a program.
@@ -31,21 +33,11 @@ func (kinds) Exec() performer { return new(program) }
 // perform runs a program. Its facts are exit_status (a number, or what ended it), executable (a host's absolute path, or
 // ./ and the path in the ledger), executable_sha256, and where they apply strays_killed and left_behind.
 func (w *program) perform(ctx stepContext, a *attempt) (res result) {
-	if len(w.Command) == 0 {
-		return failed("the command is empty")
-	}
-	b, err := a.bench(w.Env)
+	b, cmd, clear, err := w.prepare(a, w.Command)
 	if err != nil {
 		return failed("%w", err)
 	}
-	defer b.clear()
-	cmd, err := b.command(w)
-	if err != nil {
-		return failed("%w", err)
-	}
-	if file, ok := cmd.Stdin.(*os.File); ok {
-		defer file.Close()
-	}
+	defer clear()
 	if !a.job.HasOutput {
 		res = a.supervise(ctx, b.place, cmd, []sink{{into: a.log, from: []*io.Writer{&cmd.Stdout, &cmd.Stderr}}})
 		a.noteCut("log", a.log)
@@ -60,6 +52,46 @@ func (w *program) perform(ctx stepContext, a *attempt) (res result) {
 	res = a.withStdout(res, stdout)
 	a.noteCut("log", a.log)
 	return res
+}
+
+// rehearse runs the command that finds out what the program would do. What it writes, to either output, is what people see. It
+// cannot say that nothing would change: every tool has a way of its own to say so.
+func (w *program) rehearse(ctx stepContext, a *attempt) (res result) {
+	b, cmd, clear, err := w.prepare(a, w.Rehearse)
+	if err != nil {
+		return failed("%w", err)
+	}
+	defer clear()
+	shown := newCapture(a.cfg.OutputLimit/2, a.veil.margin)
+	res = a.supervise(ctx, b.place, cmd, []sink{{into: shown, from: []*io.Writer{&cmd.Stdout, &cmd.Stderr}}})
+	a.noteCut("stdout", shown)
+	text := "$ " + a.veil.cover(strings.Join(w.Rehearse, " ")) + "\n" + shown.text(a.veil)
+	fmt.Fprint(a.log, text)
+	a.noteCut("log", a.log)
+	if res.conclusion != runbook.Succeeded {
+		return res
+	}
+	return a.withOutput(rehearsed{Changes: true, Text: text})
+}
+
+// prepare makes ready to run a command of the program. clear, which is nil after an error, takes all of it away again.
+func (w *program) prepare(a *attempt, argv []string) (b *bench, cmd *exec.Cmd, clear func(), err error) {
+	if len(argv) == 0 {
+		return nil, nil, nil, errors.New("the command is empty")
+	}
+	if b, err = a.bench(w.Env); err != nil {
+		return nil, nil, nil, err
+	}
+	if cmd, err = b.command(w, argv); err != nil {
+		b.clear()
+		return nil, nil, nil, err
+	}
+	return b, cmd, func() {
+		if file, ok := cmd.Stdin.(*os.File); ok {
+			file.Close()
+		}
+		b.clear()
+	}, nil
 }
 
 // withStdout makes the standard output of a program that succeeded the step's output. Of one that did not, it is
@@ -81,15 +113,15 @@ func (a *attempt) withStdout(res result, stdout *capture) result {
 }
 
 // command prepares the program with its environment and its standard input: what the author wrote, or the alert.
-func (b *bench) command(w *program) (*exec.Cmd, error) {
-	file, err := b.program(b.place, w.Command[0])
+func (b *bench) command(w *program, argv []string) (*exec.Cmd, error) {
+	file, err := b.program(b.place, argv[0])
 	if err != nil {
 		return nil, err
 	}
 	if b.facts["executable_sha256"], err = digestFile(file); err != nil {
 		return nil, err
 	}
-	cmd := &exec.Cmd{Path: file, Args: w.Command, Dir: b.place.work, Env: b.env, SysProcAttr: ownGroup()}
+	cmd := &exec.Cmd{Path: file, Args: argv, Dir: b.place.work, Env: b.env, SysProcAttr: ownGroup()}
 	stdin := b.alert
 	if w.Stdin != "" {
 		if stdin, err = b.place.write("stdin", []byte(w.Stdin)); err != nil {

@@ -33,6 +33,37 @@ func TestExecKeepsTheOrderOfItsStreams(t *testing.T) {
 	}
 }
 
+// TestExecIsRehearsed: in a rehearsal the command for that runs, and no other; what it wrote is what people see, without secrets.
+func TestExecIsRehearsed(t *testing.T) {
+	r := newRunner(t, map[string]string{"TOKEN": "correct-horse-battery"})
+	j := withFile(job("exec", map[string]any{"rehearse": []string{"./try", "-c"}, "secrets": []string{"TOKEN"}}), "try",
+		"#!/bin/sh\necho would add one rule with $TOKEN\necho \"but $1\" >&2\n", true)
+	j.Rehearse, j.HasOutput = true, true
+	got := r.Run(t.Context(), j, nil)
+	expect(t, got, runbook.Succeeded, "")
+	var says rehearsed
+	if err := json.Unmarshal(got.Output, &says); err != nil || !says.Changes || says.Plan != "" {
+		t.Errorf("output %s: %v", got.Output, err)
+	}
+	if !strings.HasPrefix(says.Text, "$ ./try -c\nwould add one rule with ") || !strings.HasSuffix(says.Text, "\nbut -c\n") || strings.Contains(says.Text, "correct-horse") {
+		t.Errorf("people see %q", says.Text)
+	}
+	if got.Log != says.Text {
+		t.Errorf("log %q, and people see %q", got.Log, says.Text)
+	}
+	for name, change := range map[string]func(*Job){
+		"the command is empty": func(j *Job) { set(j, "rehearse", []string{}) },
+		"exit status 4":        func(j *Job) { set(j, "rehearse", []string{"sh", "-c", "echo no such table; exit 4"}) },
+	} {
+		j := withFile(job("exec", map[string]any{"rehearse": []string{"./try"}}), "try", "#!/bin/sh\n", true)
+		j.Rehearse, j.HasOutput = true, true
+		change(&j)
+		if got := r.Run(t.Context(), j, nil); got.Conclusion != runbook.Failed || !strings.Contains(got.Error, name) || len(got.Output) > 0 {
+			t.Errorf("want %q: %+v", name, got)
+		}
+	}
+}
+
 func TestExecFailures(t *testing.T) {
 	plain := withFile(job("exec", map[string]any{"command": []string{"./data"}}), "data", "x", false)
 	env := shell(t, "true")
