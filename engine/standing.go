@@ -23,14 +23,8 @@ type Standing struct {
 // Standings tells how every incident stands that was looked at and has not been merged, in the order of their ids. It waits
 // for looks that are under way.
 func (e *Engine) Standings() []Standing {
-	e.mu.Lock()
-	workers := make([]*worker, 0, len(e.workers))
-	for _, w := range e.workers {
-		workers = append(workers, w)
-	}
-	e.mu.Unlock()
 	var out []Standing
-	for _, w := range workers {
+	for _, w := range e.all() {
 		if s, ok := w.standing(); ok {
 			out = append(out, s)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -64,6 +66,7 @@ be done within --within, 2 wrong usage.`,
 	fl.StringVar(&s.hubAPI, "hub", os.Getenv("GITHUB_API_URL"), "API root of the hub (default $GITHUB_API_URL, or github.com)")
 	fl.StringVar(&s.repo, "repo", os.Getenv("GITHUB_REPOSITORY"), "the ledger, owner/name (default $GITHUB_REPOSITORY)")
 	fl.Int64Var(&s.appID, "app-id", 0, "id of the GitHub App")
+	fl.Int64Var(&s.installation, "installation-id", 0, "id of the App's installation on the ledger, which saves asking for it")
 	fl.StringVar(&s.appKey, "app-key", "", "file with the App's private key (PEM)")
 	fl.StringVar(&s.signingKey, "signing-key", "", "ssh ed25519 key that signs the ledger")
 	fl.StringVar(&s.secrets, "secrets-dir", "", "directory with one file per secret that steps may name")
@@ -85,6 +88,7 @@ be done within --within, 2 wrong usage.`,
 type advance struct {
 	flags advanceFlags
 	svc   *service
+	seen  *glance // before the ledger was taken; nil: it could not be seen
 
 	mu     sync.Mutex
 	deeds  []deed
@@ -128,6 +132,12 @@ func runAdvance(cmd *cobra.Command, s settings, f advanceFlags) error {
 	defer cancel()
 	a.svc = &service{settings: s, log: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level}))}
 	defer a.svc.close()
+	if err := a.look(ctx); err != nil {
+		return err
+	}
+	if arrival == nil && f.incident == "" && a.seen.quiet() {
+		return a.report(cmd, inbox.Standing{})
+	}
 	if err := a.svc.prepare(ctx, a.observe); err != nil {
 		return err
 	}
@@ -136,12 +146,32 @@ func runAdvance(cmd *cobra.Command, s settings, f advanceFlags) error {
 		return err
 	}
 	left, err := a.drain(ctx)
+	if err == nil {
+		err = a.leave(ctx, time.Now())
+	}
 	return errors.Join(a.report(cmd, left), err)
+}
+
+// look sees from afar whether anything is due. Where that cannot be seen, every incident is looked at.
+func (a *advance) look(ctx context.Context) error {
+	if err := a.svc.reach(ctx); err != nil {
+		return err
+	}
+	seen, err := a.svc.glance(ctx, time.Now(), time.Now().Add(a.flags.linger))
+	if err != nil {
+		a.svc.log.Warn("whether anything is due cannot be seen from afar; every incident is looked at", "error", err)
+		return nil
+	}
+	a.seen = seen
+	return nil
 }
 
 func (s *settings) checkAdvance() error {
 	if s.signingKey == "" {
 		return fmt.Errorf("--signing-key is needed: a key that is made for one run signs nothing that could be verified")
+	}
+	if _, err := os.Stat(s.signingKey); err != nil {
+		return withHint(fmt.Errorf("read the signing key: %w", err), "the ledger's .pullbook/allowed_signers has to list its public half")
 	}
 	s.sweep, s.lease = time.Minute, advanceLease
 	return s.check()
@@ -183,18 +213,41 @@ func (a *advance) put(ctx context.Context, arrival *engine.Arrival) error {
 			return fmt.Errorf("keep the alert: %w", err)
 		}
 	}
-	m := inbox.Message{Kind: engine.KindSweep, Key: "ledger"}
+	messages, err := a.wanted()
+	for _, m := range messages {
+		err = errors.Join(err, a.svc.inbox.Put(ctx, m))
+	}
+	return err
+}
+
+// wanted are the wake-ups that the run begins with: the one that was asked for, or what does not rest.
+func (a *advance) wanted() ([]inbox.Message, error) {
 	if branch := a.flags.incident; branch != "" {
 		if !strings.HasPrefix(branch, incident.BranchPrefix) {
 			id, err := incident.ParseID(branch)
 			if err != nil {
-				return usageError{fmt.Errorf("--incident: %w", err)}
+				return nil, usageError{fmt.Errorf("--incident: %w", err)}
 			}
 			branch = id.Branch()
 		}
-		m = inbox.Message{Kind: engine.KindHub, Key: branch}
+		return []inbox.Message{{Kind: engine.KindHub, Key: branch}}, nil
 	}
-	return a.svc.inbox.Put(ctx, m)
+	if a.seen == nil {
+		return []inbox.Message{{Kind: engine.KindSweep, Key: "ledger"}}, nil
+	}
+	var out []inbox.Message
+	for _, e := range a.seen.gone { // so that the engine misses it
+		if err := a.svc.bookmarks().Mark(e.Branch, e.Head); err != nil {
+			return nil, err
+		}
+	}
+	for _, branch := range a.seen.awake {
+		out = append(out, inbox.Message{Kind: engine.KindHub, Key: branch})
+	}
+	if a.seen.vet {
+		out = append(out, inbox.Message{Kind: engine.KindProposals, Key: engine.KindProposals})
+	}
+	return out, nil
 }
 
 // observe takes note of what has reached the remote branch.
@@ -273,11 +326,30 @@ func (a *advance) hopeless() bool {
 	return true
 }
 
+// summary is what was done and what is open, with the incidents that rested as they stood when they were looked at last.
+func (a *advance) summary(left inbox.Standing) summary {
+	s := summary{Done: a.deeds, Next: left.Next}
+	resting, next := a.seen.standings()
+	if s.Next.IsZero() || !next.IsZero() && next.Before(s.Next) {
+		s.Next = next
+	}
+	if a.svc.engine != nil {
+		s.Open = a.svc.engine.Standings()
+	}
+	for _, r := range resting {
+		if !slices.ContainsFunc(s.Open, func(o engine.Standing) bool { return o.ID == r.ID }) {
+			s.Open = append(s.Open, r)
+		}
+	}
+	slices.SortFunc(s.Open, func(a, b engine.Standing) int { return cmp.Compare(a.ID, b.ID) })
+	return s
+}
+
 // report says what was done and what is left.
 func (a *advance) report(cmd *cobra.Command, left inbox.Standing) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	s := summary{Done: a.deeds, Open: a.svc.engine.Standings(), Next: left.Next}
+	s := a.summary(left)
 	var failures []error
 	for key, err := range a.failed {
 		s.Failed = append(s.Failed, key+": "+err.Error())

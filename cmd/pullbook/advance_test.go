@@ -98,8 +98,13 @@ func TestAdvance(t *testing.T) {
 		t.Fatalf("after the alert: %+v\n%s", opened.out, opened.summary)
 	}
 	id, pull := opened.out.Open[0].ID, opened.out.Open[0].Pull
-	if idle := s.mustAdvance(t); len(idle.out.Done) != 0 || len(idle.out.Open) != 1 {
+	idle := s.mustAdvance(t)
+	if len(idle.out.Done) != 0 || len(idle.out.Open) != 1 {
 		t.Errorf("with nothing due: %+v", idle.out)
+	}
+	r := s.countReads()
+	if rest := s.mustAdvance(t, "--installation-id", fmt.Sprint(demoInstallation)); r.sum() > 3 || len(r.wrote) > 1 || len(rest.out.Open) != 1 || rest.out.Open[0].Headline != idle.out.Open[0].Headline {
+		t.Errorf("after a run with nothing due it reads %v, writes %v and says %+v", r.calls, r.wrote, rest.out)
 	}
 	if err := s.world.review(t.Context(), "alice", pull, "/approve rollback"); err != nil {
 		t.Fatal(err)
@@ -163,6 +168,8 @@ func TestAdvanceSaysWhatItNeeds(t *testing.T) {
 		status int
 		says   string
 	}{
+		"a lost key":     {[]string{"--signing-key", bad + ".not"}, 2, "read the signing key"},
+		"an empty key":   {[]string{"--app-key", os.DevNull}, 1, "is empty"},
 		"no key":         {[]string{"--signing-key", ""}, 2, "--signing-key is needed"},
 		"lost inputs":    {[]string{"--input", "a=b"}, 2, "--input needs --runbook"},
 		"a bad alert":    {[]string{"--alert", bad}, 1, "bad.json"},

@@ -31,6 +31,7 @@ type settings struct {
 	hubAPI          string // API root of the hub; empty: github.com
 	repo            string // owner/name of the ledger
 	appID           int64
+	installation    int64  // of the App on the ledger; 0: the hub is asked
 	appKey          string // file with the App's private key, PEM
 	data            string // directory of the inbox and of the steps' scratch
 	listen          string // address for alerts and webhooks
@@ -51,6 +52,7 @@ type service struct {
 	settings settings
 	log      *slog.Logger
 	hub      *github.Client
+	signer   gitstore.Signer
 	store    *gitstore.Store
 	inbox    *inbox.Inbox
 	runner   *step.Runner
@@ -93,14 +95,13 @@ func (svc *service) prepare(ctx context.Context, observe observer) error {
 	if err := svc.openInbox(ctx); err != nil {
 		return err
 	}
-	if err := svc.openHub(ctx); err != nil {
+	if err := svc.reach(ctx); err != nil {
 		return err
 	}
-	signer, err := loadSigner(s.signingKey)
-	if err != nil {
+	if err := svc.meet(ctx); err != nil {
 		return err
 	}
-	signers, err := svc.openLedger(ctx, signer)
+	signers, err := svc.openLedger(ctx)
 	if err != nil {
 		return err
 	}
@@ -109,7 +110,7 @@ func (svc *service) prepare(ctx context.Context, observe observer) error {
 	if err != nil {
 		return fmt.Errorf("prepare the step runner: %w", err)
 	}
-	if err := svc.buildEngine(signer, observe); err != nil {
+	if err := svc.buildEngine(observe); err != nil {
 		return err
 	}
 	if s.holder == "" {
@@ -135,7 +136,12 @@ func (svc *service) openInbox(ctx context.Context) (err error) {
 	return nil
 }
 
-func (svc *service) openHub(ctx context.Context) error {
+// reach prepares what asks the hub and the ledger, once. It asks for nothing yet, but for the App's installation where that
+// is not configured.
+func (svc *service) reach(ctx context.Context) error {
+	if svc.store != nil {
+		return nil
+	}
 	s := svc.settings
 	owner, name, err := splitRepo(s.repo)
 	if err != nil {
@@ -145,12 +151,42 @@ func (svc *service) openHub(ctx context.Context) error {
 	if err != nil {
 		return withHint(fmt.Errorf("read the App's private key: %w", err), "--app-key is the .pem file that the hub gave when the App was made")
 	}
-	config := github.Config{BaseURL: s.hubAPI, AppID: s.appID, Key: key, Owner: owner, Repo: name, Logger: svc.log}
+	if len(strings.TrimSpace(string(key))) == 0 {
+		return withHint(fmt.Errorf("the App's private key in %s is empty", s.appKey), emptyKeyHint)
+	}
+	config := github.Config{BaseURL: s.hubAPI, AppID: s.appID, InstallationID: s.installation, Key: key, Owner: owner, Repo: name, Logger: svc.log}
 	if s.limits == "github" {
 		config.Limits = github.GitHubLimits()
 	}
-	if svc.hub, err = github.New(ctx, config); err != nil {
-		return withHint(err, "the App must be installed on "+s.repo+"; --app-id and --app-key belong together")
+	if svc.hub, err = github.Reach(ctx, config); err != nil {
+		return withHint(err, wrongApp(s.repo))
+	}
+	if svc.signer, err = loadSigner(s.signingKey); err != nil {
+		return err
+	}
+	var interval time.Duration
+	if s.limits == "github" {
+		interval = 10 * time.Second
+	}
+	svc.store, err = gitstore.Open(gitstore.Config{URL: svc.hub.GitURL(), Credentials: svc.hub.Credentials, Signer: svc.signer,
+		Author: gitstore.Identity{Name: "pullbook", Email: principal}, MinInterval: interval})
+	if err != nil {
+		return fmt.Errorf("open the ledger: %w", err)
+	}
+	return nil
+}
+
+// emptyKeyHint is for jobs: a secret that a job does not see is an empty text.
+const emptyKeyHint = "in GitHub Actions: is the secret in the job's environment, and does the job run on a branch that the environment allows?"
+
+func wrongApp(repo string) string {
+	return "the App must be installed on " + repo + "; --app-id and --app-key belong together"
+}
+
+// meet reads what the hub knows of the App and of the ledger.
+func (svc *service) meet(ctx context.Context) error {
+	if err := svc.hub.Meet(ctx); err != nil {
+		return withHint(err, wrongApp(svc.settings.repo))
 	}
 	return nil
 }
@@ -167,17 +203,8 @@ func loadSigner(path string) (gitstore.Signer, error) {
 const principal = "pullbook@localhost"
 
 // openLedger opens the ledger and returns whose commits are an engine's: the keys that it lists, and this engine's own.
-func (svc *service) openLedger(ctx context.Context, signer gitstore.Signer) (_ gitstore.AllowedSigners, err error) {
-	var interval time.Duration
-	if svc.settings.limits == "github" {
-		interval = 10 * time.Second
-	}
-	svc.store, err = gitstore.Open(gitstore.Config{URL: svc.hub.GitURL(), Credentials: svc.hub.Credentials, Signer: signer,
-		Author: gitstore.Identity{Name: "pullbook", Email: principal}, MinInterval: interval})
-	if err != nil {
-		return gitstore.AllowedSigners{}, fmt.Errorf("open the ledger: %w", err)
-	}
-	port := svc.ledger(signer)
+func (svc *service) openLedger(ctx context.Context) (gitstore.AllowedSigners, error) {
+	port := svc.ledger()
 	heads, err := port.Heads(ctx)
 	if err != nil {
 		return gitstore.AllowedSigners{}, fmt.Errorf("read the ledger: %w", err)
@@ -186,14 +213,14 @@ func (svc *service) openLedger(ctx context.Context, signer gitstore.Signer) (_ g
 	if err != nil {
 		return gitstore.AllowedSigners{}, withHint(fmt.Errorf("the ledger has no branch %q: %w", svc.hub.DefaultBranch(), err), "push a first commit to it")
 	}
-	if err := svc.checkSigner(ctx, signer, tip); err != nil {
+	if err := svc.checkSigner(ctx, tip); err != nil {
 		return gitstore.AllowedSigners{}, err
 	}
 	return port.signers(ctx, tip)
 }
 
 // checkSigner says aloud when the ledger does not list the engine's key: its commits would not verify.
-func (svc *service) checkSigner(ctx context.Context, signer gitstore.Signer, tip gitstore.Hash) error {
+func (svc *service) checkSigner(ctx context.Context, tip gitstore.Hash) error {
 	files, err := svc.store.Files(ctx, tip, signersPath)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", signersPath, err)
@@ -203,33 +230,37 @@ func (svc *service) checkSigner(ctx context.Context, signer gitstore.Signer, tip
 		return fmt.Errorf("read %s on %s: %w", signersPath, svc.hub.DefaultBranch(), err)
 	}
 	for _, key := range allowed.Keys() {
-		if key.Fingerprint == signer.Fingerprint() {
+		if key.Fingerprint == svc.signer.Fingerprint() {
 			return nil
 		}
 	}
 	svc.log.Warn("the ledger does not list this engine's key: audit verify will refuse its commits; add this line",
-		"file", signersPath, "line", strings.TrimSpace(signer.AllowedLine(principal)))
+		"file", signersPath, "line", strings.TrimSpace(svc.signer.AllowedLine(principal)))
 	return nil
 }
 
-func (svc *service) ledger(signer gitstore.Signer) ledgerPort {
-	return ledgerPort{store: svc.store, own: signer.AllowedLine(principal)}
+func (svc *service) ledger() ledgerPort {
+	return ledgerPort{store: svc.store, own: svc.signer.AllowedLine(principal)}
 }
 
-func (svc *service) buildEngine(signer gitstore.Signer, observe observer) error {
+func (svc *service) bookmarks() bookmarks {
+	return bookmarks{filepath.Join(svc.settings.data, "bookmarks")}
+}
+
+func (svc *service) buildEngine(observe observer) error {
 	exe, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find the program to evaluate runbooks with: %w", err)
 	}
 	eval := cueval.New(cueval.Config{Child: []string{exe, evalChild}})
 	triage := runbook.Source{Runbook: "runbooks/triage.cue", Files: runbooks.Files()}
-	ledger, s := svc.ledger(signer), svc.settings
+	ledger, s := svc.ledger(), svc.settings
 	svc.customs = &customs{ledger: ledger, branch: svc.hub.DefaultBranch(), eval: eval, log: svc.log}
 	svc.engine = engine.New(engine.Config{
 		Hub: svc.hub, Ledger: ledger, Journal: ledger, Eval: evalPort{eval}, Inbox: inboxPort{svc.inbox, svc.runner}, Runner: runnerPort{svc.runner, s.rehearsal != nil}, Rehearsal: s.rehearsal,
 		Reviewing: engine.Reviewing{Hub: svc.hub, List: ledger.list,
 			Checker: cueval.New(cueval.Config{Child: []string{exe, evalChild}, Wall: vetWall, Children: 1})}, // incidents need the other processors
-		Clock: wallClock{}, Bookmarks: bookmarks{filepath.Join(svc.settings.data, "bookmarks")}, DefaultBranch: svc.hub.DefaultBranch(), Triage: triage, Versions: versions(), Schema: schema.Runbook(),
+		Clock: wallClock{}, Bookmarks: svc.bookmarks(), DefaultBranch: svc.hub.DefaultBranch(), Triage: triage, Versions: versions(), Schema: schema.Runbook(),
 		Observe: observe, Log: svc.log,
 	})
 	return nil

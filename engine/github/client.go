@@ -39,6 +39,7 @@ type Client struct {
 	app           int64
 	bot           gh.User
 
+	asApp  *gh.Client
 	hub    *gh.Client
 	tokens *tokens
 	// signedIn makes a client for one repository of the installation.
@@ -59,12 +60,49 @@ type Client struct {
 // New signs in as the App and reads what does not change: the installation, the App's bot and the default branch. It
 // fails when the App, its installation or the repository is not what the configuration says.
 func New(ctx context.Context, cfg Config) (*Client, error) {
-	at, err := parseAddress(cfg.BaseURL)
+	c, at, err := prepare(cfg)
 	if err != nil {
 		return nil, err
 	}
+	slug, err := c.findApp(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.signIn(at, cfg.Key); err != nil {
+		return nil, err
+	}
+	return c, c.findRepository(ctx, slug)
+}
+
+// Reach makes a client that has asked the hub for nothing, but for the installation where the configuration does not name it.
+// It can make tokens and survey the repository; Meet makes it whole.
+func Reach(ctx context.Context, cfg Config) (*Client, error) {
+	c, at, err := prepare(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.findInstallation(ctx); err != nil {
+		return nil, err
+	}
+	return c, c.signIn(at, cfg.Key)
+}
+
+// Meet reads what New reads, for a client that Reach made. It is called before anything else is done with the client.
+func (c *Client) Meet(ctx context.Context) error {
+	slug, err := c.findApp(ctx)
+	if err != nil {
+		return err
+	}
+	return c.findRepository(ctx, slug)
+}
+
+func prepare(cfg Config) (*Client, address, error) {
+	at, err := parseAddress(cfg.BaseURL)
+	if err != nil {
+		return nil, at, err
+	}
 	if !plain(cfg.Owner) || !plain(cfg.Repo) {
-		return nil, fmt.Errorf("repository %q/%q is not a name on the hub", cfg.Owner, cfg.Repo)
+		return nil, at, fmt.Errorf("repository %q/%q is not a name on the hub", cfg.Owner, cfg.Repo)
 	}
 	c := &Client{owner: cfg.Owner, repo: cfg.Repo, app: cfg.AppID, installation: cfg.InstallationID,
 		gitURL: at.git + "/" + cfg.Owner + "/" + cfg.Repo + ".git", graphql: at.graphql, now: cfg.Now, log: cfg.Logger}
@@ -77,18 +115,8 @@ func New(ctx context.Context, cfg Config) (*Client, error) {
 	c.wire = newWire(at, cfg.HTTP)
 	c.gate = newGate(cfg.Limits, c.now)
 	c.points = points{limit: cfg.Limits.PointsPerMinute, now: c.now}
-	app, err := c.appClient(at, cfg.Key)
-	if err != nil {
-		return nil, err
-	}
-	slug, err := c.findApp(ctx, app)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.signIn(at, cfg.Key); err != nil {
-		return nil, err
-	}
-	return c, c.findRepository(ctx, slug)
+	c.asApp, err = c.appClient(at, cfg.Key)
+	return c, at, err
 }
 
 // appClient signs as the App itself.
@@ -132,10 +160,10 @@ func newHubClient(at address, tr http.RoundTripper) *gh.Client {
 }
 
 // findApp checks that the key belongs to the App, and finds its installation on the repository.
-func (c *Client) findApp(ctx context.Context, app *gh.Client) (slug string, err error) {
+func (c *Client) findApp(ctx context.Context) (slug string, err error) {
 	var self *gh.App
 	err = c.read("sign in as the App", func() error {
-		self, _, err = app.Apps.Get(ctx, "")
+		self, _, err = c.asApp.Apps.Get(ctx, "")
 		return err
 	})
 	if err != nil {
@@ -144,15 +172,19 @@ func (c *Client) findApp(ctx context.Context, app *gh.Client) (slug string, err 
 	if self.GetID() != c.app || !plain(self.GetSlug()) {
 		return "", fmt.Errorf("the key belongs to App %d, not to App %d", self.GetID(), c.app)
 	}
+	return self.GetSlug(), c.findInstallation(ctx)
+}
+
+// findInstallation asks for the App's installation on the repository, unless it is known.
+func (c *Client) findInstallation(ctx context.Context) error {
 	if c.installation != 0 {
-		return self.GetSlug(), nil
+		return nil
 	}
-	err = c.read(fmt.Sprintf("find the App's installation on %s/%s", c.owner, c.repo), func() error {
-		found, _, err := app.Apps.FindRepositoryInstallation(ctx, c.owner, c.repo)
+	return c.read(fmt.Sprintf("find the App's installation on %s/%s", c.owner, c.repo), func() error {
+		found, _, err := c.asApp.Apps.FindRepositoryInstallation(ctx, c.owner, c.repo)
 		c.installation = found.GetID()
 		return err
 	})
-	return self.GetSlug(), err
 }
 
 // findRepository reads the default branch, and who the App's bot is.

@@ -82,11 +82,12 @@ type Tenure struct {
 	mu    sync.Mutex // held for moments: every push asks
 	lease Lease
 	at    Hash // the commit on the hub that says so
+	left  []byte
 	err   error
 }
 
-// TakeLease takes the ledger's lock: the ref refs/pullbook/lease, a signed commit with no parent and no files, moved by
-// compare-and-swap. ErrHeld while another engine has it. A store takes it once.
+// TakeLease takes the ledger's lock: the ref refs/pullbook/lease, a signed commit with no parent and no files but what the
+// last holder left, moved by compare-and-swap. ErrHeld while another engine has it. A store takes it once.
 func (s *Store) TakeLease(ctx context.Context, r LeaseRequest) (*Tenure, error) {
 	if r.Now == nil {
 		r.Now = time.Now
@@ -102,7 +103,7 @@ func (s *Store) TakeLease(ctx context.Context, r LeaseRequest) (*Tenure, error) 
 		return nil, fmt.Errorf("take the lease: %w", &HeldError{Lease: old})
 	}
 	t := &Tenure{store: s, req: r, lease: Lease{Holder: r.Holder, Epoch: old.Epoch + 1}, at: at}
-	if err := t.write(ctx, r.For); err != nil {
+	if err := t.write(ctx, r.For, nil); err != nil {
 		if errors.Is(err, ErrMoved) {
 			if now, _, again := s.readLease(ctx, r.Signers); again == nil {
 				err = &HeldError{Lease: now}
@@ -153,8 +154,8 @@ func believeLease(raw []byte, signers AllowedSigners) (Lease, error) {
 	return parseLease(c.Message)
 }
 
-// write moves the lease on the hub to one that ends after the given time.
-func (t *Tenure) write(ctx context.Context, lasts time.Duration) error {
+// write moves the lease on the hub to one that ends after the given time, with what its holder leaves.
+func (t *Tenure) write(ctx context.Context, lasts time.Duration, left []byte) error {
 	t.writing.Lock()
 	defer t.writing.Unlock()
 	t.mu.Lock()
@@ -162,7 +163,7 @@ func (t *Tenure) write(ctx context.Context, lasts time.Duration) error {
 	t.mu.Unlock()
 	now := t.req.Now()
 	next.Until = now.Add(lasts).UTC().Truncate(time.Second)
-	id, err := t.store.pendLease(at, next.message(), now)
+	id, err := t.store.pendLease(at, leaseDraft{next.message(), left, now})
 	if err != nil {
 		return err
 	}
@@ -178,13 +179,29 @@ func (t *Tenure) write(ctx context.Context, lasts time.Duration) error {
 	return nil
 }
 
+// leaseDraft is a lease that is about to be signed.
+type leaseDraft struct {
+	message string
+	left    []byte
+	when    time.Time
+}
+
+// objects are the tree of a lease, and what it holds.
+func (d leaseDraft) objects() []object {
+	if d.left == nil {
+		return []object{newObject(kindTree, nil)}
+	}
+	blob := newObject(kindBlob, d.left)
+	return []object{newObject(kindTree, encodeTree([]entry{{name: leftFile, mode: ModeFile, id: blob.id}})), blob}
+}
+
 // pendLease puts the commit of a lease beside the pending ones, so that it travels with whoever departs next.
-func (s *Store) pendLease(old Hash, message string, when time.Time) (Hash, error) {
+func (s *Store) pendLease(old Hash, d leaseDraft) (Hash, error) {
 	if s.signer.key == nil {
 		return Hash{}, errors.New("the store has no signing key")
 	}
-	tree := newObject(kindTree, nil)
-	raw, err := draft{tree: tree.id, author: s.author, when: when, message: message}.sign(s.signer)
+	objects := d.objects()
+	raw, err := draft{tree: objects[0].id, author: s.author, when: d.when, message: d.message}.sign(s.signer)
 	if err != nil {
 		return Hash{}, err
 	}
@@ -192,7 +209,7 @@ func (s *Store) pendLease(old Hash, message string, when time.Time) (Hash, error
 	if err != nil || commit.Hash == old {
 		return commit.Hash, err
 	}
-	objects := []object{tree, {id: commit.Hash, kind: kindCommit, data: raw}}
+	objects = append(objects, object{id: commit.Hash, kind: kindCommit, data: raw})
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.pending[leaseRef] = &pending{old: old, commits: []built{{id: commit.Hash, objects: objects}}}
@@ -222,15 +239,19 @@ func (t *Tenure) Renew(ctx context.Context) error {
 	if err := t.Err(); err != nil {
 		return err
 	}
-	return t.lost(t.write(ctx, t.req.For))
+	return t.lost(t.write(ctx, t.req.For, nil))
 }
 
-// Release gives the lease back: another engine may take it at once. The store pushes nothing afterwards.
+// Release gives the lease back, with what Leave was given: another engine may take it at once. The store pushes nothing
+// afterwards.
 func (t *Tenure) Release(ctx context.Context) error {
 	if err := t.Err(); err != nil {
 		return err
 	}
-	err := t.lost(t.write(ctx, -leaseSkew))
+	t.mu.Lock()
+	left := t.left
+	t.mu.Unlock()
+	err := t.lost(t.write(ctx, -leaseSkew, left))
 	if err == nil {
 		t.mu.Lock()
 		defer t.mu.Unlock()

@@ -36,3 +36,22 @@ func (in *Inbox) Standing(ctx context.Context) (Standing, error) {
 	}
 	return s, nil
 }
+
+// Due tells when the first message of each key is due.
+func (in *Inbox) Due(ctx context.Context) (map[string]time.Time, error) {
+	rows, err := in.db.QueryContext(ctx, "SELECT key, MIN(retry) FROM message GROUP BY key")
+	if err != nil {
+		return nil, fmt.Errorf("read when messages are due: %w", err)
+	}
+	defer rows.Close()
+	out := map[string]time.Time{}
+	for rows.Next() {
+		var key string
+		var at int64
+		if err := rows.Scan(&key, &at); err != nil {
+			return nil, fmt.Errorf("read when messages are due: %w", err)
+		}
+		out[key] = time.UnixMilli(at).UTC()
+	}
+	return out, rows.Err()
+}

@@ -35,6 +35,10 @@ func TestStandingCountsWhatIsLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	stands(t, in, Standing{Messages: 1, Timers: 2, Next: later, Steps: 1})
+	put(t, in, Message{Kind: "other", Key: "b", Due: later.Add(2 * time.Hour)})
+	if due, err := in.Due(t.Context()); err != nil || len(due) != 3 || !due["b"].Equal(later.Add(time.Hour)) {
+		t.Errorf("due %v, %v", due, err)
+	}
 
 	handled, finish := make(chan string), make(chan error)
 	running, ended := make(chan bool), make(chan bool)
@@ -54,14 +58,14 @@ func TestStandingCountsWhatIsLeft(t *testing.T) {
 	})
 	receive(t, running)
 	receive(t, handled)
-	stands(t, in, Standing{Messages: 1, Timers: 2, Next: later, Steps: 1}) // at work is not done
+	stands(t, in, Standing{Messages: 1, Timers: 3, Next: later, Steps: 1}) // at work is not done
 	ended <- true
-	stands(t, in, Standing{Messages: 1, Timers: 2, Next: later})
+	stands(t, in, Standing{Messages: 1, Timers: 3, Next: later})
 	finish <- errors.New("not now")
 	receive(t, handled) // it is tried again
 	if left, err := in.Standing(t.Context()); err != nil || left.Idle() {
 		t.Errorf("while it is tried again: %+v, %v", left, err)
 	}
 	finish <- nil
-	stands(t, in, Standing{Timers: 2, Next: later})
+	stands(t, in, Standing{Timers: 3, Next: later})
 }
