@@ -95,6 +95,10 @@ func (e *Engine) publishRun(ctx context.Context, w *worker, c incident.CheckRun)
 
 // publishBody renders what people see and publishes it if it says something new. While nothing waits for people it may lag.
 func (e *Engine) publishBody(ctx context.Context, w *worker, plan runbook.Plan, a incident.PublishBody) error {
+	now, due := e.Clock.Now(), w.seenAt.Add(bodyPause)
+	if !a.Urgent && now.Before(due) && w.timers[KindLook].Equal(due) {
+		return nil // whatever is new is shown then
+	}
 	screen := render.Screen(plan, w.ledger.state, w.view(nil, nil))
 	asked := screen.Assignees
 	screen.Labels = changedLabels(w.hub.Pull.Labels, screen.Labels)
@@ -107,8 +111,7 @@ func (e *Engine) publishBody(ctx context.Context, w *worker, plan runbook.Plan, 
 	if screen.Title == w.screen.Title && screen.Body == w.screen.Body && screen.Labels == nil && screen.Assignees == nil {
 		return nil
 	}
-	now := e.Clock.Now()
-	if due := w.seenAt.Add(bodyPause); !a.Urgent && now.Before(due) {
+	if !a.Urgent && now.Before(due) {
 		return e.wake(ctx, w, KindLook, due)
 	}
 	if err := e.publish(ctx, w, "what people see", incident.Publication{Screen: &screen}); err != nil {

@@ -26,6 +26,9 @@ func (m *markup) holds(line string, end int) bool {
 // opens notes what a line leaves open. As in CommonMark a comment at the beginning of a line goes on to its end or that of the
 // text; elsewhere only one that is closed is a comment.
 func (m *markup) opens(line string, end int) {
+	if !strings.Contains(line, "<") {
+		return
+	}
 	trimmed := strings.TrimLeft(line, " ")
 	indent := len(line) - len(trimmed)
 	if indent > 3 || strings.HasPrefix(trimmed, ">") {

@@ -47,6 +47,9 @@ func Commands(body string) []Said {
 // indented, and not hidden in a comment of HTML. Spaces inside a line are folded to one. Code blocks inside lists and quotes
 // end with the list or quote.
 func Lines(body string) []string {
+	if !strings.HasPrefix(body, "/") && !strings.Contains(body, "\n/") {
+		return nil
+	}
 	var out []string
 	var inside fence
 	hidden := markup{closes: strings.LastIndex(body, "-->")}

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -66,7 +67,7 @@ func Disowned(files map[string][]byte) []string {
 	if last == "" || strict(files[last], &s) != nil {
 		return nil
 	}
-	data, err := decodeData(s.Kind, s.Data)
+	data, err := decodeData(s.Kind, s.Data, strict)
 	if thawed, ok := data.(incident.Thawed); ok && err == nil {
 		return thawed.Disowned
 	}
@@ -116,16 +117,9 @@ func index(dir string, files map[string][]byte) (map[int]string, error) {
 
 // decodeEvent reads one event file that must follow head. Its errors are sentences about the file.
 func decodeEvent(dir string, head Head, b []byte) (incident.Event, error) {
-	var version struct{ Version *int }
-	if err := json.Unmarshal(b, &version); err != nil {
-		return incident.Event{}, fmt.Errorf("it is not JSON of an event: %w", err)
-	}
-	if version.Version == nil || *version.Version != Version {
-		return incident.Event{}, fmt.Errorf("its version is not %d, the only one that this program reads", Version)
-	}
 	var s stored
-	if err := strict(b, &s); err != nil {
-		return incident.Event{}, err
+	if err := json.Unmarshal(b, &s); err != nil || s.Version != Version {
+		return incident.Event{}, misread(b)
 	}
 	at, err := time.Parse(timeForm, s.Time)
 	switch {
@@ -136,9 +130,9 @@ func decodeEvent(dir string, head Head, b []byte) (incident.Event, error) {
 	case s.Prev != head.Sum:
 		return incident.Event{}, fmt.Errorf("the chain is broken: it follows an event with another SHA-256 than event %d has", head.Seq)
 	}
-	data, err := decodeData(s.Kind, s.Data)
+	data, err := decodeData(s.Kind, s.Data, json.Unmarshal)
 	if err != nil {
-		return incident.Event{}, err
+		return incident.Event{}, cmp.Or(misread(b), err)
 	}
 	e := incident.Event{Seq: s.Seq, At: at, Data: data}
 	if err := belongs(dir, e); err != nil {
@@ -149,9 +143,27 @@ func decodeEvent(dir string, head Head, b []byte) (incident.Event, error) {
 		return incident.Event{}, fmt.Errorf("it cannot be written again: %w", err)
 	}
 	if !bytes.Equal(again, b) {
-		return incident.Event{}, errors.New("its bytes are not the canonical ones")
+		return incident.Event{}, cmp.Or(misread(b), errors.New("its bytes are not the canonical ones"))
 	}
 	return e, nil
+}
+
+// misread says what is wrong with an event file that is not what would be written: it looks at it more closely than is worth
+// while for one that is. It is nil if only the bytes are others.
+func misread(b []byte) error {
+	var version struct{ Version *int }
+	if err := json.Unmarshal(b, &version); err != nil {
+		return fmt.Errorf("it is not JSON of an event: %w", err)
+	}
+	if version.Version == nil || *version.Version != Version {
+		return fmt.Errorf("its version is not %d, the only one that this program reads", Version)
+	}
+	var s stored
+	if err := strict(b, &s); err != nil {
+		return err
+	}
+	_, err := decodeData(s.Kind, s.Data, strict)
+	return err
 }
 
 // belongs checks that a journal begins with the opening of the incident whose directory it lies in.
@@ -186,18 +198,21 @@ func strict(b []byte, into any) error {
 	return nil
 }
 
+// reader reads a value: strict, or json.Unmarshal where what was read is written again and compared.
+type reader func(b []byte, into any) error
+
 // as reads the data of one kind.
-func as[T incident.Data](raw []byte) (incident.Data, error) {
+func as[T incident.Data](raw []byte, read reader) (incident.Data, error) {
 	var data T
-	if err := strict(raw, &data); err != nil {
+	if err := read(raw, &data); err != nil {
 		return nil, err
 	}
 	return data, nil
 }
 
 // compactly is as for an event with JSON of others in it: the file holds that indented, and its value is the compact form.
-func compactly[T incident.Data](raw []byte) (incident.Data, error) {
-	data, err := as[T](raw)
+func compactly[T incident.Data](raw []byte, read reader) (incident.Data, error) {
+	data, err := as[T](raw, read)
 	if err != nil {
 		return nil, err
 	}
@@ -206,88 +221,88 @@ func compactly[T incident.Data](raw []byte) (incident.Data, error) {
 }
 
 // decodeData knows every kind of event that there is.
-func decodeData(kind string, raw []byte) (incident.Data, error) {
+func decodeData(kind string, raw []byte, read reader) (incident.Data, error) {
 	switch kind {
 	case incident.Opened{}.Kind():
-		return as[incident.Opened](raw)
+		return as[incident.Opened](raw, read)
 	case incident.PullOpened{}.Kind():
-		return as[incident.PullOpened](raw)
+		return as[incident.PullOpened](raw, read)
 	case incident.AlertUpdated{}.Kind():
-		return as[incident.AlertUpdated](raw)
+		return as[incident.AlertUpdated](raw, read)
 	case incident.Acknowledged{}.Kind():
-		return as[incident.Acknowledged](raw)
+		return as[incident.Acknowledged](raw, read)
 	case incident.GateOpened{}.Kind():
-		return as[incident.GateOpened](raw)
+		return as[incident.GateOpened](raw, read)
 	case incident.GateApproved{}.Kind():
-		return as[incident.GateApproved](raw)
+		return as[incident.GateApproved](raw, read)
 	case incident.GateRejected{}.Kind():
-		return as[incident.GateRejected](raw)
+		return as[incident.GateRejected](raw, read)
 	case incident.GateExpired{}.Kind():
-		return as[incident.GateExpired](raw)
+		return as[incident.GateExpired](raw, read)
 	case incident.GateLifted{}.Kind():
-		return as[incident.GateLifted](raw)
+		return as[incident.GateLifted](raw, read)
 	case incident.GlassBroken{}.Kind():
-		return as[incident.GlassBroken](raw)
+		return as[incident.GlassBroken](raw, read)
 	case incident.GlassReviewed{}.Kind():
-		return as[incident.GlassReviewed](raw)
+		return as[incident.GlassReviewed](raw, read)
 	case incident.GateReminded{}.Kind():
-		return as[incident.GateReminded](raw)
+		return as[incident.GateReminded](raw, read)
 	case incident.GateEscalated{}.Kind():
-		return as[incident.GateEscalated](raw)
+		return as[incident.GateEscalated](raw, read)
 	case incident.CancelAsked{}.Kind():
-		return as[incident.CancelAsked](raw)
+		return as[incident.CancelAsked](raw, read)
 	case incident.Paused{}.Kind():
-		return as[incident.Paused](raw)
+		return as[incident.Paused](raw, read)
 	case incident.Resumed{}.Kind():
-		return as[incident.Resumed](raw)
+		return as[incident.Resumed](raw, read)
 	case incident.Reopened{}.Kind():
-		return as[incident.Reopened](raw)
+		return as[incident.Reopened](raw, read)
 	case incident.Noted{}.Kind():
-		return as[incident.Noted](raw)
+		return as[incident.Noted](raw, read)
 	case incident.SeveritySet{}.Kind():
-		return as[incident.SeveritySet](raw)
+		return as[incident.SeveritySet](raw, read)
 	case incident.Mitigated{}.Kind():
-		return as[incident.Mitigated](raw)
+		return as[incident.Mitigated](raw, read)
 	case incident.Thawed{}.Kind():
-		return as[incident.Thawed](raw)
+		return as[incident.Thawed](raw, read)
 	case incident.Recalled{}.Kind():
-		return as[incident.Recalled](raw)
+		return as[incident.Recalled](raw, read)
 	case incident.UndoBegun{}.Kind():
-		return as[incident.UndoBegun](raw)
+		return as[incident.UndoBegun](raw, read)
 	case incident.FinallyBegun{}.Kind():
-		return as[incident.FinallyBegun](raw)
+		return as[incident.FinallyBegun](raw, read)
 	case incident.Ended{}.Kind():
-		return as[incident.Ended](raw)
+		return as[incident.Ended](raw, read)
 	}
-	return decodeStep(kind, raw)
+	return decodeStep(kind, raw, read)
 }
 
-func decodeStep(kind string, raw []byte) (incident.Data, error) {
+func decodeStep(kind string, raw []byte, read reader) (incident.Data, error) {
 	switch kind {
 	case incident.EachExpanded{}.Kind():
-		return as[incident.EachExpanded](raw)
+		return as[incident.EachExpanded](raw, read)
 	case incident.StepStarted{}.Kind():
-		return as[incident.StepStarted](raw)
+		return as[incident.StepStarted](raw, read)
 	case incident.StepEnded{}.Kind():
-		return compactly[incident.StepEnded](raw)
+		return compactly[incident.StepEnded](raw, read)
 	case incident.RepeatStarted{}.Kind():
-		return as[incident.RepeatStarted](raw)
+		return as[incident.RepeatStarted](raw, read)
 	case incident.RepeatEnded{}.Kind():
-		return as[incident.RepeatEnded](raw)
+		return as[incident.RepeatEnded](raw, read)
 	case incident.ChildOpened{}.Kind():
-		return compactly[incident.ChildOpened](raw)
+		return compactly[incident.ChildOpened](raw, read)
 	case incident.StepSkipped{}.Kind():
-		return as[incident.StepSkipped](raw)
+		return as[incident.StepSkipped](raw, read)
 	case incident.StepBroken{}.Kind():
-		return as[incident.StepBroken](raw)
+		return as[incident.StepBroken](raw, read)
 	case incident.StepUnknown{}.Kind():
-		return as[incident.StepUnknown](raw)
+		return as[incident.StepUnknown](raw, read)
 	case incident.StepByHand{}.Kind():
-		return as[incident.StepByHand](raw)
+		return as[incident.StepByHand](raw, read)
 	case incident.RetryAsked{}.Kind():
-		return as[incident.RetryAsked](raw)
+		return as[incident.RetryAsked](raw, read)
 	case incident.Assigned{}.Kind():
-		return as[incident.Assigned](raw)
+		return as[incident.Assigned](raw, read)
 	}
 	return nil, fmt.Errorf("its kind %q is not known", kind)
 }

@@ -72,7 +72,7 @@ func encodeEvent(head Head, e incident.Event) ([]byte, error) {
 			return nil, fmt.Errorf("output of step %s is not compact JSON", ended.Step)
 		}
 	}
-	data, err := canonical(e.Data)
+	data, err := written(e.Data, "")
 	if err != nil {
 		return nil, err
 	}
@@ -137,11 +137,13 @@ func Identity(opened incident.Opened) []byte {
 var errNotUTF8 = errors.New("it is not valid UTF-8")
 
 // canonical is indented JSON without HTML escapes and with a newline at its end: equal values give equal bytes.
-func canonical(v any) ([]byte, error) {
+func canonical(v any) ([]byte, error) { return written(v, "  ") }
+
+func written(v any, indent string) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
+	enc.SetIndent("", indent)
 	if err := enc.Encode(v); err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pullbook/pullbook/engine/incident"
@@ -82,7 +83,12 @@ func (r row) drawn() class {
 }
 
 // top are the rows of the plan as it was written: templates stand for their elements.
-func (b board) top() []row { return b.pick(func(r row) bool { return r.step.Of == "" }) }
+func (b board) top() []row {
+	if !slices.ContainsFunc(b.rows, func(r row) bool { return r.step.Of != "" }) {
+		return b.rows
+	}
+	return b.pick(func(r row) bool { return r.step.Of == "" })
+}
 
 // elements are the rows of a template's elements, folded away below its line. Where there is little room, those that are
 // over are only counted.

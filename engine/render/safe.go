@@ -126,7 +126,15 @@ func beginsAddress(s string) bool {
 
 // code writes an identifier of ours (a step's name, a path, a digest) as a code span.
 func code(text string) string {
-	return "`" + strings.NewReplacer("`", "'", "|", "/").Replace(plain(text, inlineLimit)) + "`"
+	return "`" + strings.Map(func(c rune) rune {
+		switch c {
+		case '`':
+			return '\''
+		case '|':
+			return '/'
+		}
+		return c
+	}, plain(text, inlineLimit)) + "`"
 }
 
 // block is a fenced block of at most budget bytes. What is too long loses its beginning: the end of a log says most.

@@ -22,6 +22,8 @@ type book struct {
 	Concurrency int              `json:"concurrency,omitempty"`
 	Steps       []bookStep       `json:"steps"`
 	Calendar    runbook.Calendar `json:"calendar,omitzero"`
+
+	skeleton *runbook.Plan // as it was made first
 }
 
 // bookStep is one step of it.

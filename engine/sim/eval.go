@@ -89,6 +89,20 @@ func (e evalPort) Output(_ context.Context, _ runbook.Query, step string, output
 
 // plan is the static skeleton.
 func (b *book) plan() (runbook.Plan, error) {
+	if b.skeleton == nil {
+		p, err := b.drawnUp()
+		if err != nil {
+			return runbook.Plan{}, err
+		}
+		b.skeleton = &p
+	}
+	p := *b.skeleton
+	p.Steps = slices.Clone(p.Steps) // what is in the steps is never changed
+	return p, nil
+}
+
+// drawnUp makes the static skeleton.
+func (b *book) drawnUp() (runbook.Plan, error) {
 	steps := make([]runbook.Step, 0, len(b.Steps))
 	for i := range b.Steps {
 		s := &b.Steps[i]

@@ -93,10 +93,9 @@ func (w *World) reap() {
 		}
 		p.reaped = true
 		for _, t := range p.tasks {
-			w.current = t
-			t.unwind()
+			w.unwind(t)
 		}
-		p.tasks, w.current = nil, nil
+		p.tasks = nil
 		if m := p.machine; m.store.epoch == p.epoch {
 			w.in(between(w.dice.time, 200*time.Millisecond, 8*time.Second), "", func() {
 				if m.store.epoch == p.epoch {

@@ -50,6 +50,7 @@ func Run(seed uint64, o Options) (report Report) {
 		if w.story != nil {
 			report.Story = w.story.text.String()
 		}
+		w.close()
 	}()
 	until := between(w.dice.time, 3*time.Minute, 20*time.Minute)
 	m := &machine{name: "A", store: newStore(w)}

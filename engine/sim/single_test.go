@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-var every = flag.Int("every", 97, "TestEveryFault tries each fault at every so-many-th call")
+var every = flag.Int("every", 97*fewer, "TestEveryFault tries each fault at every so-many-th call")
 
 // TestEveryFault takes simulations in which nothing else goes wrong, and lets each fault happen once, at one call of a port
 // after the other. With -every 1 these are all calls.

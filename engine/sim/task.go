@@ -13,13 +13,55 @@ import (
 // world.
 var errDead = errors.New("the process is dead")
 
+// routine is a coroutine that runs one task after the other: its stack has grown already.
+type routine struct {
+	resume func() (more, ok bool)
+	stop   func()
+	yield  func(more bool) bool
+	body   func()
+	dying  bool // what it runs was killed, and unwinds
+}
+
+// rest lets others go on. It is false when what runs was killed meanwhile.
+func (r *routine) rest() bool {
+	if !r.dying {
+		r.yield(true)
+	}
+	return !r.dying
+}
+
+// unwind lets what was killed run to its end.
+func (r *routine) unwind() {
+	r.dying = true
+	r.resume()
+	r.dying = false
+}
+
+// routine is an idle one, or a new one.
+func (w *World) routine() *routine {
+	if n := len(w.idle); n > 0 {
+		r := w.idle[n-1]
+		w.idle = w.idle[:n-1]
+		return r
+	}
+	r := &routine{}
+	r.resume, r.stop = iter.Pull(func(yield func(more bool) bool) {
+		r.yield = yield
+		for {
+			r.body()
+			if !yield(false) {
+				return
+			}
+		}
+	})
+	return r
+}
+
 // task is one handler of a process as a coroutine.
 type task struct {
 	proc   *process
 	name   string
-	resume func() (struct{}, bool)
-	unwind func()
-	yield  func(struct{}) bool
+	run    *routine
 	cancel context.CancelCauseFunc
 	after  func() // when it has ended by itself, and not when its process was killed
 	sleeps int    // a wake-up for an earlier sleep is void
@@ -34,8 +76,8 @@ func (p *process) spawn(t *task, body func(ctx context.Context, t *task)) {
 	var ctx context.Context
 	ctx, t.cancel = context.WithCancelCause(context.Background())
 	t.proc = p
-	t.resume, t.unwind = iter.Pull(func(yield func(struct{}) bool) {
-		t.yield = yield
+	t.run = p.w.routine()
+	t.run.body = func() {
 		defer func() {
 			if v := recover(); v != nil {
 				p.w.tell(p.name, "PANIC %v\n%s", v, debug.Stack())
@@ -43,7 +85,7 @@ func (p *process) spawn(t *task, body func(ctx context.Context, t *task)) {
 			}
 		}()
 		body(ctx, t)
-	})
+	}
 	p.tasks = append(p.tasks, t)
 	p.w.proceed(t)
 }
@@ -52,13 +94,45 @@ func (p *process) spawn(t *task, body func(ctx context.Context, t *task)) {
 func (w *World) proceed(t *task) {
 	before := w.current
 	w.current = t
-	_, more := t.resume()
+	more, _ := t.run.resume()
 	w.current = before
-	if more || t.proc.dead {
+	if more {
+		return
+	}
+	w.idle = append(w.idle, t.run)
+	t.run = nil
+	t.sleeps++ // a second wake-up for its last sleep is void
+	if t.proc.dead {
 		return
 	}
 	t.proc.tasks = slices.DeleteFunc(t.proc.tasks, func(o *task) bool { return o == t })
 	t.after()
+}
+
+// unwind lets a task of a dead process run to its end, unless it has come there by itself.
+func (w *World) unwind(t *task) {
+	if t.run == nil {
+		return
+	}
+	before := w.current
+	w.current = t
+	t.run.unwind()
+	w.idle = append(w.idle, t.run)
+	t.run, w.current = nil, before
+}
+
+// close ends every coroutine: nothing of a world is left when it has been simulated.
+func (w *World) close() {
+	for _, p := range w.procs {
+		p.dead = true
+		for _, t := range p.tasks {
+			w.unwind(t)
+		}
+	}
+	for _, r := range w.idle {
+		r.stop()
+	}
+	w.idle = nil
 }
 
 // sleep lets time pass for the current task. It is false when its process was killed meanwhile. A cancelled task wakes
@@ -67,7 +141,7 @@ func (t *task) sleep(d time.Duration) bool {
 	t.sleeps++
 	turn := t.sleeps
 	t.proc.w.in(d, "", func() { t.wake(turn) })
-	return t.yield(struct{}{})
+	return t.run.rest()
 }
 
 // wake ends a sleep, unless it has ended already.
@@ -93,7 +167,7 @@ func (t *task) park() bool {
 	for t.proc.paused {
 		t.sleeps++
 		t.parked = true
-		if !t.yield(struct{}{}) {
+		if !t.run.rest() {
 			return false
 		}
 	}
@@ -112,7 +186,7 @@ func (l *turnstile) Lock() {
 	for t := l.w.current; l.held; {
 		l.waiting = append(l.waiting, t)
 		t.sleeps++
-		if !t.yield(struct{}{}) {
+		if !t.run.rest() {
 			return
 		}
 	}

@@ -141,7 +141,7 @@ func newSwarm(w *World) *swarm {
 	}
 	for _, f := range Faults() {
 		if oneIn(r, 2) {
-			s.rates[f] = pick(r, 15, 40, 100, 300)
+			s.rates[f] = pick(r, f.often()...)
 		}
 	}
 	s.slow = pick(r, 0, 3, 10)
@@ -149,6 +149,16 @@ func newSwarm(w *World) *swarm {
 		*b = oneIn(r, 3)
 	}
 	return s
+}
+
+// often are the rates of a fault: one in so many calls. A process that is killed, or shut out, needs some twenty calls to be
+// where it was.
+func (f Fault) often() []int {
+	switch f {
+	case KillBefore, KillAfter, Paused:
+		return []int{40, 100, 300}
+	}
+	return []int{15, 40, 100, 300}
 }
 
 func (s *swarm) latency(Point) time.Duration {

@@ -17,6 +17,7 @@ type World struct {
 	agenda  agenda
 	order   int // of what was put on the agenda
 	current *task
+	idle    []*routine // coroutines that run no task
 	story   *story
 
 	books    map[string]*book // by name
