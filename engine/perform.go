@@ -68,8 +68,7 @@ func (e *Engine) do(ctx context.Context, w *worker, plan runbook.Plan, action in
 // commit appends one signed commit with the events, pages, evidence and report.
 func (e *Engine) commit(ctx context.Context, w *worker, plan runbook.Plan, c incident.Commit) error {
 	n := w.ledger
-	now := e.Clock.Now()
-	events, err := normal(n.state.Next(c.Events, now))
+	events, err := normal(n.state.Next(c.Events, c.At))
 	if err != nil {
 		return fmt.Errorf("record in %s: %w", w.branch, err)
 	}

@@ -207,9 +207,6 @@ func (t *trail) gateApproved(m moment, d incident.GateApproved) *Finding {
 	return nil
 }
 
-// writing is how long an intent may take from the decision, at which the time of people begins, until it is written down and dated.
-const writing = 30 * time.Second
-
 // stepStarted checks an intent: the plan's work and risk, a passed gate where the plan has one, and no more attempts than
 // the plan allows unless a person asked for a new round. That a gate which it names was passed, the fold has checked.
 func (t *trail) stepStarted(m moment, d incident.StepStarted, e incident.Event) *Finding {
@@ -225,8 +222,8 @@ func (t *trail) stepStarted(m moment, d incident.StepStarted, e incident.Event) 
 		return m.wrong("", "step %s starts without its approvals", d.Step)
 	case d.Gate != "" && d.Digest != gate.Digest:
 		return m.wrong("", "step %s starts with another digest than was approved", d.Step)
-	case m.step.Kind.AsksPeople() && d.Deadline.Before(e.At.Add(m.step.Timeout-writing)):
-		return m.wrong("", "step %s gives people less time than the plan says", d.Step)
+	case (m.step.Kind.AsksPeople() || m.step.Kind == runbook.KindRunbook) && !d.Deadline.Equal(e.At.Add(m.step.Timeout)): // it decides what their word still does
+		return m.wrong("", "step %s has until %s, which is another time than the plan gives", d.Step, d.Deadline.Format(time.RFC3339Nano))
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ func (l *ledger) kin() {
 
 // order is the intent of the step that opens the other runbook.
 func (l *ledger) order() incident.StepStarted {
-	o := l.intent("failover", runbook.KindRunbook, 3600)
+	o := l.intent("failover", runbook.KindRunbook, 0)
 	o.Risk = runbook.RiskChange
 	return o
 }

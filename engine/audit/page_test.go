@@ -68,7 +68,7 @@ func (l *ledger) shows() {
 		g := d.(incident.GateOpened)
 		step := l.inc.plan.Steps[i+1]
 		vote := approval.Vote{Review: int64(101 + i), By: alice(), Commit: l.ids["gates"], At: at(15), Words: "/approve " + g.Step}
-		intent := l.intent(g.Step, step.Kind, 3600)
+		intent := l.intent(g.Step, step.Kind, 0)
 		intent.Gate, intent.Risk = g.Page, step.Risk
 		passed = append(passed, incident.GateApproved{Step: g.Step, Page: g.Page, Votes: []approval.Vote{vote}}, intent)
 	}

@@ -32,7 +32,7 @@ func (l *ledger) staged() {
 	l.start("group one")
 	l.inc.plan = stagedPlan()
 	l.opened("", "group one")
-	l.record("asked", nil, l.intent("which", runbook.KindChoose, 99), l.intent("soak", runbook.KindWait, 15))
+	l.record("asked", nil, l.intent("which", runbook.KindChoose, 0), l.intent("soak", runbook.KindWait, 15))
 	deed := incident.Deed{By: bob(), Via: "comment", ID: 41, At: at(18), Words: "/choose which restart"}
 	l.record("chosen", nil, incident.StepEnded{Step: "which", Attempt: 1, Conclusion: runbook.Succeeded, Started: at(10), Ended: at(24), Deed: &deed,
 		Output: json.RawMessage(`{"choice":"restart"}`)}, outcome("soak", runbook.Succeeded, 24), l.intent("drain", runbook.KindExec, 99))
@@ -49,12 +49,17 @@ func (l *ledger) staged() {
 	l.publish("")
 }
 
+// intent is that of a step, with a deadline in seconds; 0: as the plan says, in the next commit.
 func (l *ledger) intent(step string, kind runbook.Kind, deadline int) incident.StepStarted {
 	risk := runbook.RiskChange
 	if !kind.NeedsRunner() {
 		risk = runbook.RiskRead
 	}
-	return incident.StepStarted{Step: step, Attempt: 1, Key: runbook.AttemptKey(string(l.inc.id), step, 1), Work: kind, Risk: risk, Digest: digest, Deadline: at(deadline)}
+	over := at(deadline)
+	if written, _, ok := l.inc.plan.Written(step); ok && deadline == 0 {
+		over = at(l.inc.clock).Add(written.Timeout)
+	}
+	return incident.StepStarted{Step: step, Attempt: 1, Key: runbook.AttemptKey(string(l.inc.id), step, 1), Work: kind, Risk: risk, Digest: digest, Deadline: over}
 }
 
 func outcome(step string, how runbook.Conclusion, ended int) incident.StepEnded {
@@ -102,7 +107,12 @@ func stageMutations() []mutation {
 		{"wait without a timer", instead("asked", func(_ *ledger, due []incident.Event) []any { return []any{due[0].Data} }), "chosen", "there is no intent of it"},
 		{"choice that nobody had time for", instead("asked", func(l *ledger, due []incident.Event) []any {
 			return []any{l.intent("which", runbook.KindChoose, 20), due[1].Data}
-		}), "asked", "less time than the plan says"},
+		}), "asked", "another time than the plan gives"},
+		{"choice with a moment more", instead("asked", func(l *ledger, due []incident.Event) []any {
+			d := due[0].Data.(incident.StepStarted)
+			d.Deadline = d.Deadline.Add(time.Millisecond)
+			return []any{d, due[1].Data}
+		}), "asked", "another time than the plan gives"},
 		{"choice given up early", say("chosen", func(_ *ledger, d *incident.StepEnded) { d.Conclusion, d.Deed = runbook.TimedOut, nil }), "chosen", "said to be over before"},
 		{"choice that failed", say("chosen", func(_ *ledger, d *incident.StepEnded) { d.Conclusion, d.Deed = runbook.Failed, nil }), "chosen", "is asked of people, and ended"},
 		{"choice after its time", instead("chosen", func(_ *ledger, due []incident.Event) []any {

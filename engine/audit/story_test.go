@@ -132,8 +132,14 @@ func (l *ledger) ended() incident.StepEnded {
 func (l *ledger) end(name string) {
 	path := journal.EvidencePath(l.inc.id.Dir(), "rollback", 1, journal.LogName, 1)
 	l.record(name+"end", map[string][]byte{path: []byte(logText)}, l.ended(),
-		incident.StepStarted{Step: "note", Attempt: 1, Key: runbook.AttemptKey(string(l.inc.id), "note", 1), Work: runbook.KindManual,
-			Risk: runbook.RiskChange, Digest: digest, Deadline: at(999)})
+		l.note())
+}
+
+// note is the intent of the step that a person does.
+func (l *ledger) note() incident.StepStarted {
+	d := l.intent("note", runbook.KindManual, 0)
+	d.Risk = runbook.RiskChange
+	return d
 }
 
 func (l *ledger) close(name string) {

@@ -27,8 +27,7 @@ func (l *ledger) spoken() {
 	said := incident.Deed{By: alice(), Via: incident.ViaReview, ID: 101, At: at(31), Commit: on, Words: "/skip rollback so"}
 	l.record("skipped", nil, incident.StepSkipped{Step: "rollback", Why: "so", Deed: &said, Votes: []approval.Vote{
 		{Review: 101, By: alice(), Commit: on, At: at(31)}, {Review: 102, By: bob(), Commit: on, At: at(32)}}})
-	l.record("asked", nil, incident.StepStarted{Step: "note", Attempt: 1, Key: runbook.AttemptKey(string(l.inc.id), "note", 1), Work: runbook.KindManual,
-		Risk: runbook.RiskChange, Digest: digest, Deadline: at(999)},
+	l.record("asked", nil, l.note(),
 		incident.Assigned{Step: "note", To: alice(), Deed: wordOf(45, "/assign note @alice")})
 	l.close("")
 	l.record("reopened", nil, incident.Reopened{Deed: wordOf(46, "/reopen")})

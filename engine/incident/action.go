@@ -14,6 +14,7 @@ type Action interface{ action() }
 // Commit writes events into one signed local commit.
 type Commit struct {
 	Events   []Data
+	At       time.Time         // of the decision: the events have this date, from which deadlines that they hold were worked out
 	Pages    map[string][]byte // gate pages by step
 	Evidence []Evidence
 	Report   bool // the caller renders the report into this commit

@@ -225,7 +225,7 @@ func (d *decider) record(data Data) bool {
 	if err := d.state.apply(Event{Seq: d.state.Seq + 1, At: d.now, Data: data}); err != nil {
 		return false // the fact contradicts the journal (an old attempt's outcome, a late vote): it changes nothing
 	}
-	d.commit.Events = append(d.commit.Events, data)
+	d.commit.Events, d.commit.At = append(d.commit.Events, data), d.now
 	return true
 }
 

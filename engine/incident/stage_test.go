@@ -185,7 +185,7 @@ func (s *stage) perform(t *testing.T, action Action) (again bool, failed string)
 	t.Helper()
 	switch a := action.(type) {
 	case Commit:
-		events := s.state.Next(a.Events, s.now)
+		events := s.state.Next(a.Events, a.At)
 		next, err := s.state.With(events...)
 		if err != nil {
 			t.Fatal(err)

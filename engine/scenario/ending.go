@@ -96,14 +96,42 @@ func (s *stage) end(i int, e ending) {
 	a.Outcome = &runbook.Outcome{Key: a.Key, Step: a.Step, Attempt: a.Number, Conclusion: e.conclusion, Started: s.now, Ended: s.now, Output: e.output, Error: e.why}
 }
 
-// openChild notes that a step waits for another incident.
-func (s *stage) openChild(a incident.OpenChild) (again bool) {
+// openChild notes that a step waits for another incident, or that its runbook refuses what it is given, as the engine does.
+func (s *stage) openChild(ctx context.Context, a incident.OpenChild) (again bool, err error) {
 	if c, ok := s.view.Children[a.Parent.Step]; ok && c.Attempt == a.Parent.Attempt {
-		return false
+		return false, nil
+	}
+	problem, err := s.refusedChild(ctx, a.Work)
+	if err != nil {
+		return false, err
+	}
+	if problem != "" {
+		s.view.Children[a.Parent.Step] = incident.Child{Attempt: a.Parent.Attempt, Problem: problem}
+		return true, nil
 	}
 	s.view.Children[a.Parent.Step] = incident.Child{Attempt: a.Parent.Attempt, Incident: incident.NewID(incident.ChildSlot(a.Parent.Key()), s.now),
 		Pull: 2, URL: "http://hub/acme/ops/pull/2", Stage: runbook.StageMain}
-	return true
+	return true, nil
+}
+
+// refusedChild says why no incident of a runbook can be opened with these inputs; empty if one can.
+func (s *stage) refusedChild(ctx context.Context, work runbook.Child) (problem string, err error) {
+	name, there := runbook.Find(s.ledger, work.Name)
+	if !there {
+		return "there is no runbook " + work.Name, nil
+	}
+	source := runbook.SourceOf(s.ledger, name)
+	if source.Inputs = work.With; len(work.With) == 0 {
+		source.Inputs = json.RawMessage("{}") // what is not given is missing
+	}
+	_, problems, err := s.eval.Load(ctx, source)
+	if err != nil {
+		return "", fmt.Errorf("load the runbook %s: %w", work.Name, err)
+	}
+	if len(problems) > 0 {
+		return fmt.Sprintf("the runbook %s cannot be used: %s", work.Name, problems[0]), nil
+	}
+	return "", nil
 }
 
 // recallChild notes that an incident was told not to go on. It does nothing more, and the case says how it ends.

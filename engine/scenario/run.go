@@ -31,7 +31,7 @@ type run struct {
 // case exactly if everything came as expected. An error means that the story cannot be played, and names the file and the
 // line; the case is then as far as it went.
 func (f File) Run(ctx context.Context, c Config, of Case) (Case, error) {
-	r := &run{config: c, head: true, stage: &stage{eval: c.Eval, source: c.Source, known: c.Plan, now: beginning(), people: map[string]approval.Person{},
+	r := &run{config: c, head: true, stage: &stage{eval: c.Eval, source: c.Source, ledger: c.Source.Others, known: c.Plan, now: beginning(), people: map[string]approval.Person{},
 		wrote: map[string]runbook.Authorship{}, given: map[string]ending{}}}
 	for _, l := range f.head {
 		if l.role != statement {

@@ -22,6 +22,7 @@ const mostRounds = 1000
 type stage struct {
 	eval    Eval
 	source  runbook.Source
+	ledger  map[string][]byte // all files, for the runbooks that steps open
 	known   runbook.Plan    // of the source without inputs
 	alert   json.RawMessage // of the opening
 	plan    runbook.Plan    // as resolved last
@@ -122,7 +123,7 @@ func (s *stage) look(ctx context.Context) error {
 			return err
 		}
 		s.due = time.Time{}
-		again, err := s.perform(incident.Decide(s.plan, s.state, s.view, s.now))
+		again, err := s.perform(ctx, incident.Decide(s.plan, s.state, s.view, s.now))
 		if err != nil {
 			return err
 		}
@@ -138,9 +139,9 @@ func (s *stage) look(ctx context.Context) error {
 	return fmt.Errorf("the engine still had something to do after %d looks", mostRounds)
 }
 
-func (s *stage) perform(actions []incident.Action) (again bool, err error) {
+func (s *stage) perform(ctx context.Context, actions []incident.Action) (again bool, err error) {
 	for _, action := range actions {
-		more, err := s.do(action)
+		more, err := s.do(ctx, action)
 		if err != nil {
 			return true, err
 		}
@@ -149,7 +150,7 @@ func (s *stage) perform(actions []incident.Action) (again bool, err error) {
 	return again, nil
 }
 
-func (s *stage) do(action incident.Action) (again bool, err error) {
+func (s *stage) do(ctx context.Context, action incident.Action) (again bool, err error) {
 	switch a := action.(type) {
 	case incident.Commit:
 		return true, s.commit(a)
@@ -167,7 +168,7 @@ func (s *stage) do(action incident.Action) (again bool, err error) {
 		}
 		return true, nil
 	case incident.OpenChild:
-		return s.openChild(a), nil
+		return s.openChild(ctx, a)
 	case incident.TellChild:
 		return s.recallChild(a.Incident), nil
 	case incident.WakeAt:
@@ -179,7 +180,7 @@ func (s *stage) do(action incident.Action) (again bool, err error) {
 }
 
 func (s *stage) commit(c incident.Commit) error {
-	events := s.state.Next(c.Events, s.now)
+	events := s.state.Next(c.Events, c.At)
 	for i := range events {
 		var err error
 		if events[i], err = journal.Normal(events[i]); err != nil {
