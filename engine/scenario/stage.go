@@ -23,9 +23,9 @@ type stage struct {
 	eval    Eval
 	source  runbook.Source
 	ledger  map[string][]byte // all files, for the runbooks that steps open
-	known   runbook.Plan    // of the source without inputs
-	alert   json.RawMessage // of the opening
-	plan    runbook.Plan    // as resolved last
+	known   runbook.Plan      // of the source without inputs
+	alert   json.RawMessage   // of the opening
+	plan    runbook.Plan      // as resolved last
 	state   incident.State
 	view    incident.View
 	now     time.Time

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -101,7 +102,10 @@ func (r *run) alert(ctx context.Context, text string) error {
 	if err != nil {
 		return fmt.Errorf("write the alert: %w", err)
 	}
-	files := runbook.SourceOf(r.config.Source.Files, r.config.Source.Runbook).Files
+	files, err := r.family(ctx)
+	if err != nil {
+		return err
+	}
 	route, err := r.config.Eval.Route(ctx, files, alert)
 	if err != nil {
 		return err
@@ -113,6 +117,32 @@ func (r *run) alert(ctx context.Context, text string) error {
 		return fmt.Errorf("%s does not answer this alert: %s; `open` opens it by hand", r.config.Source.Runbook, route.Why)
 	}
 	return r.open(ctx, opening{alert: a, why: route.Why, inputs: r.inputs})
+}
+
+// family are the files of the runbook and of those that it opens, and that these open: without them it is no right runbook.
+func (r *run) family(ctx context.Context) (map[string][]byte, error) {
+	all, files := r.config.Source.Others, maps.Clone(r.config.Source.Of(r.config.Plan).Files)
+	seen := map[string]bool{r.config.Source.Runbook: true}
+	for left := []runbook.Plan{r.config.Plan}; len(left) > 0; left = left[1:] {
+		for _, step := range left[0].Steps {
+			name, there := runbook.Find(all, step.Runbook)
+			if step.Runbook == "" || !there || seen[name] {
+				continue
+			}
+			seen[name] = true
+			source := runbook.SourceOf(all, name)
+			plan, problems, err := r.config.Eval.Load(ctx, source)
+			if err != nil {
+				return nil, fmt.Errorf("load the runbook %s: %w", step.Runbook, err)
+			}
+			maps.Copy(files, source.Files)
+			if len(problems) == 0 { // routing says them of what opens it
+				maps.Copy(files, source.Of(plan).Files)
+				left = append(left, plan)
+			}
+		}
+	}
+	return files, nil
 }
 
 // byPerson is why an incident has the runbook that a person named, as the engine records it.
