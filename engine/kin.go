@@ -79,7 +79,7 @@ func (e *Engine) childSeen(ctx context.Context, w *worker, step runbook.Step, k 
 	s := k.state
 	c := incident.Child{Incident: s.Opened.ID, Pull: k.pull.Number, URL: k.pull.URL, Stage: s.Stage(), Asks: s.AsksPeople(),
 		Recalled: s.Recalled != nil, Stuck: k.stuck, Merged: k.merged, End: s.End, EndedAt: s.EndedAt,
-		Spoke: s.Spoke()}
+		Spoke: s.Spoke(), Came: s.Came()}
 	if s.End != incident.EndResolved || !step.HasOutput {
 		return c, nil
 	}

@@ -116,7 +116,7 @@ func (d *decided) look(t *testing.T) {
 			case incident.Start:
 				d.view.Attempts = append(d.view.Attempts, incident.Attempt{Key: a.Key, Step: a.Step, Number: a.Attempt, State: incident.AttemptRunning})
 			case incident.OpenChild:
-				d.view.Children[a.Parent.Step] = incident.Child{Attempt: a.Parent.Attempt, Incident: incident.NewID(incident.ChildSlot(a.Parent.Key()), d.now)}
+				d.view.Children[a.Parent.Step] = incident.Child{Attempt: a.Parent.Attempt, Incident: incident.NewID(incident.ChildSlot(a.Parent.Key()), d.now), Came: 1}
 				again = true
 			case incident.TellChild:
 				d.endChildren(incident.EndCancelled)

@@ -40,7 +40,7 @@ func (t *trail) event(b *batch, e incident.Event) *Finding {
 	case incident.RepeatStarted:
 		t.begun[d.Step] = e.Seq
 	}
-	t.kin(e.Data)
+	t.kin(e.Data, next)
 	t.holdsAfter(b, e, next)
 	t.state = next
 	t.expand(e)

@@ -18,6 +18,8 @@ type order struct {
 	inputs   json.RawMessage
 	approved json.RawMessage // the inputs that the gate page showed; nil where no gate asked
 	ended    runbook.Conclusion
+	room     int               // how many incidents could come from it
+	came     int               // how many did, as the end of the attempt says; 0: it has not ended
 	barred   []incident.Barred // from the step itself
 	spoke    []incident.Barred // as the end of the attempt names them
 }
@@ -31,14 +33,14 @@ func bornOf(opened incident.Opened) bool {
 		opened.Previous == "" && len(p.Runbooks) > 0 && runbook.ChainProblem(p.Runbooks, runbook.NameOf(opened.Runbook)) == ""
 }
 
-// kin remembers what an event says of other incidents.
-func (t *trail) kin(data incident.Data) {
+// kin remembers what an event says of other incidents; next is the state after it.
+func (t *trail) kin(data incident.Data, next incident.State) {
 	key := func(step string, attempt int) string { return runbook.AttemptKey(string(t.record.ID), step, attempt) }
 	switch d := data.(type) {
 	case incident.StepStarted:
 		if step, i, ok := t.plan.Written(d.Step); ok && d.Work == runbook.KindRunbook {
 			approved, _ := t.approvedInputs(moment{step: step, index: i, was: t.state.Step(d.Step)}, d.Gate)
-			t.orders[d.Key] = order{runbook: step.Runbook, approved: approved, barred: t.state.Barred(t.plan, d.Step)}
+			t.orders[d.Key] = order{runbook: step.Runbook, approved: approved, barred: t.state.Barred(t.plan, d.Step), room: t.state.Room(t.plan, d.Step)}
 		}
 	case incident.ChildOpened:
 		o := t.orders[key(d.Step, d.Attempt)]
@@ -46,7 +48,7 @@ func (t *trail) kin(data incident.Data) {
 		t.orders[key(d.Step, d.Attempt)] = o
 	case incident.StepEnded:
 		if o, ok := t.orders[key(d.Step, d.Attempt)]; ok {
-			o.ended, o.spoke = d.Conclusion, d.Spoke
+			o.ended, o.spoke, o.came = d.Conclusion, d.Spoke, next.Step(d.Step).Came-t.state.Step(d.Step).Came
 			t.orders[key(d.Step, d.Attempt)] = o
 		}
 	case incident.CancelAsked:
@@ -95,8 +97,10 @@ func (t *trail) agrees(parent *trail) string {
 		return fmt.Sprintf("it was frozen at commit %s, and its parent at %s", own.Commit, other.Commit)
 	case !slices.Equal(own.Parent.Runbooks, parent.state.Chain()):
 		return "the runbooks of its ancestors are not those of its parent"
-	case own.Parent.Room > parent.state.Room(parent.plan, own.Parent.Step):
-		return fmt.Sprintf("%d incidents may come from it, and %s leaves it %d", own.Parent.Room, own.Parent.Key(), parent.state.Room(parent.plan, own.Parent.Step))
+	case own.Parent.Room > o.room:
+		return fmt.Sprintf("%d incidents may come from it, and %s leaves it %d", own.Parent.Room, own.Parent.Key(), o.room)
+	case o.came > 0 && o.came < t.state.Came():
+		return fmt.Sprintf("%d incidents came from it, and the end of %s says %d", t.state.Came(), own.Parent.Key(), o.came)
 	case leftOut(o.barred, own.Parent.Barred) != "":
 		return fmt.Sprintf("it does not say that %s may approve nothing on it: it rests on their word", leftOut(o.barred, own.Parent.Barred))
 	case o.ended == runbook.Succeeded && leftOut(t.state.Spoke(), o.spoke) != "":

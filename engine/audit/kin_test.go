@@ -112,6 +112,7 @@ func TestKin(t *testing.T) {
 		{"no ancestors", opened(func(o *incident.Opened) { o.Parent.Runbooks = nil }), "child open", "does not follow from the attempt"},
 		{"other ancestors", opened(func(o *incident.Opened) { o.Parent.Runbooks = []string{"runbooks/x.cue"} }), "child open", "ancestors"},
 		{"more than its part of a tree", opened(func(o *incident.Opened) { o.Parent.Room++ }), "child open", "1001 incidents may come from it"},
+		{"fewer incidents than there are", say("ended", func(_ *ledger, d *incident.StepEnded) { d.Facts = map[string]string{"incidents": "0"} }), "ended", "cannot have come from attempt 1"},
 		{"another input", opened(func(o *incident.Opened) { o.Inputs = json.RawMessage(`{"hosts":2,"to":"us"}`) }), "child open", "its input to is another than"},
 		{"no inputs", opened(func(o *incident.Opened) { o.Inputs = nil }), "child open", "its input hosts is another than"},
 		{"given something else", say("named", func(_ *ledger, d *incident.ChildOpened) { d.Inputs = json.RawMessage(`["eu"]`) }), "child open", "its inputs are others than"},
@@ -146,5 +147,21 @@ func TestKin(t *testing.T) {
 			l.kin()
 			expect(t, l, verify(l, Options{Trust: trusting(1)}), m.commit, m.why)
 		})
+	}
+}
+
+// TestKinAgreeOnHowManyCame: the end of an attempt counts all incidents that came from it, so that no later one may open them again.
+func TestKinAgreeOnHowManyCame(t *testing.T) {
+	parent := &trail{orders: map[string]order{}}
+	parent.state.Opened = incident.Opened{ID: "20261122-aaaaaaaaaa", Runbook: runbookPath}
+	born := incident.Parent{Incident: "20261122-aaaaaaaaaa", Step: "failover", Attempt: 1, Runbooks: []string{runbookPath}}
+	child := &trail{}
+	child.state.Opened = incident.Opened{ID: "20261122-bbbbbbbbbb", Runbook: childPath, Parent: &born}
+	child.state.Steps = map[string]incident.StepState{"deeper": {Came: 2}}
+	for came, want := range map[int]string{0: "", 3: "", 2: "3 incidents came from it, and the end of 20261122-aaaaaaaaaa/failover/1 says 2"} {
+		parent.orders[born.Key()] = order{runbook: runbook.NameOf(childPath), came: came}
+		if got := child.agrees(parent); got != want {
+			t.Errorf("%d: %q, want %q", came, got, want)
+		}
 	}
 }

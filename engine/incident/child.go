@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/pullbook/pullbook/engine/runbook"
@@ -27,7 +28,8 @@ func (p Parent) Key() string { return runbook.AttemptKey(string(p.Incident), p.S
 // The facts that the end of a step of KindRunbook records.
 const (
 	factIncident = "incident"
-	factPull     = "pull" // URL of the pull request, empty where nobody knows it
+	factPull     = "pull"      // URL of the pull request, empty where nobody knows it
+	factCame     = "incidents" // how many incidents came from the attempt, the one that it opened included
 )
 
 // ChildGroup is the alert group of the incident that an attempt opened. No notification reaches it: incidents are found by
@@ -74,6 +76,7 @@ type Child struct {
 	Output   []byte   // JSON of what the step puts out, checked and projected to its declared type
 	Problem  string   // why it could not be opened, or what is wrong with what it put out
 	Spoke    []Barred // on whose words it rests
+	Came     int      // how many incidents came from it, itself included; 0: it may be more than are known
 }
 
 // OpenChild opens the incident of a step that is a runbook. A second one for the same attempt does nothing.
@@ -186,7 +189,11 @@ func (d *decider) recordChildren() {
 		o := runbook.Outcome{Key: d.key(step, st.Attempt), Step: step.Name, Attempt: st.Attempt, Conclusion: conclusion,
 			Started: st.Started, Ended: d.now, Error: why}
 		if c.Incident != "" {
-			o.Facts = map[string]string{factIncident: string(c.Incident), factPull: c.URL}
+			came := c.Came
+			if came == 0 || c.End == "" && !c.Merged { // as many as it was left
+				came = max(1, d.state.Room(d.base, step.Name))
+			}
+			o.Facts = map[string]string{factIncident: string(c.Incident), factPull: c.URL, factCame: strconv.Itoa(came)}
 		}
 		if c.End != "" && c.EndedAt.After(st.Started) {
 			o.Ended = c.EndedAt

@@ -2,6 +2,7 @@ package incident
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -23,6 +24,9 @@ func (s *stage) child(args map[string]string) string {
 		return "ok\n"
 	}
 	c.End, c.Stuck, c.Problem, c.Output = End(args["end"]), args["stuck"], args["problem"], []byte(args["output"])
+	if c.Came = 1; args["came"] != "" {
+		c.Came, _ = strconv.Atoi(args["came"])
+	}
 	c.Merged, c.Recalled = args["merged"] != "", c.Recalled || args["recalled"] != ""
 	if c.End != "" {
 		c.EndedAt = s.now
@@ -32,6 +36,15 @@ func (s *stage) child(args map[string]string) string {
 	}
 	s.view.Children[args["step"]] = c
 	return "ok\n"
+}
+
+// openingOf describes an order, and how many incidents may come from it where those are few.
+func openingOf(a OpenChild) string {
+	text := fmt.Sprintf("open %s for %s of %v", a.Work.Name, a.Parent.Key(), a.Parent.Runbooks)
+	if a.Parent.Room < 100 {
+		text += fmt.Sprintf(", at most %d", a.Parent.Room)
+	}
+	return text
 }
 
 func TestChildSlotIsNoAlertGroups(t *testing.T) {

@@ -17,8 +17,8 @@ import (
 // records them: the caller looks again at once, with the plan resolved anew.
 func Decide(plan runbook.Plan, s State, v View, now time.Time) []Action {
 	d := decider{state: s, view: v, now: s.Clock(now), clock: now, attempts: make(map[attemptName]Attempt, len(v.Attempts))}
-	plan = d.inFamily(d.ruled(plan))
-	d.plan, d.base = s.Expand(plan), plan.Base()
+	plan = d.ruled(plan)
+	d.plan, d.base = d.inFamily(s.Expand(plan)), plan.Base()
 	for _, a := range v.Attempts {
 		d.attempts[attemptName{a.Step, a.Number}] = a
 	}

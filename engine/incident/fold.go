@@ -263,6 +263,11 @@ func (s *State) stepEnded(e Event, d StepEnded) error {
 	st.Word, st.Spoke, st.WouldRun = d.Deed, d.Spoke, d.WouldRun
 	st.Started, st.Ended, st.Seq = d.Started, d.Ended, e.Seq
 	st.Tried++
+	came, err := d.came(st.Child)
+	if err != nil {
+		return err
+	}
+	st.Came += came
 	st.ChildURL = ""
 	if st.Child != "" {
 		st.ChildURL = d.Facts[factPull]
@@ -294,7 +299,7 @@ func (s *State) retryAsked(d RetryAsked) error {
 	if st.settledList() && st.Phase == PhaseEnded {
 		return fmt.Errorf("step %s does nothing but through its elements", d.Step)
 	}
-	s.set(d.Step, StepState{Round: d.Round, Attempt: st.Attempt, Asked: append(slices.Clone(st.Asked), d.Deed), Owner: st.Owner, Keys: st.Keys, listed: st.listed})
+	s.set(d.Step, StepState{Round: d.Round, Attempt: st.Attempt, Asked: append(slices.Clone(st.Asked), d.Deed), Owner: st.Owner, Keys: st.Keys, Came: st.Came, listed: st.listed})
 	s.reopen(d.Step)
 	return nil
 }

@@ -214,7 +214,7 @@ func (s *stage) perform(t *testing.T, action Action) (again bool, failed string)
 		if s.view.Children == nil {
 			s.view.Children = map[string]Child{}
 		}
-		s.view.Children[a.Parent.Step] = Child{Attempt: a.Parent.Attempt, Incident: NewID(ChildSlot(a.Parent.Key()), s.now)}
+		s.view.Children[a.Parent.Step] = Child{Attempt: a.Parent.Attempt, Incident: NewID(ChildSlot(a.Parent.Key()), s.now), Came: 1}
 		return true, ""
 	case TellChild:
 		s.told = append(s.told, a.Incident)

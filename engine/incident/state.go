@@ -47,6 +47,7 @@ type StepState struct {
 	Repeats    Repeats
 	Child      ID               // the incident that the latest attempt opened, if it opened one
 	ChildURL   string           // of its pull request, once the attempt has ended
+	Came       int              // how many incidents came from all attempts that have ended
 	Asked      []Deed           // who asked for a retry: they cannot approve it
 	Owner      *approval.Person // who is to do it, where a person has said so: they cannot approve it
 	Word       *Deed            // of the person who brought it to its end: they cannot approve what rests on it

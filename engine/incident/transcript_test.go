@@ -489,7 +489,7 @@ func show(action Action) string {
 	case WakeAt:
 		return "wake at " + a.At.Format("15:04:05") + ": " + a.Why
 	case OpenChild:
-		return fmt.Sprintf("open %s for %s of %v", a.Work.Name, a.Parent.Key(), a.Parent.Runbooks)
+		return openingOf(a)
 	case TellChild:
 		return "tell " + string(a.Incident)
 	case Merge:

@@ -11,8 +11,7 @@ import (
 // MaxChain is how many runbooks may open one another, the first included.
 const MaxChain = 4
 
-// MaxTree is how many incidents may come from one that no step opened, all that come from these included, as long as no
-// person asks for more by /retry.
+// MaxTree is how many incidents may come from one that no step opened, all that come from these included.
 const MaxTree = 1_000
 
 // Child opens an incident of its own that follows another runbook of the ledger, and waits for its end.

@@ -110,7 +110,7 @@ func (s *stage) openChild(ctx context.Context, a incident.OpenChild) (again bool
 		return true, nil
 	}
 	s.view.Children[a.Parent.Step] = incident.Child{Attempt: a.Parent.Attempt, Incident: incident.NewID(incident.ChildSlot(a.Parent.Key()), s.now),
-		Pull: 2, URL: "http://hub/acme/ops/pull/2", Stage: runbook.StageMain}
+		Pull: 2, URL: "http://hub/acme/ops/pull/2", Stage: runbook.StageMain, Came: 1}
 	return true, nil
 }
 
