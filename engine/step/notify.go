@@ -206,14 +206,6 @@ func (a *attempt) post(ctx stepContext, w webhook, n notice) (answer string, err
 	return ans.Status, nil
 }
 
-// defused is a text of which a chat makes no mention and no link that hides where it leads: part of it may come from an alert.
-// Signs that are only escaped would stand there as they are in chats with other rules, so angle brackets (<!channel> and
-// <address|words> in Slack, <at> in Teams, <@id> in Discord) become others, and a zero-width space parts @here and [words](address).
-func defused(text string) string {
-	const apart = "\u200b"
-	return strings.NewReplacer("<", "‹", ">", "›", "@", "@"+apart, "](", "]"+apart+"(", "][", "]"+apart+"[", "]:", "]"+apart+":").Replace(text)
-}
-
 // single makes one line of text.
 func single(s string) string { return strings.Join(strings.Fields(s), " ") }
 

@@ -97,6 +97,28 @@ func TestNoticesMentionNobody(t *testing.T) {
 	}
 }
 
+// TestNoticesEmphasiseNothing sends what chats would read as emphasis, and what only looks like it.
+func TestNoticesEmphasiseNothing(t *testing.T) {
+	for text, want := range map[string]string{
+		"*bold* **bold** a*b":            "∗bold∗ ∗∗bold∗∗ a∗b",
+		"_italic_ __under__ (_x_)":       "ˍitalicˍ ˍˍunderˍˍ (ˍxˍ)",
+		"db_main_1 of web_2":             "db_main_1 of web_2",
+		"~struck~ ~~struck~~ a~b":        "∼struck∼ ∼∼struck∼∼ a~b",
+		"`code` ```\nblock\n```":         "ˋcodeˋ ˋˋˋ\nblock\nˋˋˋ",
+		"||hidden|| a|b |||":             "|\u200b|\u200bhidden|\u200b|\u200b a|b |\u200b|\u200b|",
+		"# big\n  ## less\nissue #7":     "\u200b# big\n  \u200b## less\nissue #7",
+		"Resolved\n===\nalso\n--- \n- x": "Resolved\n\u200b===\nalso\n\u200b--- \n- x",
+		"https://host/a_b?x=1&y=-2":      "https://host/a_b?x=1&y=-2",
+		"_":                              "ˍ",
+		"é_é _é":                         "é_é ˍé",
+		"\xff_":                          "\ufffdˍ",
+	} {
+		if got := defused(text); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestNotifyRefused(t *testing.T) {
 	h := newHook(t)
 	r := newRunner(t, nil)
