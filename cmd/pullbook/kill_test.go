@@ -75,6 +75,7 @@ type killing struct {
 	killed atomic.Bool
 	asked  bool // "did it happen?" was asked of the people
 	again  bool // a person said that it did not
+	twin   *twin
 }
 
 func newKilling(t *testing.T, m moment) *killing {
@@ -100,7 +101,11 @@ func (s *killing) kill() (now bool) {
 	s.once.Do(func() {
 		now = true
 		s.killed.Store(true)
-		s.restart()
+		if s.twin == nil {
+			s.restart()
+		} else {
+			s.handOver()
+		}
 	})
 	return now
 }

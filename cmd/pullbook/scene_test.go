@@ -31,6 +31,7 @@ type scene struct {
 	toy    *toy     // nil unless startToy was called
 	token  string   // of alert sources; empty: loopback may send without
 	env    []string // of the engine, over this process's
+	inbox  string   // PostgreSQL database of the engines' inbox; empty: a file
 	hooks  hooks
 	log    bytes.Buffer // of the engine; read only when it has exited
 	effect atomic.Int32 // rollbacks of the service
@@ -186,24 +187,30 @@ func (s *scene) awaitHealth(t *testing.T) {
 }
 
 // start runs this test binary as pullbook serve. The caller holds the lock.
-func (s *scene) start() {
+func (s *scene) start() { s.engine, s.exited = s.launch("engine", &s.log) }
+
+// launch starts an engine that has the data directory of that name, and logs there.
+func (s *scene) launch(data string, log io.Writer) (engine *exec.Cmd, exited chan struct{}) {
 	dir := s.world.dir
 	cmd := exec.Command(os.Args[0], "serve", "--hub", s.world.url+"/api/v3", "--repo", demoOwner+"/"+demoName, "--app-id", fmt.Sprint(demoAppID),
-		"--app-key", filepath.Join(dir, "app.pem"), "--data", filepath.Join(dir, "engine"), "--listen", s.world.hooks.Addr().String(),
+		"--app-key", filepath.Join(dir, "app.pem"), "--data", filepath.Join(dir, data), "--listen", s.world.hooks.Addr().String(),
 		"--webhook-secret-file", filepath.Join(dir, "webhook.secret"), "--signing-key", filepath.Join(dir, "signing_key"),
 		"--private-networks", "--limits", "off", "--sweep", "1s")
 	if s.token != "" {
 		cmd.Args = append(cmd.Args, "--alert-token-file", filepath.Join(dir, "alert.token"))
 	}
+	if s.inbox != "" {
+		cmd.Args = append(cmd.Args, "--inbox", s.inbox)
+	}
 	cmd.Args[0] = "pullbook"
 	cmd.Env = append(os.Environ(), s.env...)
-	cmd.Stdout, cmd.Stderr = &s.log, &s.log
-	s.engine, s.exited = cmd, make(chan struct{})
+	cmd.Stdout, cmd.Stderr = log, log
+	exited = make(chan struct{})
 	if err := cmd.Start(); err != nil {
 		panic(err) // unreachable: the binary is this one
 	}
-	exited := s.exited
 	go func() { _ = cmd.Wait(); close(exited) }()
+	return cmd, exited
 }
 
 // end signals the engine and waits until it is gone. It returns the exit status, -1 if a signal ended it.

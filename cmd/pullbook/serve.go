@@ -18,11 +18,15 @@ func serveCommand() *cobra.Command {
 formats that the ledger's pullbook.cue defines, at /alerts/custom/NAME, webhooks of its GitHub App at /webhooks, and orders of ` + "`pullbook open`" + ` at /open.
 One engine is active per ledger; another one stands by until it stops, or until its
 lease is over. It may be killed at any time: everything that was answered 202 is there
-after a restart with the same --data.`,
+after a restart with the same --data.
+
+With --inbox, engines on several machines share one inbox: one of them serves, and when
+it is gone another one goes on within seconds with everything that was answered 202.`,
 		Example: `  pullbook serve --repo acme/ops --app-id 1234 --app-key app.pem \
     --webhook-secret-file webhook.secret --alert-token-file alert.token
 
-  pullbook serve --hub https://github.example.com/api/v3 --repo acme/ops ...`,
+  pullbook serve --hub https://github.example.com/api/v3 --repo acme/ops ...
+  pullbook serve --inbox postgres://pullbook@db.example.com/pullbook --repo acme/ops ...`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			level := slog.LevelInfo
@@ -45,6 +49,7 @@ func serveFlags(cmd *cobra.Command, s *settings) {
 	f.Int64Var(&s.appID, "app-id", 0, "id of the GitHub App")
 	f.StringVar(&s.appKey, "app-key", "", "file with the App's private key (PEM)")
 	f.StringVar(&s.data, "data", "pullbook-data", "directory for the inbox and the steps' scratch space")
+	f.StringVar(&s.inboxURL, "inbox", "", "PostgreSQL database of the inbox, postgres://USER@HOST/DATABASE (default a SQLite file in DATA)")
 	f.StringVar(&s.listen, "listen", "127.0.0.1:8480", "address for alerts and webhooks")
 	f.StringVar(&s.webhookSecret, "webhook-secret-file", "", "file with the secret of the App's webhooks; without it none are taken")
 	f.StringVar(&s.alertToken, "alert-token-file", "", "file with the bearer token of alert sources; without it only loopback may send")

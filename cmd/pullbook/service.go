@@ -34,6 +34,7 @@ type settings struct {
 	installation    int64  // of the App on the ledger; 0: the hub is asked
 	appKey          string // file with the App's private key, PEM
 	data            string // directory of the inbox and of the steps' scratch
+	inboxURL        string // PostgreSQL database that holds the inbox; empty: a file in data
 	listen          string // address for alerts and webhooks
 	webhookSecret   string // file
 	alertToken      string // file; empty: anonymous alerts from loopback only
@@ -114,26 +115,14 @@ func (svc *service) prepare(ctx context.Context, observe observer) error {
 		return err
 	}
 	if s.holder == "" {
+		s.holder = svc.inbox.Name() // shared by engines of which the database admits one
+	}
+	if s.holder == "" {
 		if s.holder, err = holderOf(s.data); err != nil {
 			return err
 		}
 	}
 	return svc.takeLedger(ctx, signers)
-}
-
-func (svc *service) openInbox(ctx context.Context) (err error) {
-	svc.inbox, err = inbox.Open(ctx, inbox.Config{Path: filepath.Join(svc.settings.data, "inbox.sqlite"), Logger: slog.New(atLeastWarn{svc.log.Handler()}),
-		Hints: []string{engine.KindHub, engine.KindPull, engine.KindSweep, engine.KindProposals}})
-	if errors.Is(err, inbox.ErrLocked) {
-		return withHint(err, "another engine serves this ledger from the same data directory; stop it first")
-	}
-	if err != nil {
-		return err
-	}
-	if note := svc.inbox.Recovered(); note != "" {
-		svc.log.Error("the inbox was damaged and begins anew; the sweep brings back what git and the hub hold", "detail", note)
-	}
-	return nil
 }
 
 // reach prepares what asks the hub and the ledger, once. It asks for nothing yet, but for the App's installation where that

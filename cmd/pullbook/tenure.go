@@ -16,6 +16,8 @@ import (
 const (
 	// standby is how often an engine that waits for another one looks again.
 	standby = 5 * time.Second
+	// nextInLine is how often an engine looks whether the one that has the inbox is gone.
+	nextInLine = time.Second
 	// giveBack bounds how long an engine that stops tries to give the lease back; it ends by itself anyway.
 	giveBack = 10 * time.Second
 )

@@ -14,7 +14,7 @@
 // Flow:
 //
 //	Put, PutOnce ──┐                     ┌─ message ─ Handler.Handle ── done: deleted; failed: due again later
-//	               ├─ SQLite, one commit ┤
+//	               ├─ database, 1 commit ┤
 //	StartStep ─────┘   rows + trigger    └─ step ──── Handler.RunStep ─ outcome + look, one commit
 //
 // The tables message and step are the truth. A trigger is made in the transaction that makes its row, River fetches and
@@ -23,13 +23,16 @@
 // touched long ago. River's own retries are not used for failures of a handler: they end in a discarded job and collect
 // one error record each time, whereas an acknowledged message is kept until it has been handled.
 //
-// Every write is one SQLite transaction in WAL mode, with synchronous=FULL for all that a caller or a step relies on: what a
-// call has acknowledged survives a kill and a power cut. One file lock beside the database keeps a second engine out (ErrLocked).
+// Every write is one transaction, on disk for all that a caller or a step relies on: what a call has acknowledged survives a
+// kill and a power cut. The database is a SQLite file in WAL mode, or a schema of a PostgreSQL database. A second engine is
+// kept out (ErrLocked): by a lock on a file beside the first, by an advisory lock in the second, which the one connection
+// takes before anything else, so that an engine that lost its connection writes nothing once another one has the inbox.
 //
-// A database that is damaged is moved aside, never repaired, and Recovered tells the caller to ask git and the hub again.
+// A file that is damaged is moved aside, never repaired, and Recovered tells the caller to ask git and the hub again. A
+// damaged schema of PostgreSQL is refused: its administrators restore it, or name another one.
 // Rows carry a checksum over what the caller gave, because SQLite's own check does not see a changed byte inside a value.
 // What it cannot show: SQLite ends a write-ahead log at its first damaged frame, as if the rest had never been written.
 //
 // This package does not know what a message or a step means, decides nothing about either, and talks to nobody but the
-// file. The order of messages holds only among those that have not failed: a failed message waits and is overtaken.
+// database. The order of messages holds only among those that have not failed: a failed message waits and is overtaken.
 package inbox

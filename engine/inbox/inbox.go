@@ -7,12 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
+	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/riverqueue/river/rivertype"
 )
 
@@ -29,6 +29,8 @@ const (
 // Config says where the inbox is and how much it does at once. Zero values take the defaults that are given here.
 type Config struct {
 	Path           string        // the SQLite file; its directory must exist, and Path+".lock" is kept beside it
+	URL            string        // of a PostgreSQL database, instead of Path: postgres://… or the key=value form of libpq
+	Schema         string        // the schema of that database that holds this inbox, made when there is none; at most 63 bytes
 	StepWorkers    int           // steps that run at once: 16
 	MessageWorkers int           // keys that are handled at once: 16
 	Hints          []string      // kinds whose messages only say "look again", besides KindLook
@@ -39,8 +41,7 @@ type Config struct {
 // Inbox is an open inbox. Its methods may be called from any goroutine.
 type Inbox struct {
 	config    Config
-	db        *sql.DB // one connection
-	lock      *os.File
+	db        *database
 	queue     *river.Client[*sql.Tx] // inserts only; each Run has a client of its own that works
 	hints     map[string]bool
 	recovered string
@@ -49,19 +50,15 @@ type Inbox struct {
 	running *worker // the Run in progress
 }
 
-// Open takes the inbox at config.Path, or fails with ErrLocked while another engine has it. Steps that a dead engine left
+// Open takes the inbox at config.Path or config.URL, or fails with ErrLocked while another engine has it. Steps that a dead engine left
 // running are taken back: a repeatable one is queued again, any other is lost, and its incident gets a look.
 // ctx bounds the opening only.
 func Open(ctx context.Context, config Config) (_ *Inbox, err error) {
-	if config.Path == "" {
-		return nil, errors.New("open inbox: no path")
+	if (config.Path == "") == (config.URL == "") {
+		return nil, errors.New("open inbox: want a path or a URL, and one of them only")
 	}
 	config = config.withDefaults()
-	lock, existed, err := lockFile(config.Path + ".lock")
-	if err != nil {
-		return nil, fmt.Errorf("open inbox: %w", err)
-	}
-	in := &Inbox{config: config, lock: lock, hints: map[string]bool{KindLook: true}}
+	in := &Inbox{config: config, hints: map[string]bool{KindLook: true}}
 	defer func() {
 		if err != nil {
 			_ = in.Close()
@@ -70,11 +67,15 @@ func Open(ctx context.Context, config Config) (_ *Inbox, err error) {
 	for _, kind := range config.Hints {
 		in.hints[kind] = true
 	}
-	in.db, in.recovered, err = openDatabase(ctx, config.Path, existed, config.Logger)
+	if config.URL != "" {
+		in.db, in.recovered, err = openPostgres(ctx, config.URL, config.Schema)
+	} else {
+		in.db, in.recovered, err = openSQLite(ctx, config.Path, config.Logger)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open inbox: %w", err)
 	}
-	in.queue, err = river.NewClient(riversqlite.New(in.db), &river.Config{Hooks: timersAreAvailable(), Logger: config.Logger})
+	in.queue, err = river.NewClient(in.db.river, &river.Config{Hooks: timersAreAvailable(), Logger: config.Logger})
 	if err != nil {
 		return nil, fmt.Errorf("open inbox: prepare queue: %w", err)
 	}
@@ -104,14 +105,16 @@ func (c Config) withDefaults() Config {
 // After a loss the caller asks git and the hub what the inbox would have known.
 func (in *Inbox) Recovered() string { return in.recovered }
 
-// Close gives the file and the lock back. It is called after Run has returned.
+// Name is a random name that an inbox in PostgreSQL has had since it was made, the same for every engine that ever has it
+// open. A file has none: the engines that can open it are those of its directory.
+func (in *Inbox) Name() string { return in.db.name }
+
+// Close gives the database and the lock back. It is called after Run has returned.
 func (in *Inbox) Close() error {
-	var errs []error
-	if in.db != nil {
-		errs = append(errs, in.db.Close())
+	if in.db == nil {
+		return nil
 	}
-	errs = append(errs, in.lock.Close())
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(in.db.Close(), in.db.unlock()); err != nil {
 		return fmt.Errorf("close inbox: %w", err)
 	}
 	return nil
@@ -160,24 +163,10 @@ func (in *Inbox) trigger(ctx context.Context, tx *sql.Tx, args river.JobArgs, at
 
 // durably runs f in a transaction that is on disk, with all before it, when durably returns nil. After an error of the commit
 // itself it is unknown whether the transaction took place, so whatever f does must bear being done again.
-// What only takes triggers and handled messages away, or moves them, goes without the sync: if a power cut takes it back, a
+// What only takes triggers and handled messages away, or moves them, may go without the sync: if a power cut takes it back, a
 // trigger is made anew and a message is handled again.
-func (in *Inbox) durably(ctx context.Context, f func(tx *sql.Tx) error) (err error) {
-	conn, err := in.db.Conn(ctx)
-	if err != nil {
-		return fmt.Errorf("wait for the database: %w", err)
-	}
-	defer func() {
-		// Left at FULL the connection would only be slower, so an error here is nobody's concern.
-		_, _ = conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA synchronous = NORMAL")
-		if closeErr := conn.Close(); closeErr != nil && err == nil {
-			err = fmt.Errorf("hand the database on: %w", closeErr)
-		}
-	}()
-	if _, err := conn.ExecContext(ctx, "PRAGMA synchronous = FULL"); err != nil {
-		return fmt.Errorf("make the next commit durable: %w", err)
-	}
-	return write(ctx, conn, f)
+func (in *Inbox) durably(ctx context.Context, f func(tx *sql.Tx) error) error {
+	return in.db.durably(ctx, in.db.DB, f)
 }
 
 // beginner is a *sql.DB or one of its connections.
@@ -207,7 +196,11 @@ func rollback(tx *sql.Tx) error {
 	return nil
 }
 
+// checkName bounds a name. PostgreSQL's texts hold no NUL and nothing but UTF-8.
 func checkName(what, name string) error {
+	if !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
+		return fmt.Errorf("%s %q is not UTF-8, or has a zero byte in it", what, name)
+	}
 	if name == "" || len(name) > maxName {
 		return fmt.Errorf("%s has %d bytes, want 1 to %d", what, len(name), maxName)
 	}

@@ -2,11 +2,14 @@ package inbox
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -35,9 +38,27 @@ func (s script) RunStep(ctx context.Context, step Step) (json.RawMessage, error)
 	return s.step(ctx, step)
 }
 
-func open(t testing.TB, path string, hints ...string) *Inbox {
+// place is where a new inbox of a test is: a file, or a schema of a database.
+func place(t testing.TB) string {
+	if url := os.Getenv(onPostgres); url != "" {
+		return url + "#" + strings.ToLower(rand.Text())
+	}
+	return filepath.Join(t.TempDir(), "inbox.db")
+}
+
+// at is the configuration of an inbox at a place.
+func at(place string) Config {
+	if url, schema, found := strings.Cut(place, "#"); found {
+		return Config{URL: url, Schema: schema}
+	}
+	return Config{Path: place}
+}
+
+func open(t testing.TB, place string, hints ...string) *Inbox {
 	t.Helper()
-	in, err := Open(t.Context(), Config{Path: path, Hints: hints, Grace: 5 * time.Second, Logger: slog.New(slog.DiscardHandler)})
+	config := at(place)
+	config.Hints, config.Grace, config.Logger = hints, 5*time.Second, slog.New(slog.DiscardHandler)
+	in, err := Open(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +68,7 @@ func open(t testing.TB, path string, hints ...string) *Inbox {
 
 func fresh(t testing.TB, hints ...string) *Inbox {
 	t.Helper()
-	return open(t, filepath.Join(t.TempDir(), "inbox.db"), hints...)
+	return open(t, place(t), hints...)
 }
 
 // start runs the inbox until the returned function is called, or the test ends.
@@ -102,9 +123,9 @@ func stepIn(t testing.TB, in *Inbox, incident string, want StepState) StepRecord
 }
 
 func TestSecondEngineIsKeptOut(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "inbox.db")
+	path := place(t)
 	first := open(t, path)
-	if _, err := Open(t.Context(), Config{Path: path}); !errors.Is(err, ErrLocked) {
+	if _, err := Open(t.Context(), at(path)); !errors.Is(err, ErrLocked) {
 		t.Fatalf("second engine got %v, want ErrLocked", err)
 	}
 	put(t, first, Message{Kind: "alert", Key: "a"})
@@ -167,10 +188,10 @@ func TestStopCancelsWhatOutlivesTheGrace(t *testing.T) {
 
 func TestBadInputIsRefused(t *testing.T) {
 	in := fresh(t)
-	long := string(make([]byte, maxName+1))
+	long := strings.Repeat("x", maxName+1)
 	big := json.RawMessage(`"` + string(make([]byte, MaxBody)) + `"`)
 	for name, m := range map[string]Message{
-		"no kind": {Key: "k"}, "no key": {Kind: "k"}, "long key": {Kind: "k", Key: long},
+		"no kind": {Key: "k"}, "no key": {Kind: "k"}, "long key": {Kind: "k", Key: long}, "zero byte": {Kind: "k", Key: "a\x00b"}, "no UTF-8": {Kind: "k", Key: "a\xff"},
 		"no JSON": {Kind: "k", Key: "k", Body: []byte("{")}, "big": {Kind: "k", Key: "k", Body: big},
 	} {
 		if err := in.Put(t.Context(), m); err == nil {

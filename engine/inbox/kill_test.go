@@ -3,11 +3,11 @@ package inbox
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 // engineToBeKilled puts messages for ever and says on standard output, a line each, what it has been told and asked to do.
 func engineToBeKilled(path string) error {
 	ctx := context.Background()
-	in, err := Open(ctx, Config{Path: path})
+	in, err := Open(ctx, at(path))
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func has(lines []string, want string) bool {
 }
 
 func TestKillLosesNothing(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "inbox.db")
+	path := place(t)
 	pending := map[string]bool{}
 	for _, stored := range []int{1, 17, 40} {
 		for _, line := range killed(t, path, func(lines []string) bool { return len(lines) >= stored*2 }) {
@@ -151,7 +151,7 @@ func left(pending map[string]bool) (n int) {
 }
 
 func TestKillDuringSteps(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "inbox.db")
+	path := place(t)
 	killed(t, path, func(lines []string) bool { return has(lines, "running once") && has(lines, "running repeatable") })
 	in := open(t, path)
 	if r := stepIn(t, in, "once", StepLost); r.Starts != 1 || r.Ended.IsZero() {
@@ -177,10 +177,18 @@ func TestKillDuringSteps(t *testing.T) {
 	}
 }
 
+// bare opens the database of an inbox without its lock.
+func bare(place string) (*sql.DB, error) {
+	if url, schema, found := strings.Cut(place, "#"); found {
+		return sql.Open("pgx", url+"&search_path="+schema)
+	}
+	return dial(place)
+}
+
 func TestCancelOfARepeatableStepSurvivesAKill(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "inbox.db")
+	path := place(t)
 	killed(t, path, func(lines []string) bool { return has(lines, "running repeatable") })
-	db, err := dial(path)
+	db, err := bare(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,10 +203,10 @@ func TestCancelOfARepeatableStepSurvivesAKill(t *testing.T) {
 }
 
 func TestLockDiesWithItsProcess(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "inbox.db")
+	path := place(t)
 	killed(t, path, func(lines []string) bool {
 		if len(lines) == 1 {
-			if _, err := Open(t.Context(), Config{Path: path}); err == nil {
+			if _, err := Open(t.Context(), at(path)); err == nil {
 				t.Error("a second engine got the inbox of a living one")
 			}
 		}

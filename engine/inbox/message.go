@@ -51,8 +51,8 @@ func (in *Inbox) putOnce(ctx context.Context, id string, m Message, now time.Tim
 	}
 	err = in.durably(ctx, func(tx *sql.Tx) error {
 		result, err := tx.ExecContext(ctx, `
-			INSERT INTO seen (id, at) VALUES (?, ?)
-			ON CONFLICT (id) DO UPDATE SET at = excluded.at WHERE seen.at < ?`,
+			INSERT INTO seen (id, at) VALUES ($1, $2)
+			ON CONFLICT (id) DO UPDATE SET at = excluded.at WHERE seen.at < $3`,
 			id, now.UnixMilli(), now.Add(-rememberIDs).UnixMilli())
 		if err != nil {
 			return fmt.Errorf("remember delivery: %w", err)
@@ -75,7 +75,7 @@ func (in *Inbox) putOnce(ctx context.Context, id string, m Message, now time.Tim
 
 // forgetIDs drops the delivery ids that PutOnce need not know any more.
 func (in *Inbox) forgetIDs(ctx context.Context, now time.Time) error {
-	_, err := in.db.ExecContext(ctx, "DELETE FROM seen WHERE at < ?", now.Add(-rememberIDs).UnixMilli())
+	_, err := in.db.ExecContext(ctx, "DELETE FROM seen WHERE at < $1", now.Add(-rememberIDs).UnixMilli())
 	if err != nil {
 		return fmt.Errorf("forget old delivery ids: %w", err)
 	}
@@ -115,7 +115,7 @@ func (row messageRow) message() Message {
 
 func (in *Inbox) insertMessage(ctx context.Context, tx *sql.Tx, row messageRow) error {
 	due := fmt.Sprint(row.due)
-	_, err := tx.ExecContext(ctx, "INSERT INTO message (kind, key, body, due, retry, sum) VALUES (?, ?, ?, ?, ?, ?)",
+	_, err := tx.ExecContext(ctx, "INSERT INTO message (kind, key, body, due, retry, sum) VALUES ($1, $2, $3, $4, $5, $6)",
 		row.kind, row.key, row.body, row.due, row.due, checksum(row.kind, row.key, due, row.body))
 	if err != nil {
 		return fmt.Errorf("store message: %w", err)
@@ -132,7 +132,7 @@ func (in *Inbox) insertLook(ctx context.Context, tx *sql.Tx, incident string, no
 func (in *Inbox) nextMessage(ctx context.Context, key string, now int64) (row messageRow, found bool, err error) {
 	row.key = key
 	err = in.db.QueryRowContext(ctx, `
-		SELECT id, kind, body, due, failures FROM message WHERE key = ? AND retry <= ? ORDER BY due, id LIMIT 1`, key, now).
+		SELECT id, kind, body, due, failures FROM message WHERE key = $1 AND retry <= $2 ORDER BY due, id LIMIT 1`, key, now).
 		Scan(&row.id, &row.kind, &row.body, &row.due, &row.failures)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
@@ -147,7 +147,7 @@ func (in *Inbox) nextMessage(ctx context.Context, key string, now int64) (row me
 // Those that failed before and wait for their next turn are among them.
 func (in *Inbox) equalHints(ctx context.Context, row messageRow, now int64) (newest messageRow, ids []int64, err error) {
 	rows, err := in.db.QueryContext(ctx, `
-		SELECT id, body, due, failures FROM message WHERE key = ? AND kind = ? AND due <= ? ORDER BY id`, row.key, row.kind, now)
+		SELECT id, body, due, failures FROM message WHERE key = $1 AND kind = $2 AND due <= $3 ORDER BY id`, row.key, row.kind, now)
 	if err != nil {
 		return row, nil, fmt.Errorf("read hints of %q: %w", row.key, err)
 	}
@@ -171,7 +171,7 @@ func (in *Inbox) deleteMessages(ctx context.Context, ids []int64) error {
 	if err != nil {
 		return err
 	}
-	_, err = in.db.ExecContext(ctx, "DELETE FROM message WHERE id IN (SELECT value FROM json_each(?))", string(list))
+	_, err = in.db.ExecContext(ctx, "DELETE FROM message WHERE id IN ("+in.db.numbers+")", string(list))
 	if err != nil {
 		return fmt.Errorf("delete handled messages: %w", err)
 	}
@@ -186,8 +186,7 @@ func (in *Inbox) postpone(ctx context.Context, row messageRow, ids []int64, retr
 	}
 	err = write(ctx, in.db, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `
-			UPDATE message SET failures = ?, retry = ? WHERE id IN (SELECT value FROM json_each(?))`,
-			row.failures+1, retry, string(list))
+			UPDATE message SET failures = $2, retry = $3 WHERE id IN (`+in.db.numbers+`)`, string(list), row.failures+1, retry)
 		if err != nil {
 			return err
 		}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riversqlite"
 )
 
 // Handler does the work. Its methods are called from many goroutines. A panic counts as an error.
@@ -46,9 +45,11 @@ const (
 )
 
 // Run works until ctx is done, then waits Config.Grace for the handlers, cancels them with ErrStopping, and waits as long
-// again, but at least 30 s. It returns nil after an orderly stop, and an error if it could not start, or left handlers behind that do not
-// return: after that the process should end. One Run at a time; it may be called again.
+// again, but at least 30 s. It returns nil after an orderly stop, and an error if it could not start, if another engine has
+// taken the database over (ErrLocked), or if it left handlers behind that do not return: after that the process should end. One Run at a time; it may be called again.
 func (in *Inbox) Run(ctx context.Context, h Handler) error {
+	ctx, finish := context.WithCancel(ctx)
+	defer finish()
 	w, err := in.newWorker(ctx, h)
 	if err != nil {
 		return fmt.Errorf("run inbox: %w", err)
@@ -69,11 +70,18 @@ func (in *Inbox) Run(ctx context.Context, h Handler) error {
 		in.clearRunning()
 		return fmt.Errorf("run inbox: start queue: %w", err)
 	}
-	w.sweepUntil(ctx)
+	deposed := w.sweepUntil(ctx)
+	if deposed != nil {
+		finish()
+		w.cancel(ErrStopping) // the engine that has the inbox now knows nothing of what runs here: no time for grace
+	}
 	if err := w.stop(context.WithoutCancel(ctx)); err != nil {
-		return fmt.Errorf("run inbox: %w", err)
+		return fmt.Errorf("run inbox: %w", errors.Join(deposed, err))
 	}
 	in.clearRunning()
+	if deposed != nil {
+		return fmt.Errorf("run inbox: %w", deposed)
+	}
 	return nil
 }
 
@@ -107,7 +115,7 @@ func (in *Inbox) newWorker(ctx context.Context, h Handler) (*worker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare queue: %w", err)
 	}
-	w.client, err = river.NewClient(riversqlite.New(in.db), &river.Config{
+	w.client, err = river.NewClient(in.db.river, &river.Config{
 		CompletedJobRetentionPeriod: keepCompleted,
 		DiscardedJobRetentionPeriod: keepCompleted,
 		FetchCooldown:               fetchCooldown,
@@ -173,8 +181,8 @@ func pendingTriggers(ctx context.Context, tx *sql.Tx) ([]river.InsertManyParams,
 	return jobs, rows.Err()
 }
 
-// sweepUntil keeps house until ctx is done.
-func (w *worker) sweepUntil(ctx context.Context) {
+// sweepUntil keeps house until ctx is done, or until the inbox is another engine's: then it returns that error.
+func (w *worker) sweepUntil(ctx context.Context) error {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	var forgot time.Time
@@ -185,12 +193,15 @@ func (w *worker) sweepUntil(ctx context.Context) {
 			err = errors.Join(err, w.in.forgetIDs(ctx, now))
 			forgot = now
 		}
+		if errors.Is(err, ErrLocked) {
+			return err
+		}
 		if err != nil && ctx.Err() == nil {
 			w.in.config.Logger.Error("inbox housekeeping failed", "error", err)
 		}
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-tick.C:
 		}
 	}
@@ -202,18 +213,18 @@ func (w *worker) sweep(ctx context.Context, now time.Time) error {
 	late := now.Add(-overdueAfter).UnixMilli()
 	var backlog bool
 	err := w.in.db.QueryRowContext(ctx, `
-		SELECT EXISTS (SELECT 1 FROM river_job WHERE state = 'available' AND scheduled_at <= datetime('now', 'subsec'))`).Scan(&backlog)
+		SELECT EXISTS (SELECT 1 FROM river_job WHERE state = 'available' AND scheduled_at <= `+w.in.db.now+`)`).Scan(&backlog)
 	if err != nil {
 		return fmt.Errorf("look for fetchable triggers: %w", err)
 	}
 	if backlog {
 		return nil
 	}
-	messages, err := w.overdue(ctx, "SELECT DISTINCT key FROM message WHERE retry <= ? LIMIT ?", late)
+	messages, err := w.overdue(ctx, "SELECT DISTINCT key FROM message WHERE retry <= $1 LIMIT $2", late)
 	if err != nil {
 		return err
 	}
-	steps, err := w.overdue(ctx, "SELECT key FROM step WHERE state = 'queued' AND ready <= ? LIMIT ?", late)
+	steps, err := w.overdue(ctx, "SELECT key FROM step WHERE state = 'queued' AND ready <= $1 LIMIT $2", late)
 	if err != nil {
 		return err
 	}

@@ -24,8 +24,8 @@ func (in *Inbox) Standing(ctx context.Context) (Standing, error) {
 	var s Standing
 	var next int64
 	err := in.db.QueryRowContext(ctx, `
-		SELECT COUNT(*) FILTER (WHERE retry <= ?1), COUNT(*) FILTER (WHERE retry > ?1 AND failures > 0),
-			COUNT(*) FILTER (WHERE retry > ?1 AND failures = 0), COALESCE(MIN(retry) FILTER (WHERE retry > ?1 AND failures = 0), 0),
+		SELECT COUNT(*) FILTER (WHERE retry <= $1), COUNT(*) FILTER (WHERE retry > $1 AND failures > 0),
+			COUNT(*) FILTER (WHERE retry > $1 AND failures = 0), COALESCE(MIN(retry) FILTER (WHERE retry > $1 AND failures = 0), 0),
 			(SELECT COUNT(*) FROM step WHERE state IN ('queued', 'running'))
 		FROM message`, now).Scan(&s.Messages, &s.Failing, &s.Timers, &next, &s.Steps)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -48,13 +49,20 @@ func (in *Inbox) StartStep(ctx context.Context, s Step) error {
 		return fmt.Errorf("start step: %w", err)
 	}
 	now := time.Now().UnixMilli()
-	repeatable := map[bool]string{false: "0", true: "1"}[s.Repeatable]
+	repeatable := 0
+	if s.Repeatable {
+		repeatable = 1
+	}
 	err = in.durably(ctx, func(tx *sql.Tx) error {
+		var spent bool
+		err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM spent WHERE key = $1)", s.Key).Scan(&spent)
+		if err != nil || spent {
+			return err
+		}
 		result, err := tx.ExecContext(ctx, `
 			INSERT INTO step (key, incident, repeatable, body, sum, state, ready, queued_at)
-			SELECT ?1, ?2, ?3, ?4, ?5, 'queued', ?6, ?6 WHERE NOT EXISTS (SELECT 1 FROM spent WHERE key = ?1)
-			ON CONFLICT (key) DO NOTHING`,
-			s.Key, s.Incident, s.Repeatable, []byte(body), checksum(s.Key, s.Incident, repeatable, body), now)
+			VALUES ($1, $2, $3, $4, $5, 'queued', $6, $6) ON CONFLICT (key) DO NOTHING`,
+			s.Key, s.Incident, repeatable, []byte(body), checksum(s.Key, s.Incident, strconv.Itoa(repeatable), body), now)
 		if err != nil {
 			return err
 		}
@@ -78,10 +86,10 @@ func (in *Inbox) CancelStep(ctx context.Context, key string) error {
 	err := in.durably(ctx, func(tx *sql.Tx) error {
 		var incident string
 		err := tx.QueryRowContext(ctx, `
-			UPDATE step SET state = 'cancelled', cancel = 1, ended_at = ? WHERE key = ? AND state = 'queued' RETURNING incident`,
+			UPDATE step SET state = 'cancelled', cancel = 1, ended_at = $1 WHERE key = $2 AND state = 'queued' RETURNING incident`,
 			now.UnixMilli(), key).Scan(&incident)
 		if errors.Is(err, sql.ErrNoRows) {
-			_, err := tx.ExecContext(ctx, "UPDATE step SET cancel = 1 WHERE key = ? AND state = 'running'", key)
+			_, err := tx.ExecContext(ctx, "UPDATE step SET cancel = 1 WHERE key = $1 AND state = 'running'", key)
 			return err
 		}
 		if err != nil {
@@ -104,7 +112,7 @@ func (in *Inbox) CancelStep(ctx context.Context, key string) error {
 func (in *Inbox) Steps(ctx context.Context, incident string) ([]StepRecord, error) {
 	rows, err := in.db.QueryContext(ctx, `
 		SELECT key, repeatable, body, state, starts, outcome, queued_at, started_at, ended_at
-		FROM step WHERE incident = ? ORDER BY rowid`, incident)
+		FROM step WHERE incident = $1 ORDER BY `+in.db.arrival, incident)
 	if err != nil {
 		return nil, fmt.Errorf("read steps of %q: %w", incident, err)
 	}
@@ -140,16 +148,16 @@ func (in *Inbox) Forget(ctx context.Context, incident string) error {
 	err := in.durably(ctx, func(tx *sql.Tx) error {
 		var open int
 		if err := tx.QueryRowContext(ctx,
-			"SELECT count(*) FROM step WHERE incident = ? AND state IN ('queued', 'running')", incident).Scan(&open); err != nil {
+			"SELECT count(*) FROM step WHERE incident = $1 AND state IN ('queued', 'running')", incident).Scan(&open); err != nil {
 			return err
 		}
 		if open > 0 {
 			return fmt.Errorf("%d of its steps are queued or running", open)
 		}
-		if _, err := tx.ExecContext(ctx, "INSERT INTO spent SELECT key FROM step WHERE incident = ?", incident); err != nil {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO spent SELECT key FROM step WHERE incident = $1", incident); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "DELETE FROM step WHERE incident = ?", incident)
+		_, err := tx.ExecContext(ctx, "DELETE FROM step WHERE incident = $1", incident)
 		return err
 	})
 	if err != nil {
@@ -164,8 +172,8 @@ func (in *Inbox) beginStep(ctx context.Context, key string, now int64) (s Step, 
 	var body []byte
 	err = in.durably(ctx, func(tx *sql.Tx) error {
 		return tx.QueryRowContext(ctx, `
-			UPDATE step SET state = 'running', starts = starts + 1, started_at = ?1
-			WHERE key = ?2 AND state = 'queued' AND ready <= ?1 RETURNING incident, repeatable, body, starts`, now, key).
+			UPDATE step SET state = 'running', starts = starts + 1, started_at = $1
+			WHERE key = $2 AND state = 'queued' AND ready <= $1 RETURNING incident, repeatable, body, starts`, now, key).
 			Scan(&s.Incident, &s.Repeatable, &body, &starts)
 	})
 	switch {
@@ -183,7 +191,7 @@ func (in *Inbox) endStep(ctx context.Context, s Step, outcome json.RawMessage) e
 	now := time.Now()
 	err := in.durably(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `
-			UPDATE step SET state = 'ended', outcome = ?, outcome_sum = ?, ended_at = ? WHERE key = ? AND state = 'running'`,
+			UPDATE step SET state = 'ended', outcome = $1, outcome_sum = $2, ended_at = $3 WHERE key = $4 AND state = 'running'`,
 			[]byte(outcome), checksum(s.Key, "", "", outcome), now.UnixMilli(), s.Key)
 		if err != nil {
 			return err
@@ -206,9 +214,9 @@ func (in *Inbox) giveUpStep(ctx context.Context, s Step, pause time.Duration) er
 		err := tx.QueryRowContext(ctx, `
 			UPDATE step SET
 				state = CASE WHEN repeatable = 0 THEN 'lost' WHEN cancel = 1 THEN 'cancelled' ELSE 'queued' END,
-				ended_at = CASE WHEN repeatable = 1 AND cancel = 0 THEN 0 ELSE ?1 END,
-				ready = ?2
-			WHERE key = ?3 AND state = 'running' RETURNING state`, now.UnixMilli(), ready, s.Key).Scan(&state)
+				ended_at = CASE WHEN repeatable = 1 AND cancel = 0 THEN 0 ELSE CAST($1 AS BIGINT) END,
+				ready = $2
+			WHERE key = $3 AND state = 'running' RETURNING state`, now.UnixMilli(), ready, s.Key).Scan(&state)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
 			return nil // an earlier try was committed although its answer was an error

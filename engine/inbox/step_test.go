@@ -151,7 +151,7 @@ func TestCancelRunningStep(t *testing.T) {
 }
 
 func TestForget(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "inbox.db")
+	path := place(t)
 	in := open(t, path)
 	s := Step{Key: "k", Incident: "i"}
 	startStep(t, in, s)
