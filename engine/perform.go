@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/pullbook/pullbook/engine/approval"
 	"github.com/pullbook/pullbook/engine/incident"
 	"github.com/pullbook/pullbook/engine/journal"
 	"github.com/pullbook/pullbook/engine/render"
@@ -168,8 +167,7 @@ func (e *Engine) confirm(ctx context.Context, w *worker, f incident.Flush) error
 	if !f.Departs(e.Clock.Now()) {
 		return fmt.Errorf("%w at %s", errCalendar, f.Before)
 	}
-	gates := f.Confirm
-	if len(gates) == 0 {
+	if !f.Confirms() {
 		return nil
 	}
 	n := w.ledger
@@ -181,11 +179,8 @@ func (e *Engine) confirm(ctx context.Context, w *worker, f incident.Flush) error
 	if seen.Pull == nil || seen.Pull.Open && seen.Pull.Head != n.remote {
 		return fmt.Errorf("%w: the pull request's head is not the engine's", errWithdrawn)
 	}
-	for _, g := range gates {
-		answer := approval.Evaluate(g, seen.Reviews, n.state.Shown(n.commits))
-		if answer.Verdict.Status != approval.StatusApproved {
-			return fmt.Errorf("%w: %s: %s", errWithdrawn, g.Step, answer.Verdict.Sentence)
-		}
+	if why := f.Withdrawn(seen.Reviews, n.state.Shown(n.commits)); why != "" {
+		return fmt.Errorf("%w: %s", errWithdrawn, why)
 	}
 	return nil
 }

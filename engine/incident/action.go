@@ -29,11 +29,13 @@ type Evidence struct {
 }
 
 // Flush pushes every local commit of the incident. The reviews are read again just before the push departs: if one of
-// the gates in Confirm would not be approved any more, nothing is pushed and the local commits are dropped.
+// the gates in Confirm would not be approved any more, or one of Overrides not be overridden, nothing is pushed and the local
+// commits are dropped.
 type Flush struct {
-	Confirm []approval.Gate
-	Before  time.Time // the push must not depart at or after it: then the calendar demands something else; zero: no bound
-	Why     string
+	Confirm   []approval.Gate
+	Overrides []Override
+	Before    time.Time // the push must not depart at or after it: then the calendar demands something else; zero: no bound
+	Why       string
 }
 
 // Start hands an attempt to the step queue. A second Start with the same key does nothing.

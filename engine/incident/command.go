@@ -77,7 +77,7 @@ func parseCommand(words []string) (Command, string) {
 	known := verbs()
 	i := slices.IndexFunc(known, func(v verb) bool { return v.name == c.Verb })
 	if i < 0 {
-		return c, unknownVerb(c.Verb, known)
+		return c, unknownVerb(c.Verb)
 	}
 	args := words[1:]
 	if known[i].step {
@@ -105,22 +105,32 @@ func needed(rest string) string {
 	return "a " + rest
 }
 
-func unknownVerb(name string, known []verb) string {
+func unknownVerb(name string) string {
 	if slices.Contains([]string{"/approve", "/reject", "/break-glass", "/thaw"}, name) {
 		return name + " is said in a review (Files changed, Review changes), not in a comment"
 	}
-	names := make([]string, len(known))
-	for i, v := range known {
-		names[i] = v.name
-	}
+	return noVerb(name, verbNames())
+}
+
+// noVerb says that a word is none of the commands that are known, and which one is near.
+func noVerb(name string, known []string) string {
 	hint := "; say `/help` for what there is"
-	if near := nearestName(name, names); near != "" {
+	if near := nearestName(name, known); near != "" {
 		hint = "; did you mean `" + near + "`?"
 	}
 	if strings.Trim(name, "/abcdefghijklmnopqrstuvwxyz-") != "" || len(name) > 32 {
 		return "a line begins with a slash and is no command" + hint // never echo foreign text that could mention or format
 	}
 	return fmt.Sprintf("%q is not a command%s", name, hint)
+}
+
+func verbNames() []string {
+	known := verbs()
+	names := make([]string, len(known))
+	for i, v := range known {
+		names[i] = v.name
+	}
+	return names
 }
 
 // nearestName is the first of the names that are nearest to what somebody wrote, empty if none is near.

@@ -77,6 +77,7 @@ type decider struct {
 	flush     bool // what was recorded must reach the remote branch in this look
 	why       string
 	confirm   []approval.Gate
+	overrides []Override
 	demands   []runbook.Demand // of the calendar, at this moment
 	until     time.Time        // when they may change; zero: never
 	before    time.Time        // until when the push may depart
@@ -203,7 +204,7 @@ func (d *decider) emit() {
 		d.actions = append(d.actions, d.commit)
 	}
 	if d.flush {
-		d.actions = append(d.actions, Flush{Confirm: d.confirm, Before: d.before, Why: d.why})
+		d.actions = append(d.actions, Flush{Confirm: d.confirm, Overrides: d.overrides, Before: d.before, Why: d.why})
 	}
 	d.actions = append(append(d.actions, d.starts...), d.people...)
 	if len(d.commit.Events) == 0 && !d.flush {

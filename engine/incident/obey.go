@@ -41,10 +41,15 @@ func CommentKey(id int64) string { return fmt.Sprintf("comment-%d", id) }
 
 // nothingDone is the answer to what was not obeyed. A problem may end in a block of code, a question or in no mark at all.
 func nothingDone(what, problem string) string {
-	if !strings.HasSuffix(problem, "?") && !strings.HasSuffix(problem, "\n") {
-		problem += "."
+	return "Nothing of this " + what + " was done: " + ended(problem)
+}
+
+// ended puts a full stop behind a sentence that has no end.
+func ended(sentence string) string {
+	if strings.HasSuffix(sentence, "?") || strings.HasSuffix(sentence, "\n") {
+		return sentence
 	}
-	return "Nothing of this " + what + " was done: " + problem
+	return sentence + "."
 }
 
 // headSeen is the head of the pull request at this look.

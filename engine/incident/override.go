@@ -3,7 +3,6 @@ package incident
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/pullbook/pullbook/engine/approval"
 	"github.com/pullbook/pullbook/engine/runbook"
@@ -12,6 +11,54 @@ import (
 // An override is what reviews say of a gated step other than that it may run: that the plan goes on without it, or that a
 // person did it. It takes as many of the gate's own approvers as the gate itself, each on a commit at which the step stood
 // as it stands now. Whoever did it by hand says so first, and counts for none of them.
+
+// Override is a gate that people have overridden, as it is asked again before the push: the reviews that say so have to stand
+// as those do that let a step run.
+type Override struct {
+	Gate  approval.Gate
+	Shown map[string][]approval.Shown // where the step stood as it stands
+	Doer  int64                       // the review of who did it by hand; 0: nobody has
+	Claim approval.Gate               // what that review answers
+}
+
+// withdrawn says why the override does not stand by some reviews, or nothing.
+func (o Override) withdrawn(reviews []approval.Review) (why string) {
+	if o.Doer != 0 {
+		i := slices.IndexFunc(reviews, func(r approval.Review) bool { return r.ID == o.Doer })
+		if i < 0 || !stands(o.Claim, reviews[i], o.Shown) {
+			return o.Gate.Step + ": who did it by hand does not say so any more"
+		}
+	}
+	if v := approval.Evaluate(o.Gate, reviews, o.Shown).Verdict; v.Status != approval.StatusApproved {
+		return o.Gate.Step + ": " + v.Sentence
+	}
+	return ""
+}
+
+// stands reports whether a review that nobody has dismissed counts in favour of what a gate asks.
+func stands(g approval.Gate, r approval.Review, shown map[string][]approval.Shown) bool {
+	counts, _ := approval.Judge(g, r, shown)
+	return counts && r.State != approval.Dismissed
+}
+
+// Withdrawn says which of the gates of a push would not be approved, or not be overridden, by the reviews as they are now; empty
+// if all stand. shown is that of the state with what is pushed.
+func (f Flush) Withdrawn(reviews []approval.Review, shown map[string][]approval.Shown) (why string) {
+	for _, g := range f.Confirm {
+		if v := approval.Evaluate(g, reviews, shown).Verdict; v.Status != approval.StatusApproved {
+			return g.Step + ": " + v.Sentence
+		}
+	}
+	for _, o := range f.Overrides {
+		if why := o.withdrawn(reviews); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+// Confirms reports whether the reviews have to be read again before the push.
+func (f Flush) Confirms() bool { return len(f.Confirm)+len(f.Overrides) > 0 }
 
 // question is what reviews are asked about: a step, and a verb of package approval.
 type question struct{ step, verb string }
@@ -23,7 +70,7 @@ func (d *decider) recordOverrides() {
 		if r.By.Bot || r.State == approval.Dismissed || d.state.HeardReviews[r.ID] {
 			continue
 		}
-		d.misplacedWords(r)
+		d.strayWords(r)
 		for _, said := range approval.Commands(r.Body) {
 			if q := (question{said.Step, said.Verb}); said.Verb != "" && !slices.Contains(asked, q) {
 				asked = append(asked, q)
@@ -38,17 +85,6 @@ func (d *decider) recordOverrides() {
 }
 
 func reviewKey(id int64) string { return fmt.Sprintf("review-%d", id) }
-
-// misplacedWords answers a review with commands that are said in comments.
-func (d *decider) misplacedWords(r approval.Review) {
-	for _, line := range approval.Lines(r.Body) {
-		name, _, _ := strings.Cut(line, " ")
-		known := slices.ContainsFunc(verbs(), func(v verb) bool { return v.name == name })
-		if known && name != approval.VerbSkip && name != approval.VerbByHand {
-			d.reply(reviewKey(r.ID), "`"+name+"` is said in a comment of the pull request, not in a review, and was not heard.")
-		}
-	}
-}
 
 // replyToAll answers every review that says something about a question and was not answered.
 func (d *decider) replyToAll(q question, text string) {
@@ -113,30 +149,33 @@ func (d *decider) unopened(step runbook.Step, st StepState) string {
 func (d *decider) override(cmd Command, step runbook.Step, st StepState) {
 	q := question{cmd.Step, cmd.Verb}
 	gate, shown := d.overrideGate(q, step, st)
+	said := Override{Gate: gate, Shown: shown}
 	var doer *approval.Review
 	if q.verb == approval.VerbByHand {
 		if doer = d.doer(q, gate, shown); doer != nil {
 			gate.Excluded[doer.By.ID] = "did it by hand"
+			said.Doer, said.Claim = doer.ID, claim(gate, doer.By)
 		}
 	}
 	answer := approval.Evaluate(gate, d.view.Reviews, shown)
 	switch {
 	case answer.Verdict.Status != approval.StatusApproved:
 	case doer != nil:
-		d.recordOverride(StepByHand{Step: q.step, What: saidOf(*doer, q).Why, Deed: reviewDeed(*doer), Votes: answer.Votes})
+		d.recordOverride(StepByHand{Step: q.step, What: saidOf(*doer, q).Why, Deed: reviewDeed(*doer), Votes: answer.Votes}, said)
 		return
 	case q.verb == approval.VerbSkip:
 		if first := d.review(answer.Votes[0].Review); first != nil {
 			deed := reviewDeed(*first)
-			d.recordOverride(StepSkipped{Step: q.step, Why: saidOf(*first, q).Why, Deed: &deed, Votes: answer.Votes})
+			d.recordOverride(StepSkipped{Step: q.step, Why: saidOf(*first, q).Why, Deed: &deed, Votes: answer.Votes}, said)
 		}
 		return
 	}
 	d.answerReviews(q, gate, shown, doer, answer)
 }
 
-func (d *decider) recordOverride(data Data) {
+func (d *decider) recordOverride(data Data, said Override) {
 	d.stale = d.record(data) || d.stale
+	d.overrides = append(d.overrides, said)
 	d.flushFor("people have overridden a gate")
 }
 
@@ -180,12 +219,16 @@ func (d *decider) doer(q question, gate approval.Gate, shown map[string][]approv
 		if saidOf(r, q) == nil || !d.mayCommand(r.By) && !approval.Named(r.By, gate.Rule.People()) || first != nil && first.ID < r.ID {
 			continue
 		}
-		claim := approval.Gate{Step: gate.Step, Page: gate.Page, Verb: gate.Verb, Rule: runbook.Approval{From: []string{r.By.Login}, Count: 1}}
-		if counts, _ := approval.Judge(claim, r, shown); counts {
+		if stands(claim(gate, r.By), r, shown) {
 			first = &d.view.Reviews[i]
 		}
 	}
 	return first
+}
+
+// claim is what the word of a person that they did a step by hand answers: a gate that asks nobody else.
+func claim(gate approval.Gate, by approval.Person) approval.Gate {
+	return approval.Gate{Step: gate.Step, Page: gate.Page, Verb: gate.Verb, Rule: runbook.Approval{From: []string{by.Login}, Count: 1}}
 }
 
 func (d *decider) review(id int64) *approval.Review {

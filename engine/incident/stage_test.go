@@ -250,22 +250,20 @@ func (s *stage) flush(f Flush) (again bool, failed string) {
 		s.drop()
 		return false, "what the calendar demands has changed"
 	}
-	if len(f.Confirm) > 0 && s.withdraw != 0 {
+	if f.Confirms() && s.withdraw != 0 {
 		s.dismiss(s.withdraw)
 		s.withdraw = 0
 	}
-	if len(f.Confirm) > 0 && s.confirm != nil {
+	if f.Confirms() && s.confirm != nil {
 		s.confirm()
 	}
 	if s.view.Branch.Foreign != nil {
 		s.drop()
 		return false, "the remote branch has moved"
 	}
-	for _, g := range f.Confirm {
-		if v := approval.Evaluate(g, s.view.Reviews, s.state.Shown(s.view.Branch.Commits)).Verdict; v.Status != approval.StatusApproved {
-			s.drop()
-			return false, g.Step + ": " + v.Sentence
-		}
+	if why := f.Withdrawn(s.view.Reviews, s.state.Shown(s.view.Branch.Commits)); why != "" {
+		s.drop()
+		return false, why
 	}
 	if s.reserve != nil && !s.reserve(s.state.Locks()) {
 		s.drop()
