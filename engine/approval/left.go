@@ -14,24 +14,22 @@ func (t *tally) stranded(d Decision) string {
 	if Met(t.gate.Rule, people) || t.gate.Teams == nil {
 		return ""
 	}
-	var counts []string
-	members := map[int64][]string{}
+	members, counts, known := t.membership()
+	if !known {
+		return ""
+	}
 	for _, who := range t.gate.Rule.People() {
-		if !strings.Contains(who, "/") {
-			if !Named(Person{Login: who}, logins(d.Votes)) {
-				people = append(people, Person{Login: who})
-			}
+		if strings.Contains(who, "/") || Named(Person{Login: who}, logins(d.Votes)) {
 			continue
 		}
-		ids, known := t.membersOf(who)
-		if !known {
-			return ""
+		named := Person{Login: who}
+		if id := t.gate.Logins[strings.ToLower(who)]; id != 0 { // of a team as well
+			if named.ID, named.Teams = id, members[id]; len(t.able([]int64{id})) == 0 {
+				continue
+			}
+			delete(members, id)
 		}
-		able := t.able(ids)
-		for _, id := range able {
-			members[id] = append(members[id], who)
-		}
-		counts = append(counts, fmt.Sprintf("%s: %d", who, len(able)))
+		people = append(people, named)
 	}
 	for _, v := range d.Votes {
 		delete(members, v.By.ID)
@@ -39,10 +37,37 @@ func (t *tally) stranded(d Decision) string {
 	for id, teams := range members {
 		people = append(people, Person{ID: id, Teams: teams})
 	}
-	if near, ok := nearest(t.gate.Rule, people); !ok || near.missing() == 0 || len(counts) == 0 {
+	if near, ok := nearest(t.gate.Rule, people); !ok || near.missing() == 0 || counts == "" {
 		return ""
 	}
-	return "too few are left who may approve it (" + strings.Join(counts, ", ") + ")"
+	return "too few are left who may approve it (" + counts + ")"
+}
+
+// membership is of which teams of the rule each person is who may vote, and how many there are of each team and, where some are in
+// several, of all; known is false if nobody knows who is in one of them.
+func (t *tally) membership() (members map[int64][]string, counts string, known bool) {
+	members = map[int64][]string{}
+	var each []string
+	sum := 0
+	for _, who := range t.gate.Rule.People() {
+		if !strings.Contains(who, "/") {
+			continue
+		}
+		ids, known := t.membersOf(who)
+		if !known {
+			return nil, "", false
+		}
+		able := t.able(ids)
+		for _, id := range able {
+			members[id] = append(members[id], who)
+		}
+		each, sum = append(each, fmt.Sprintf("%s: %d", who, len(able))), sum+len(able)
+	}
+	counts = strings.Join(each, ", ")
+	if len(members) < sum {
+		counts += fmt.Sprintf("; people in all: %d", len(members))
+	}
+	return members, counts, true
 }
 
 // membersOf are the members of a team, whose name counts in any case of letters.

@@ -155,7 +155,7 @@ func (c *Client) historyQuestion(teams []string, parts [][]text) (q question, as
 		}
 		q.Variables[fmt.Sprintf("t%d", len(asked))] = slug
 		fmt.Fprintf(&vars, "$t%d:String! ", len(asked))
-		fmt.Fprintf(&ofOwner, " t%d:team(slug:$t%d){members(first:%d){totalCount nodes{databaseId}}}", len(asked), len(asked), maxMembers)
+		fmt.Fprintf(&ofOwner, " t%d:team(slug:$t%d){members(first:%d){totalCount nodes{databaseId login}}}", len(asked), len(asked), maxMembers)
 		asked = append(asked, team)
 	}
 	if len(asked) > 0 {
@@ -175,7 +175,8 @@ func takeMembers(repository json.RawMessage, teams []string, h history) error {
 			Members struct {
 				TotalCount int `json:"totalCount"`
 				Nodes      []*struct {
-					ID int64 `json:"databaseId"`
+					ID    int64  `json:"databaseId"`
+					Login string `json:"login"`
 				} `json:"nodes"`
 			} `json:"members"`
 		} `json:"owner"`
@@ -188,10 +189,10 @@ func takeMembers(repository json.RawMessage, teams []string, h history) error {
 		if t == nil || t.Members.TotalCount != len(t.Members.Nodes) {
 			continue
 		}
-		h.members[team] = map[int64]bool{}
+		h.members[team] = map[int64]string{}
 		for _, m := range t.Members.Nodes {
 			if m != nil && m.ID != 0 {
-				h.members[team][m.ID] = true
+				h.members[team][m.ID] = m.Login
 			}
 		}
 	}

@@ -148,7 +148,7 @@ func (c *Client) readConversation(ctx context.Context, q incident.HubQuery, coun
 		if past.members, err = c.members(ctx, q.Asked, past.members); err != nil {
 			return err
 		}
-		view.Teams = past.members.lists(q.Asked)
+		view.Teams, view.Logins = past.members.lists(q.Asked), past.members.logins(q.Asked)
 	}
 	people, err := c.people(ctx, q.Teams, past.members, authors(reviews, comments))
 	if err != nil {

@@ -17,14 +17,25 @@ import (
 // nothing, and the log says so.
 const maxPeople = 200
 
-// roll is who is in each team, by team and numeric id.
-type roll map[string]map[int64]bool
+// roll is who is in each team, by team and numeric id: the login.
+type roll map[string]map[int64]string
 
 // lists are the numeric ids of the members of some teams; none for a team that is not there.
 func (r roll) lists(teams []string) map[string][]int64 {
 	out := map[string][]int64{}
 	for _, team := range teams {
 		out[team] = slices.Sorted(maps.Keys(r[team]))
+	}
+	return out
+}
+
+// logins are the numeric ids of the members of some teams by login in lower case.
+func (r roll) logins(teams []string) map[string]int64 {
+	out := map[string]int64{}
+	for _, team := range teams {
+		for id, login := range r[team] {
+			out[strings.ToLower(login)] = id
+		}
 	}
 	return out
 }
@@ -59,7 +70,7 @@ func (c *Client) people(ctx context.Context, teams []string, members roll, who [
 	for _, p := range asked {
 		p.Write = writers[p.ID]
 		for _, team := range teams {
-			if members[team][p.ID] && !slices.Contains(p.Teams, team) {
+			if _, in := members[team][p.ID]; in && !slices.Contains(p.Teams, team) {
 				p.Teams = append(p.Teams, team)
 			}
 		}
@@ -191,7 +202,7 @@ func (c *Client) members(ctx context.Context, teams []string, known roll) (roll,
 		if _, ok := out[team]; ok {
 			continue
 		}
-		out[team] = map[int64]bool{}
+		out[team] = map[int64]string{}
 		slug, ours := c.ownTeam(team)
 		if !ours {
 			c.log.Warn("a team is not one of the repository's owner; nobody counts as its member", "team", line(team))
@@ -208,7 +219,7 @@ func (c *Client) members(ctx context.Context, teams []string, known roll) (roll,
 			return nil, fmt.Errorf("look up teams: %w", err)
 		}
 		for _, u := range users {
-			out[team][u.GetID()] = true
+			out[team][u.GetID()] = u.GetLogin()
 		}
 	}
 	return out, nil

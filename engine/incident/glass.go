@@ -129,7 +129,7 @@ func (s State) MayNotReview(plan runbook.Plan, b Debt) (not map[int64]string, wr
 // debtGate is the question that a review of a debt answers.
 func (d *decider) debtGate(b Debt) approval.Gate {
 	not, wrote := d.state.MayNotReview(d.base, b)
-	g := approval.Gate{Step: b.Step, Page: b.Mark(), Excluded: not, Wrote: wrote, May: d.base.SelfApproval, Teams: d.view.Teams}
+	g := approval.Gate{Step: b.Step, Page: b.Mark(), Excluded: not, Wrote: wrote, May: d.base.SelfApproval, Teams: d.view.Teams, Logins: d.view.Logins}
 	if d.base.BreakGlass != nil {
 		g.Rule = d.base.BreakGlass.Review
 	}

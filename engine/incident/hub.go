@@ -22,6 +22,7 @@ type HubView struct {
 	Reviews  []approval.Review
 	Comments []Comment
 	Teams    map[string][]int64         // numeric ids of the members of each team, where that was looked up; none: it is empty, or not there
+	Logins   map[string]int64           // of all of them by login in lower case
 	Checks   map[string]bool            // external ids of the engine's check runs on CheckCommits
 	People   map[string]approval.Person // by login in lower case: those of the query, and those whom a comment names in /assign
 }

@@ -23,6 +23,7 @@ type View struct {
 	Recall   *Recalled                     // why the parent does not want the incident to go on; nil: it does, or there is none
 	Unread   string                        // why the engine cannot work out the frozen plan, now or later; empty as a rule
 	Teams    map[string][]int64            // members of the teams that gates ask, by org/slug; empty: there is nobody, or no such team; absent: nobody has looked
+	Logins   map[string]int64              // of all of them by login in lower case
 	Authors  map[string]runbook.Authorship // who wrote a step of the frozen plan, where that was looked up
 	People   map[string]approval.Person    // by login in lower case: who is named by /assign or has pressed a button, looked up just now
 	Later    ID                            // the incident of the same alert group that followed this one, where somebody asks to reopen it
