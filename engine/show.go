@@ -28,6 +28,8 @@ func (e *Engine) show(ctx context.Context, w *worker, plan runbook.Plan, action 
 		return true, e.publish(ctx, w, "reopen", incident.Publication{Reopen: true})
 	case incident.RequestReview:
 		return false, e.requestReview(ctx, w, a)
+	case incident.WithdrawReviews:
+		return false, e.withdrawReviews(ctx, w, a)
 	case incident.Reply:
 		return false, e.reply(ctx, w, a)
 	case incident.React:
@@ -158,6 +160,21 @@ func (e *Engine) requestReview(ctx context.Context, w *worker, a incident.Reques
 		return err
 	}
 	w.hub.Pull.Asked = append(w.hub.Pull.Asked, a.From...)
+	w.unasked = slices.DeleteFunc(w.unasked, func(who string) bool { return slices.Contains(a.From, who) })
+	return nil
+}
+
+func (e *Engine) withdrawReviews(ctx context.Context, w *worker, a incident.WithdrawReviews) error {
+	from := slices.DeleteFunc(slices.Clone(a.From), func(who string) bool { return slices.Contains(w.unasked, who) })
+	if len(from) == 0 {
+		return nil
+	}
+	if err := e.publish(ctx, w, "withdraw review requests", incident.Publication{Unasked: from}); err != nil {
+		return err
+	}
+	w.unasked = append(w.unasked, from...)
+	asked := w.hub.Pull.Asked
+	w.hub.Pull.Asked = slices.DeleteFunc(asked, func(who string) bool { return slices.Contains(a.From, who) })
 	return nil
 }
 

@@ -42,6 +42,7 @@ type worker struct {
 	timers  map[string]time.Time          // by kind: the latest that was set, so that each look does not set it again
 
 	ordered map[string]bool // attempt keys whose incidents were ordered
+	unasked []string        // users and teams whose review requests were withdrawn: the hub keeps some, such as those of code owners
 	kin     relatives
 
 	report atomic.Pointer[report] // for relatives, who do not wait for the lock either

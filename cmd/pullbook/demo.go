@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/go-github/v60/github"
 	"github.com/spf13/cobra"
 
 	"github.com/pullbook/pullbook/engine/incident"
@@ -226,6 +227,10 @@ func (d *show) approve(ctx context.Context, step string) error {
 		return err
 	}
 	if d.flags.unattended {
+		asked := func(p *github.PullRequest) bool { return len(p.RequestedReviewers)+len(p.RequestedTeams) > 0 }
+		if _, err := d.world.waitPull(ctx, d.slot.Branch(), asked); err != nil {
+			return err
+		}
 		return d.world.review(ctx, "alice", number, "/approve "+step)
 	}
 	d.say("a gate is open. Look at it and approve as alice or bob:")

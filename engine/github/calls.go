@@ -39,6 +39,7 @@ func endpoints() []string {
 		"GET " + repo + "/pulls/{pull_number}/reviews",
 		"GET " + repo + "/pulls/{pull_number}/files",
 		"POST " + repo + "/pulls/{pull_number}/requested_reviewers",
+		"DELETE " + repo + "/pulls/{pull_number}/requested_reviewers",
 		"GET " + repo + "/issues",
 		"POST " + repo + "/issues",
 		"GET " + repo + "/issues/{issue_number}/comments",

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	gh "github.com/google/go-github/v60/github"
@@ -48,6 +47,8 @@ func (c *Client) Publish(ctx context.Context, p incident.Publication) error {
 		return c.check(ctx, *p.Check)
 	case len(p.Reviewers) > 0:
 		return c.requestReviews(ctx, p.Pull, p.Reviewers)
+	case len(p.Unasked) > 0:
+		return c.withdrawReviews(ctx, p.Pull, p.Unasked)
 	case p.Comment != nil:
 		body := cutMarkdown(*p.Comment, maxBody)
 		return c.write(ctx, ordinary, fmt.Sprintf("comment on pull request %d", p.Pull), func() error {
@@ -131,56 +132,6 @@ func (c *Client) deleteBranch(ctx context.Context, branch string) error {
 		return nil
 	}
 	return err
-}
-
-// requestReviews asks people and teams. The hub refuses a request as a whole if one of them cannot be asked; then each is
-// asked alone, and those who cannot be asked are left out.
-func (c *Client) requestReviews(ctx context.Context, pull int, from []string) error {
-	var all gh.ReviewersRequest
-	for _, who := range from {
-		slug, ours := c.ownTeam(who)
-		switch {
-		case !strings.Contains(who, "/"):
-			all.Reviewers = append(all.Reviewers, who)
-		case ours:
-			all.TeamReviewers = append(all.TeamReviewers, slug)
-		}
-	}
-	if len(all.Reviewers)+len(all.TeamReviewers) == 0 {
-		return nil
-	}
-	err := c.requestReview(ctx, pull, all)
-	if status(err) != http.StatusUnprocessableEntity || len(all.Reviewers)+len(all.TeamReviewers) == 1 {
-		return unlessUnaskable(err)
-	}
-	var each []gh.ReviewersRequest
-	for _, who := range all.Reviewers {
-		each = append(each, gh.ReviewersRequest{Reviewers: []string{who}})
-	}
-	for _, team := range all.TeamReviewers {
-		each = append(each, gh.ReviewersRequest{TeamReviewers: []string{team}})
-	}
-	for _, one := range each {
-		if err := unlessUnaskable(c.requestReview(ctx, pull, one)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func unlessUnaskable(err error) error {
-	if status(err) == http.StatusUnprocessableEntity {
-		return nil
-	}
-	return err
-}
-
-func (c *Client) requestReview(ctx context.Context, pull int, who gh.ReviewersRequest) error {
-	names := slices.Concat(who.Reviewers, who.TeamReviewers)
-	return c.write(ctx, urgent, fmt.Sprintf("ask %s to review pull request %d", line(strings.Join(names, ", ")), pull), func() error {
-		_, _, err := c.hub.PullRequests.RequestReviewers(ctx, c.owner, c.repo, pull, who)
-		return err
-	})
 }
 
 // check creates a check run. One that asks people to act is urgent.

@@ -98,6 +98,43 @@ func TestWhatIsGoneNeedsNoPublication(t *testing.T) {
 	}
 }
 
+// TestReviewRequestsAreWithdrawn: GitHub's description demands the list of users, though it be empty.
+func TestReviewRequestsAreWithdrawn(t *testing.T) {
+	s := newStage(t)
+	c := s.client()
+	line := "DELETE " + repo + "/pulls/7/requested_reviewers"
+	s.say(line, 200, `{}`)
+	withdraw := func(from ...string) error {
+		s.forget()
+		return c.Publish(context.Background(), incident.Publication{Pull: 7, Unasked: from})
+	}
+	cases := []struct {
+		from []string
+		want map[string]any
+	}{
+		{[]string{"acme/sre"}, map[string]any{"reviewers": []any{}, "team_reviewers": []any{"sre"}}},
+		{[]string{"alice", "acme/sre", "other/sre"}, map[string]any{"reviewers": []any{"alice"}, "team_reviewers": []any{"sre"}}},
+		{[]string{"alice"}, map[string]any{"reviewers": []any{"alice"}}},
+	}
+	for _, x := range cases {
+		if err := withdraw(x.from...); err != nil || s.count(line) != 1 {
+			t.Fatal(err, s.lines())
+		}
+		if diff := cmp.Diff(x.want, s.last(line).body); diff != "" {
+			t.Error(diff)
+		}
+	}
+	if err := withdraw("other/sre"); err != nil || s.lines() != "" {
+		t.Error("nobody to take off:", err, s.lines())
+	}
+	for code, want := range map[int]int{404: 0, 422: 0, 502: 502} {
+		s.say(line, code, `{}`)
+		if err := withdraw("alice"); status(err) != want {
+			t.Errorf("%d: %v", code, err)
+		}
+	}
+}
+
 func TestReviewersWhoCannotBeAskedAreLeftOut(t *testing.T) {
 	s := newStage(t)
 	c := s.client()

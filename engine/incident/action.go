@@ -94,6 +94,11 @@ type RequestReview struct {
 	From []string // users (login) and teams (org/slug) whose approval would bring the gate nearer
 }
 
+// WithdrawReviews takes back the requests of people who cannot help any gate any more.
+type WithdrawReviews struct {
+	From []string // users (login) and teams (org/slug)
+}
+
 // Reply writes a comment. Key makes it happen once: it is found again in the comment.
 type Reply struct {
 	Key  string
@@ -125,19 +130,20 @@ type Merge struct {
 // CleanUp forgets the incident: its branch is deleted, its attempts are dropped.
 type CleanUp struct{}
 
-func (Commit) action()        {}
-func (Flush) action()         {}
-func (Start) action()         {}
-func (Stop) action()          {}
-func (OpenPull) action()      {}
-func (ReopenPull) action()    {}
-func (PublishCheck) action()  {}
-func (PublishRollup) action() {}
-func (PublishBody) action()   {}
-func (RequestReview) action() {}
-func (Reply) action()         {}
-func (React) action()         {}
-func (WakeAt) action()        {}
-func (AwaitLocks) action()    {}
-func (Merge) action()         {}
-func (CleanUp) action()       {}
+func (Commit) action()          {}
+func (Flush) action()           {}
+func (Start) action()           {}
+func (Stop) action()            {}
+func (OpenPull) action()        {}
+func (ReopenPull) action()      {}
+func (PublishCheck) action()    {}
+func (PublishRollup) action()   {}
+func (PublishBody) action()     {}
+func (RequestReview) action()   {}
+func (WithdrawReviews) action() {}
+func (Reply) action()           {}
+func (React) action()           {}
+func (WakeAt) action()          {}
+func (AwaitLocks) action()      {}
+func (Merge) action()           {}
+func (CleanUp) action()         {}

@@ -196,16 +196,6 @@ func (d *decider) shout() {
 	}
 }
 
-// askForDebts asks those for a review who can still settle a debt.
-func (d *decider) askForDebts(asked []string) {
-	for _, b := range d.state.Owed() {
-		if from := d.answer(d.debtGate(b)).Helpers; !d.shownSince(b.Event) && !allOf(asked, from) {
-			d.actions = append(d.actions, RequestReview{Step: b.Step, From: from})
-			asked = append(asked, from...)
-		}
-	}
-}
-
 // debtText says what is owed, and since which event the check has to say so; empty if nothing was ever owed.
 func (d *decider) debtText() (text string, since int) {
 	for _, b := range d.state.Debts {

@@ -38,6 +38,7 @@ type Publication struct {
 	Screen       *Screen   // replaces what people see of the pull request at a glance
 	Check        *CheckRun // creates a check run
 	Reviewers    []string  // asks users (login) and teams (org/slug) for a review; those who cannot be asked are left out
+	Unasked      []string  // takes requests for a review back; those who are not asked are left out
 	Comment      *string   // adds a comment
 	React        int64     // marks a comment as heard
 	Reopen       bool      // opens the pull request again

@@ -31,6 +31,7 @@ func (d *decider) publish() {
 	d.shout()
 	d.actions = append(d.actions, PublishBody{Urgent: d.asking || d.halted || d.state.Paused != nil || len(d.locked) > 0})
 	d.react()
+	d.withdrawReviews()
 }
 
 // publishSteps gives each step that is over one check run, on the commit that records it.

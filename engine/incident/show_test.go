@@ -48,6 +48,8 @@ func show(action Action) string {
 		return fmt.Sprintf("body urgent=%t", a.Urgent)
 	case RequestReview:
 		return "request review of " + a.Step + " from " + strings.Join(a.From, ",")
+	case WithdrawReviews:
+		return "ask no more " + strings.Join(a.From, ",")
 	case Reply:
 		first, _, _ := strings.Cut(a.Text, "\n")
 		return "reply " + a.Key + ": " + first

@@ -224,7 +224,7 @@ func (s *stage) perform(t *testing.T, action Action) (again bool, failed string)
 				s.end(i, runbook.Cancelled, "")
 			}
 		}
-	case RequestReview, React, Reply, PublishRollup, PublishBody:
+	case RequestReview, WithdrawReviews, React, Reply, PublishRollup, PublishBody:
 		if s.cut {
 			s.cut = false
 			return false, "the engine died"
@@ -321,6 +321,8 @@ func (s *stage) publish(action Action) (again bool) {
 		s.view.Checks[a.ExternalID] = true
 	case RequestReview:
 		s.view.Pull.Asked = append(s.view.Pull.Asked, a.From...)
+	case WithdrawReviews:
+		s.view.Pull.Asked = slices.DeleteFunc(s.view.Pull.Asked, func(who string) bool { return slices.Contains(a.From, who) })
 	case React:
 		for i := range s.view.Comments {
 			s.view.Comments[i].Seen = s.view.Comments[i].Seen || s.view.Comments[i].ID == a.Comment

@@ -236,11 +236,11 @@ func option(t *testing.T, step *runbook.Step, word string) {
 		step.Timeout, _ = time.ParseDuration(value)
 	case "approve":
 		step.Approval = &runbook.Approval{From: []string{"acme/sre"}, Count: int(number(t, value))}
-	case "all": // of lists: 1:acme/sre;2:acme/dba
+	case "all": // of lists: 1:acme/sre;2:acme/dba+bob
 		step.Approval = &runbook.Approval{}
 		for leaf := range strings.SplitSeq(value, ";") {
 			count, who, _ := strings.Cut(leaf, ":")
-			step.Approval.All = append(step.Approval.All, runbook.Approval{From: []string{who}, Count: int(number(t, count))})
+			step.Approval.All = append(step.Approval.All, runbook.Approval{From: strings.Split(who, "+"), Count: int(number(t, count))})
 		}
 	case "rehearses":
 		step.Rehearses = value
@@ -355,6 +355,8 @@ func (s *stage) hub(t *testing.T, args map[string]string) string {
 			s.unmerged = args[what] != "no"
 		case "later":
 			s.view.Later = ID(args[what])
+		case "asks": // a person asks for a review
+			s.view.Pull.Asked = append(s.view.Pull.Asked, args[what])
 		case "withdraw":
 			s.withdraw = number(t, args[what])
 		}

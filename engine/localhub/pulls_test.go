@@ -96,6 +96,14 @@ func TestRequestedReviewers(t *testing.T) {
 	if err != nil || len(r.Users) != 1 || r.Users[0].GetLogin() != "alice" || r.Teams[0].GetSlug() != "sre" {
 		t.Fatalf("left: %v %v", r, err)
 	}
+	// A review answers the request of its author, and those of the asked teams that they belong to.
+	body := "reading"
+	if _, _, err := w.user("alice").PullRequests.CreateReview(ctx, "acme", "ops", 1, &github.PullRequestReviewRequest{Event: github.String("COMMENT"), Body: &body}); err != nil {
+		t.Fatal(err)
+	}
+	if r, _, err = app.PullRequests.ListReviewers(ctx, "acme", "ops", 1, nil); err != nil || len(r.Users)+len(r.Teams) != 0 {
+		t.Errorf("after a review of a member: %v %v", r, err)
+	}
 }
 
 func TestHeadFollowsTheBranch(t *testing.T) {

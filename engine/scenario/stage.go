@@ -224,6 +224,8 @@ func (s *stage) show(action incident.Action) (again bool) {
 	case incident.RequestReview:
 		s.view.Pull.Asked = append(s.view.Pull.Asked, a.From...)
 		s.line("asks for a review of " + a.Step + ": " + strings.Join(a.From, ", "))
+	case incident.WithdrawReviews:
+		s.view.Pull.Asked = slices.DeleteFunc(s.view.Pull.Asked, func(who string) bool { return slices.Contains(a.From, who) })
 	case incident.React:
 		for i := range s.view.Comments {
 			s.view.Comments[i].Seen = s.view.Comments[i].Seen || s.view.Comments[i].ID == a.Comment

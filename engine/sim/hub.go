@@ -127,7 +127,7 @@ func pointOf(n incident.Publication) Point {
 		return "hub.publish.body"
 	case n.Check != nil:
 		return "hub.publish.check"
-	case len(n.Reviewers) > 0:
+	case len(n.Reviewers)+len(n.Unasked) > 0:
 		return "hub.publish.reviewers"
 	case n.Comment != nil:
 		return "hub.publish.comment"
@@ -147,7 +147,7 @@ func (p *process) publish(n incident.Publication) error {
 		w.fresh.checks = append(w.fresh.checks, *n.Check)
 		return w.forge.addCheck(*n.Check)
 	}
-	if n.Screen == nil && n.Comment == nil && n.React == 0 && !n.Reopen && n.DeleteBranch == "" && len(n.Reviewers) == 0 {
+	if n.Screen == nil && n.Comment == nil && n.React == 0 && !n.Reopen && n.DeleteBranch == "" && len(n.Reviewers)+len(n.Unasked) == 0 {
 		return nil // a request for reviews that names nobody
 	}
 	if n.DeleteBranch != "" {
@@ -175,6 +175,11 @@ func (p *process) publish(n incident.Publication) error {
 		w.tell(p.name, "ask %v on pull request %d", n.Reviewers, n.Pull)
 		for _, who := range n.Reviewers {
 			pr.asked[who], pr.requested[who] = w.now, true
+		}
+	case len(n.Unasked) > 0:
+		w.tell(p.name, "ask %v no more on pull request %d", n.Unasked, n.Pull)
+		for _, who := range n.Unasked {
+			delete(pr.requested, who)
 		}
 	case n.Comment != nil:
 		w.tell(p.name, "comment on pull request %d: %q", n.Pull, *n.Comment)

@@ -30,6 +30,8 @@ func (w *world) rich() *state.Pull {
 	must(err)
 	_, err = w.store.EditReview(w.actor("bob"), "acme/ops", p.Number, v.ID, "no, please")
 	must(err)
+	_, err = w.store.RequestReviewers(w.actor("app"), "acme/ops", p.Number, state.Reviewers{Teams: []string{"sre"}}) // the first request is answered
+	must(err)
 	_, err = w.store.AddLabels(w.actor("bob"), "acme/ops", p.Number, []string{"sev1", "database"})
 	must(err)
 	_, err = w.store.Assign(w.actor("bob"), "acme/ops", p.Number, []string{"alice"})

@@ -3,6 +3,7 @@ package graphql
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	gql "github.com/graph-gophers/graphql-go"
@@ -162,8 +163,9 @@ func (v *review) MinimizedReason() *string { return nil }
 // OnBehalfOf are the teams that were asked and have the author as a member.
 func (v *review) OnBehalfOf(ctx context.Context, args slice) (*connection[team], error) {
 	list := listing[state.Team]{field: "onBehalfOf"}
-	for _, t := range v.p.p.ReviewTeams {
-		if anyOf(t.Members, []string{v.v.User.Login}) {
+	for _, t := range slices.Concat(v.p.p.Answered, v.p.p.ReviewTeams) {
+		asked := func(x state.Team) bool { return x.ID == t.ID }
+		if anyOf(t.Members, []string{v.v.User.Login}) && !slices.ContainsFunc(list.items, asked) {
 			list.items = append(list.items, t)
 		}
 	}

@@ -125,6 +125,7 @@ type Pull struct {
 	Assignees   []User
 	Reviewers   []User // whose review is asked for and not given yet
 	ReviewTeams []Team
+	Answered    []Team // whose requests a member has answered
 	Comments    int
 	Milestone   int64      // number; 0: none
 	In          *Milestone `json:",omitempty"` // in copies: the milestone itself

@@ -60,9 +60,9 @@ func (s *Store) submitReview(a Actor, r *repo, p *Pull, in NewReview, id int64) 
 		ID: id, Pull: number, User: a.User, Association: s.association(r, a.User),
 		Body: in.Body, State: state, CommitID: in.CommitID, Submitted: s.Now(),
 	}
+	s.answerRequests(p, v)
 	r.reviews[number] = append(r.reviews[number], v)
 	s.saveReview(r, v)
-	p.Reviewers = slices.DeleteFunc(slices.Clone(p.Reviewers), func(u User) bool { return u.ID == a.User.ID })
 	s.touch(p)
 	s.emit(a, r, reviewEvent(r, p, v, "submitted"))
 	for _, x := range in.Remarks {
@@ -73,6 +73,21 @@ func (s *Store) submitReview(a Actor, r *repo, p *Pull, in NewReview, id int64) 
 	}
 	c := *v
 	return &c, nil
+}
+
+// answerRequests takes back the requests that a review answers: its author's, and those of the asked teams that they belong to.
+func (s *Store) answerRequests(p *Pull, v *Review) {
+	p.Reviewers = slices.DeleteFunc(slices.Clone(p.Reviewers), func(u User) bool { return u.ID == v.User.ID })
+	member := func(t Team) bool {
+		return slices.ContainsFunc(t.Members, func(m string) bool { return fold(m) == fold(v.User.Login) })
+	}
+	left := slices.DeleteFunc(slices.Clone(p.ReviewTeams), member)
+	for _, t := range p.ReviewTeams {
+		if member(t) && !slices.ContainsFunc(p.Answered, func(x Team) bool { return x.ID == t.ID }) {
+			p.Answered = append(slices.Clip(p.Answered), t)
+		}
+	}
+	p.ReviewTeams = left
 }
 
 // checkReview refuses the texts of a review, whose errors are bare strings.

@@ -1,0 +1,122 @@
+package incident
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/pullbook/pullbook/engine/approval"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// Review requests go to exactly those who can still help: who is needed by an open gate or a debt is asked, and who is needed by
+// none any more is asked no more. The hub itself takes a request back when the person, or a member of the team, reviews.
+
+// need is what people are asked about, and since which event.
+type need struct {
+	step  string
+	since int
+	from  []string // users and teams who can still help
+}
+
+// needs lists the open gates, and then the debts.
+func (d *decider) needs() (all []need) {
+	for _, step := range d.plan.Steps {
+		if st := d.state.Step(step.Name); st.Phase == PhaseGate {
+			all = append(all, need{step.Name, st.since, d.helpers(step)})
+		}
+	}
+	for _, b := range d.state.Owed() {
+		all = append(all, need{b.Step, b.Event, d.answer(d.debtGate(b)).Helpers})
+	}
+	return all
+}
+
+// askForReviews asks those who can still help. It is called with a new rollup check, which comes after the request: so a request
+// that a crash has cut off is made at the next look, and one that the hub shows is not repeated. Where people were asked before,
+// only those are asked anew whose request was withdrawn meanwhile, since the vote of another is gone.
+func (d *decider) askForReviews() {
+	asked := slices.Clone(d.view.Pull.Asked)
+	for _, n := range d.needs() {
+		from := n.from
+		if d.shownSince(n.since) {
+			from = slices.DeleteFunc(slices.Clone(from), func(who string) bool { return d.reviewed(who) || named(asked, who) })
+		}
+		if !allOf(asked, from) {
+			d.actions = append(d.actions, RequestReview{Step: n.step, From: from})
+			asked = append(asked, from...)
+		}
+	}
+}
+
+// reviewed reports whether a user, or a member of a team, has reviewed: then their request is gone because of that.
+func (d *decider) reviewed(who string) bool {
+	return slices.ContainsFunc(d.view.Reviews, func(r approval.Review) bool { return approval.Named(r.By, []string{who}) })
+}
+
+// withdrawReviews takes back the requests that nobody can answer usefully any more: of gates that were answered, ran out or are
+// not needed. Only those are touched whom gates of this incident have asked: people may ask others.
+func (d *decider) withdrawReviews() {
+	if len(d.view.Pull.Asked) == 0 {
+		return
+	}
+	ours := d.everAsked()
+	var needed, from []string
+	for _, n := range d.needs() {
+		needed = append(needed, n.from...)
+	}
+	for _, who := range d.view.Pull.Asked {
+		if named(ours, who) && !named(needed, who) && !named(from, who) {
+			from = append(from, who)
+		}
+	}
+	if len(from) > 0 {
+		d.actions = append(d.actions, WithdrawReviews{From: from})
+	}
+}
+
+// everAsked lists whom the gates that were opened so far, and the debts, may have asked.
+func (d *decider) everAsked() (who []string) {
+	opened := map[string]bool{}
+	for _, span := range d.state.spans {
+		opened[span.step] = true
+	}
+	for _, step := range d.plan.Steps {
+		if !opened[step.Name] {
+			continue
+		}
+		who = append(who, slices.Concat(step.CodeOwners, d.state.Step(step.Name).Gate.Rule.People())...)
+		if step.Approval != nil {
+			who = append(who, step.Approval.Everybody()...)
+		}
+	}
+	if len(opened) > 0 {
+		who = append(who, d.base.Calendar.People()...)
+	}
+	if len(d.state.Debts) > 0 && d.base.BreakGlass != nil {
+		who = append(who, d.base.BreakGlass.Review.People()...)
+	}
+	return who
+}
+
+// helpers are the users and teams whose approval would bring the gate of a step nearer.
+func (d *decider) helpers(step runbook.Step) []string {
+	st := d.state.Step(step.Name)
+	barred := d.state.Barred(d.base, step.Name)
+	mayNot := func(who string) bool {
+		return slices.ContainsFunc(barred, func(b Barred) bool {
+			may := b.Wrote && approval.Named(approval.Person{Login: who}, d.base.SelfApproval)
+			return strings.EqualFold(b.Login, who) && !may
+		})
+	}
+	return slices.DeleteFunc(d.answer(d.approvalGate(step, st)).Helpers, mayNot)
+}
+
+// allOf reports whether every one of some users and teams is asked.
+func allOf(asked, from []string) bool {
+	return !slices.ContainsFunc(from, func(who string) bool { return !named(asked, who) })
+}
+
+// named reports whether a user or team is among some; their names count in any case of letters.
+func named(among []string, who string) bool {
+	return slices.ContainsFunc(among, func(a string) bool { return strings.EqualFold(a, who) })
+}
