@@ -102,6 +102,7 @@ func (e *Engine) openChild(ctx context.Context, o Order) error {
 	w := e.worker(incident.BranchPrefix + slot)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	asked := e.Clock.Now()
 	kin, err := e.find(ctx, slot)
 	switch {
 	case err != nil:
@@ -132,7 +133,7 @@ func (e *Engine) openChild(ctx context.Context, o Order) error {
 	parent := o.Parent
 	opened.Group, opened.Alert, opened.Commit, opened.Parent = incident.ChildGroup(key), o.Alert, o.Commit, &parent
 	opened.Rehearsal = o.Rehearsal
-	if err := e.create(ctx, w, opened, files); err != nil {
+	if err := e.create(ctx, w, opened, files, asked); err != nil {
 		return err
 	}
 	return e.look(ctx, w, false, nil)

@@ -167,11 +167,26 @@ func (e *Engine) reread(ctx context.Context, w *worker) error {
 		return fmt.Errorf("compare %s with the remote: %w", w.branch, err)
 	}
 	n := w.ledger
-	if heads[w.branch] == n.remote && (!n.deleted || w.hub.Pull.Head == n.head) {
+	if heads[w.branch] != n.remote || n.deleted && w.hub.Pull.Head != n.head {
+		e.Journal.Discard(w.branch)
+		if err := e.readBranch(ctx, w, heads); err != nil {
+			return err
+		}
+	}
+	if !w.openedTwice() {
 		return nil
 	}
-	e.Journal.Discard(w.branch)
+	e.Log.Error("an incident was opened where somebody had deleted another one of its name", "branch", w.branch, "before", w.hub.Pull.Head)
+	e.mark(w.branch, w.hub.Pull.Head) // that is where the engine left the branch; what is there now came over it
 	return e.readBranch(ctx, w, heads)
+}
+
+// openedTwice reports whether the branch holds a second opening of the incident: an engine that stood still with the opening in
+// its hands found the branch free, since another engine had opened it and somebody deleted it. The hub shows the pull request of
+// the first one, closed, at a commit that is not on the branch, and the journal knows of no pull request yet.
+func (w *worker) openedTwice() bool {
+	n, p := w.ledger, w.hub.Pull
+	return n.state.Pull == 0 && n.lost == "" && !p.Open && !p.Merged && n.commits[p.Head] == 0
 }
 
 // checkCommits are the commits whose check runs show what is published: those that record ends, and those that opened

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pullbook/pullbook/engine/incident"
 	"github.com/pullbook/pullbook/engine/journal"
@@ -22,6 +23,10 @@ const (
 	moduleFile = "cue.mod/module.cue" // of the ledger: what its packages are called
 	runbookDir = runbook.Dir
 )
+
+// atOnce is how long an opening may take for which nobody else can have opened the incident meanwhile, and somebody deleted its
+// branch. Another engine cannot have the lease until much more time has gone by.
+const atOnce = 10 * time.Second
 
 // maxOpenings bounds how often an opening that collides is tried within one message.
 const maxOpenings = 5
@@ -78,16 +83,18 @@ type place struct {
 	previous incident.ID // the group's latest incident, empty for the first
 	before   *worker     // of that incident, while it has a branch
 	tip      string      // of the default branch
+	asked    time.Time   // when
 }
 
 // locate follows the group's chain of incidents: each slot is derived from the one before, so names alone tell which
 // exist. An incident whose problem is over still takes what concerns that problem; the problem coming back is a new one.
 func (e *Engine) locate(ctx context.Context, a incident.Alert) (place, error) {
+	asked := e.Clock.Now()
 	heads, err := e.Ledger.Heads(ctx)
 	if err != nil {
 		return place{}, err
 	}
-	p := place{tip: heads[e.DefaultBranch]}
+	p := place{tip: heads[e.DefaultBranch], asked: asked}
 	merged, err := e.Ledger.Incidents(ctx, p.tip)
 	if err != nil {
 		return place{}, err
@@ -186,14 +193,14 @@ func (e *Engine) open(ctx context.Context, a Arrival, p place) error {
 	w := e.worker(id.Branch())
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err := e.create(ctx, w, opened, files); err != nil {
+	if err := e.create(ctx, w, opened, files, p.asked); err != nil {
 		return err
 	}
 	return e.look(ctx, w, false, nil)
 }
 
-// create commits and pushes the opening.
-func (e *Engine) create(ctx context.Context, w *worker, opened incident.Opened, files map[string][]byte) error {
+// create commits and pushes the opening. asked is when it was seen that there was none.
+func (e *Engine) create(ctx context.Context, w *worker, opened incident.Opened, files map[string][]byte, asked time.Time) error {
 	state, events, err := begin(opened, e.Clock)
 	if err != nil {
 		return err
@@ -225,12 +232,16 @@ func (e *Engine) create(ctx context.Context, w *worker, opened incident.Opened, 
 	if err := e.flush(ctx, w, incident.Flush{Why: "the opening"}); err != nil {
 		return err
 	}
-	return e.checkOpened(ctx, w)
+	return e.checkOpened(ctx, w, asked)
 }
 
 // checkOpened makes sure that what was opened is the first of its name: the default branch may have got another one since
-// it was read. Then nothing of this one runs.
-func (e *Engine) checkOpened(ctx context.Context, w *worker) error {
+// it was read. Then nothing of this one runs. Where much time has gone by since it was seen that there was none, the branch may
+// be free because somebody deleted it: then the hub is asked for an earlier pull request before anything else happens.
+func (e *Engine) checkOpened(ctx context.Context, w *worker, asked time.Time) error {
+	if took := e.Clock.Now().Sub(asked); took < 0 || took > atOnce {
+		w.hub = nil
+	}
 	heads, err := e.Ledger.Heads(ctx)
 	if err == nil && heads[e.DefaultBranch] != w.ledger.state.Opened.Commit {
 		err = e.checkNew(ctx, w.branch, heads[e.DefaultBranch])

@@ -11,15 +11,15 @@ import (
 
 // Options say what a simulation is like.
 type Options struct {
-	Story  bool // keep the story
-	Clean  bool // nothing goes wrong
-	single *single
+	Story  bool                              // keep the story
+	Clean  bool                              // nothing goes wrong
+	script trouble                           // what goes wrong instead of what the seed draws; nil as a rule
 	spoil  func(engine.Config) engine.Config // puts something wrong between the engine and its ports; nil as a rule
 }
 
 func (o Options) trouble(w *World) trouble {
-	if o.single != nil {
-		return o.single
+	if o.script != nil {
+		return o.script
 	}
 	s := newSwarm(w)
 	if o.Clean {

@@ -12,11 +12,11 @@ var every = flag.Int("every", 97*fewer, "TestEveryFault tries each fault at ever
 func TestEveryFault(t *testing.T) {
 	tried := map[Point]bool{}
 	for _, seed := range []uint64{3, 8} {
-		calls := Run(seed, Options{single: &single{}}).Tally.Calls
+		calls := Run(seed, Options{script: &single{}}).Tally.Calls
 		for n := 1 + int(seed); n <= calls; n += *every {
 			for _, f := range Faults() {
 				one := &single{n: n, fault: f}
-				r := Run(seed, Options{single: one})
+				r := Run(seed, Options{script: one})
 				if r.Err != nil {
 					t.Errorf("seed %d, %s at call %d (%s): %v", seed, f, n, one.point, r.Err)
 				}
