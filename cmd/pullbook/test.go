@@ -158,20 +158,20 @@ func testFiles(args []string) (out []string, err error) {
 // readSuites reads files of tests and the runbooks that they are of. A runbook with mistakes has no tests to run.
 func readSuites(ctx context.Context, eval *cueval.Evaluator, files []string) (suites []*suite, problems []runbook.Problem, err error) {
 	memo, shelves := scenario.Remember(eval), map[string]*shelf{}
-	for _, name := range files {
+	found, wrong := make([][]runbook.Problem, len(files)), make([]error, len(files))
+	var loads sync.WaitGroup
+	for i, name := range files {
 		s, l, err := readSuite(name, shelves)
 		if err != nil {
+			loads.Wait()
 			return nil, nil, err
 		}
 		s.config.Eval = memo
-		var found []runbook.Problem
-		if s.config.Plan, found, err = l.load(ctx, eval, s.config.Source); err != nil {
-			return nil, nil, err
-		}
-		problems = append(problems, found...)
 		suites = append(suites, s)
+		loads.Go(func() { s.config.Plan, found[i], wrong[i] = l.load(ctx, eval, s.config.Source) })
 	}
-	return suites, problems, nil
+	loads.Wait()
+	return suites, slices.Concat(found...), errors.Join(wrong...)
 }
 
 func readSuite(name string, shelves map[string]*shelf) (*suite, *shelf, error) {

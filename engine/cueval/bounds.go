@@ -31,6 +31,11 @@ func (d *document) tooMany(elements int, s runbook.Step) *misfit {
 
 // opensIncidents reports whether a template, or its undo, opens another runbook for each element.
 func (d *document) opensIncidents(s runbook.Step) bool {
+	if d.known != nil { // then that is known, and nothing needs to be evaluated
+		undo, _ := d.known.Step(d.templateHome(s)[1] + undoSuffix)
+		main, _ := d.known.Step(d.templateHome(s)[1])
+		return main.Kind == runbook.KindRunbook || undo.Kind == runbook.KindRunbook
+	}
 	template, kind := d.templateIn(d.static(), s), string(runbook.KindRunbook)
 	return field(template, kind).Exists() || field(field(template, "undo"), kind).Exists()
 }

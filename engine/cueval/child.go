@@ -53,6 +53,7 @@ func Child(in io.Reader, out io.Writer) int {
 		if n == 1 && q.Memory > 0 {
 			debug.SetGCPercent(stayedGarbage)
 		}
+		read.lasting = n > 0
 		for r := range read.replies(q) {
 			if err := enc.Encode(r); err != nil {
 				fmt.Fprintln(os.Stderr, "write the reply:", err)
@@ -67,6 +68,7 @@ func Child(in io.Reader, out io.Writer) int {
 func (t *texts) guarded(q childRequest) (r childReply) {
 	defer func() {
 		if x := recover(); x != nil {
+			t.books = nil // nobody knows where it was
 			r = childReply{Error: fmt.Sprintf("the evaluation of %s panicked: %v", q.Query.Source.Runbook, x)}
 		}
 	}()

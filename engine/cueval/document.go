@@ -138,15 +138,15 @@ func (d *document) applyPolicy(facts []runbook.Step) error {
 	if err != nil {
 		return err
 	}
-	d.fixed = d.narrowed(risked.Unify(d.ctx.BuildExpr(&ast.StructLit{Elts: d.presets(facts)})))
+	d.fixed = d.narrowed(risked.Unify(d.ctx.BuildExpr(&ast.StructLit{Elts: d.presets(facts)})), facts)
 	return nil
 }
 
-// narrowed unifies the policy with a runbook whose risks are filled in.
-func (d *document) narrowed(v cue.Value) cue.Value {
+// narrowed unifies the policy with a runbook whose risks are filled in. Of it the rules for the stages of the steps count.
+func (d *document) narrowed(v cue.Value, steps []runbook.Step) cue.Value {
 	// One after the other: unified with each other first, rules that cannot be decided are lost.
 	for _, stage := range []runbook.Stage{runbook.StageMain, runbook.StageUndo, runbook.StageFinally} {
-		if slices.ContainsFunc(d.homes, func(h home) bool { return h.stage == stage }) {
+		if slices.ContainsFunc(steps, func(s runbook.Step) bool { return d.homeOf[s.Name].stage == stage }) {
 			v = v.Unify(d.org.policy[stage])
 		}
 	}

@@ -23,16 +23,30 @@ func (t *texts) planned(src runbook.Source, known *runbook.Plan) (*document, run
 		}
 		return d, plan, nil
 	}
+	plan := *known
+	plan.Steps = slices.Clone(known.Steps)
+	if d := t.kept(src, known); d != nil {
+		return d, plan, nil
+	}
+	d, err := t.read(src, known)
+	if err != nil {
+		return nil, runbook.Plan{}, err
+	}
+	return t.keep(d), plan, nil
+}
+
+// read reads the source of a known plan.
+func (t *texts) read(src runbook.Source, known *runbook.Plan) (*document, error) {
 	d, ps := t.parse(src)
 	if len(ps) > 0 {
-		return nil, runbook.Plan{}, &SourceError{Problems: tidy(ps)} // unreachable unless the plan is of another source
+		return nil, &SourceError{Problems: tidy(ps)} // unreachable unless the plan is of another source
 	}
 	d.source = src
 	d.parts = readParts(d.text, d.org)
 	d.rewrite()
 	d.known = known
 	if err := d.fillInputs(known.Inputs); err != nil {
-		return nil, runbook.Plan{}, err // unreachable unless the plan was not made here
+		return nil, err // unreachable unless the plan was not made here
 	}
 	d.homesOf(*known)
 	d.edges = d.edgesByStep()
@@ -41,9 +55,7 @@ func (t *texts) planned(src runbook.Source, known *runbook.Plan) (*document, run
 			d.edges[s.Name] = d.edges[s.Rehearses]
 		}
 	}
-	plan := *known
-	plan.Steps = slices.Clone(known.Steps)
-	return d, plan, nil
+	return d, nil
 }
 
 // static is the runbook as it is without alert and outputs, with the risks and the policy. Of a known plan it is
@@ -121,7 +133,7 @@ func (d *document) evaluated(plan runbook.Plan, alert json.RawMessage, steps map
 	}
 	v := d.built(decls...)
 	if d.org.policy != nil {
-		v = d.narrowed(v)
+		v = d.narrowed(v, there)
 	}
 	if v.Validate() != nil { // an error in one place can hide the rest, so it is looked at in what is sound without it
 		return d.filled(d.static(), alert, steps)

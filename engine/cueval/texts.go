@@ -12,13 +12,16 @@ import (
 // maxTexts is how much text is kept as trees, in bytes of the text. Trees of it take some forty times as much.
 const maxTexts = 256 << 10
 
-// texts is what one process keeps of what it has read, from one request to the next: trees and what follows from them alone,
-// by the bytes that they were read from. No value of CUE is among it, so nothing of an evaluation gets into another. What is
-// kept is never changed. The zero value has read nothing yet; it is for one goroutine.
+// texts is what one process keeps of what it has read, from one request to the next, by the bytes that it was read from: trees
+// and what follows from them alone, and in a process that lasts also runbooks of known plans, each with pullbook.cue and the
+// schema in a context. No value of CUE that holds an alert or an output is among it, so nothing of an evaluation gets into
+// another. What is kept is never changed. The zero value has read nothing yet; it is for one goroutine.
 type texts struct {
 	schemas map[string]*schemaText
-	size    int // of the texts of schemas
-	parsed  int // how often a schema was parsed
+	size    int  // of the texts of schemas
+	parsed  int  // how often a schema was parsed
+	lasting bool // further requests will come
+	books   []*book
 }
 
 // schemaText is a schema as it was read.
