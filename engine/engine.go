@@ -82,6 +82,8 @@ func (e *Engine) Handle(ctx context.Context, m Message) error {
 		return e.sweep(ctx)
 	case KindProposals:
 		return e.vetProposals(ctx)
+	case KindAgain:
+		return e.vetAgain(ctx, m.Key)
 	}
 	e.Log.Error("message of unknown kind dropped", "kind", m.Kind, "key", m.Key)
 	return nil

@@ -16,6 +16,14 @@ import (
 // at a time whatever comes: incidents go first.
 const KindProposals = "proposals"
 
+// KindAgain says that somebody asked for the check of a commit once more. Its key is "again/" and the commit.
+const KindAgain = "again"
+
+// AgainKey is the key of a message of KindAgain.
+func AgainKey(commit string) string { return againPrefix + commit }
+
+const againPrefix = "again/"
+
 // Proposals is how the engine sees people's pull requests. Every error is temporary, as of the Hub.
 type Proposals interface {
 	// Proposals lists the open pull requests to the default branch.
@@ -56,7 +64,7 @@ func (e *Engine) vetProposals(ctx context.Context) error {
 		if e.wasVetted(p) {
 			continue
 		}
-		if err := e.vetProposal(ctx, p); err != nil {
+		if err := e.vetUnvetted(ctx, p); err != nil {
 			e.Log.Error("a pull request could not be vetted", "pull", p.Number, "head", p.Head, "error", err)
 			failed = append(failed, fmt.Errorf("vet pull request %d: %w", p.Number, err))
 			continue
@@ -77,12 +85,38 @@ func (e *Engine) wasVetted(p proposal.Pull) bool {
 	return e.vetted[p.Number] == p.Head
 }
 
-// vetProposal checks one head as it would be merged: the default branch as it is now, with the files that the proposal changes.
-func (e *Engine) vetProposal(ctx context.Context, p proposal.Pull) error {
+// vetAgain checks the proposals with a head once more, whatever check that has: it may be older than what the default branch
+// has become. A commit that is no head any more needs none.
+func (e *Engine) vetAgain(ctx context.Context, key string) error {
+	if e.Reviewing.Hub == nil {
+		return nil
+	}
+	pulls, err := e.Reviewing.Hub.Proposals(ctx)
+	if err != nil {
+		return fmt.Errorf("vet %s once more: %w", key, err)
+	}
+	for _, p := range pulls {
+		if p.Incident() || AgainKey(p.Head) != key {
+			continue
+		}
+		if err := e.vetProposal(ctx, p); err != nil {
+			return fmt.Errorf("vet pull request %d once more: %w", p.Number, err)
+		}
+	}
+	return nil
+}
+
+// vetUnvetted checks a head that has no check yet.
+func (e *Engine) vetUnvetted(ctx context.Context, p proposal.Pull) error {
 	done, err := e.Reviewing.Hub.Vetted(ctx, p.Head)
 	if err != nil || done {
 		return err
 	}
+	return e.vetProposal(ctx, p)
+}
+
+// vetProposal checks one head as it would be merged: the default branch as it is now, with the files that the proposal changes.
+func (e *Engine) vetProposal(ctx context.Context, p proposal.Pull) error {
 	changes, err := e.Reviewing.Hub.Changes(ctx, p.Number)
 	if err == nil && slices.ContainsFunc(changes, proposal.Change.Odd) {
 		err = proposal.ErrOddName

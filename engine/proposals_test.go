@@ -134,6 +134,16 @@ func TestVetProposals(t *testing.T) {
 	if err := r.engine().Handle(t.Context(), Message{Kind: KindProposals}); err != nil || len(r.asked) != asked+7 || len(r.vetted) != vetted {
 		t.Errorf("a new engine vetted again what is done: %d batches, %v", len(r.vetted)-vetted, err)
 	}
+	vetted = len(r.vetted)
+	for _, commit := range []string{"h1", "h3", "gone"} { // of an incident, and of nothing that is open any more, there is nothing to check
+		r.commits["h1"]["runbooks/a.cue"] = "fine"
+		if err := e.Handle(t.Context(), Message{Kind: KindAgain, Key: AgainKey(commit)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(r.vetted) != vetted+1 || r.done["h1"].Conclusion != "success" || len(r.done) != 7 {
+		t.Errorf("somebody asked once more: %d batches, %+v", len(r.vetted)-vetted, r.done["h1"])
+	}
 	r.pulls = []proposal.Pull{{Number: 1, Head: "h5", Branch: "fix"}, {Number: 9, Head: "h9", Branch: "incident/x", Fork: true}}
 	r.changes[9] = []proposal.Change{{Path: "README.md"}}
 	if err := e.Handle(t.Context(), Message{Kind: KindProposals}); err != nil || r.done["h9"].Conclusion != "success" {

@@ -303,6 +303,8 @@ func (svc *service) webhookConfig(secret []byte) github.WebhookConfig {
 			switch {
 			case strings.HasPrefix(h.Branch, incident.BranchPrefix):
 				m = inbox.Message{Kind: engine.KindHub, Key: h.Branch}
+			case h.Again != "":
+				m = inbox.Message{Kind: engine.KindAgain, Key: engine.AgainKey(h.Again)}
 			case h.Kind == "pull_request":
 				m = inbox.Message{Kind: engine.KindProposals, Key: engine.KindProposals}
 			case h.Pull > 0:

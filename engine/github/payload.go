@@ -1,6 +1,7 @@
 package github
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 	"unicode"
@@ -9,6 +10,7 @@ import (
 // payload is all that is read of a webhook's body, over all events ("Webhook events and payloads" in GitHub's
 // documentation).
 type payload struct {
+	Action     string `json:"action"`
 	Ref        string `json:"ref"`
 	Repository struct {
 		FullName string `json:"full_name"`
@@ -42,7 +44,8 @@ type pullRef struct {
 }
 
 type suiteRef struct {
-	HeadBranch   string    `json:"head_branch"`
+	HeadBranch   string    `json:"head_branch"` // null for that of a fork, which has no pull requests here either
+	HeadSHA      string    `json:"head_sha"`
 	PullRequests []pullRef `json:"pull_requests"`
 }
 
@@ -67,7 +70,13 @@ func (h *webhook) hint(kind string, body []byte) (hint Hint, outcome string, err
 		hint.Branch = ""
 	}
 	hint.Pull = max(hint.Pull, 0)
-	if hint.Branch == "" && hint.Pull == 0 {
+	if p.Action == "rerequested" { // sent to the App whose check it is, and to no other
+		hint.Again = cmp.Or(p.CheckRun.CheckSuite.HeadSHA, p.CheckSuite.HeadSHA)
+	}
+	if !plain(hint.Again) {
+		hint.Again = ""
+	}
+	if hint.Branch == "" && hint.Pull == 0 && hint.Again == "" {
 		return Hint{}, "dropped: nothing to look at", nil
 	}
 	return hint, "", nil

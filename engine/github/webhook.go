@@ -32,11 +32,12 @@ type WebhookConfig struct {
 	Logger *slog.Logger
 }
 
-// Hint says where the engine should look again. It has a branch or a pull request, or both.
+// Hint says where the engine should look again. It has a branch, a pull request or a commit.
 type Hint struct {
 	Kind   string // the event, such as pull_request_review
 	Branch string // "" when the event does not say
 	Pull   int    // 0 when the event does not say
+	Again  string // the commit whose check somebody asked for once more; "" when nobody did
 }
 
 const (

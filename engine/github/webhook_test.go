@@ -82,14 +82,18 @@ func TestHintsOfEvents(t *testing.T) {
 		event, body string
 		want        Hint
 	}{
-		{"pull_request", `{"pull_request": ` + pull + `, ` + from + `}`, Hint{"pull_request", "incident/a", 7}},
-		{"pull_request", `{"pull_request": {"number": 8, "head": {"ref": "incident/a", "repo": {"full_name": "evil/ops"}}}, ` + from + `}`, Hint{"pull_request", "", 8}},
-		{"pull_request", `{"pull_request": {"number": 8, "head": {"ref": "incident/a", "repo": null}}, ` + from + `}`, Hint{"pull_request", "", 8}},
-		{"pull_request_review", `{"review": {"state": "approved"}, "pull_request": ` + pull + `, ` + from + `}`, Hint{"pull_request_review", "incident/a", 7}},
-		{"issue_comment", `{"issue": {"number": 7, "pull_request": {"url": "x"}}, ` + from + `}`, Hint{"issue_comment", "", 7}},
-		{"check_run", `{"check_run": {"check_suite": {"head_branch": "incident/a"}, "pull_requests": [` + pull + `]}, ` + from + `}`, Hint{"check_run", "incident/a", 7}},
-		{"check_suite", `{"check_suite": {"head_branch": "incident/a", "pull_requests": []}, ` + from + `}`, Hint{"check_suite", "incident/a", 0}},
-		{"push", `{"ref": "refs/heads/incident/a", ` + from + `}`, Hint{"push", "incident/a", 0}},
+		{"pull_request", `{"pull_request": ` + pull + `, ` + from + `}`, Hint{"pull_request", "incident/a", 7, ""}},
+		{"pull_request", `{"pull_request": {"number": 8, "head": {"ref": "incident/a", "repo": {"full_name": "evil/ops"}}}, ` + from + `}`, Hint{"pull_request", "", 8, ""}},
+		{"pull_request", `{"pull_request": {"number": 8, "head": {"ref": "incident/a", "repo": null}}, ` + from + `}`, Hint{"pull_request", "", 8, ""}},
+		{"pull_request_review", `{"review": {"state": "approved"}, "pull_request": ` + pull + `, ` + from + `}`, Hint{"pull_request_review", "incident/a", 7, ""}},
+		{"issue_comment", `{"issue": {"number": 7, "pull_request": {"url": "x"}}, ` + from + `}`, Hint{"issue_comment", "", 7, ""}},
+		{"check_run", `{"check_run": {"check_suite": {"head_branch": "incident/a"}, "pull_requests": [` + pull + `]}, ` + from + `}`, Hint{"check_run", "incident/a", 7, ""}},
+		{"check_suite", `{"check_suite": {"head_branch": "incident/a", "pull_requests": []}, ` + from + `}`, Hint{"check_suite", "incident/a", 0, ""}},
+		{"push", `{"ref": "refs/heads/incident/a", ` + from + `}`, Hint{"push", "incident/a", 0, ""}},
+		{"check_run", `{"action": "rerequested", "check_run": {"check_suite": {"head_branch": "fix", "head_sha": "1a2b"}, "pull_requests": [` + pull + `]}, ` + from + `}`, Hint{"check_run", "fix", 7, "1a2b"}},
+		{"check_suite", `{"action": "rerequested", "check_suite": {"head_branch": null, "head_sha": "1a2b", "pull_requests": []}, ` + from + `}`, Hint{"check_suite", "", 0, "1a2b"}},
+		{"check_run", `{"action": "completed", "check_run": {"check_suite": {"head_branch": "fix", "head_sha": "1a2b"}}, ` + from + `}`, Hint{"check_run", "fix", 0, ""}},
+		{"check_run", `{"action": "rerequested", "check_run": {"check_suite": {"head_branch": "fix", "head_sha": "../x"}}, ` + from + `}`, Hint{"check_run", "fix", 0, ""}},
 	} {
 		d := newReceiver(nil)
 		if code, text := d.answer(delivery(test.event, "id-1", test.body)); code != 202 || text != "noted" {
@@ -241,7 +245,7 @@ func FuzzWebhook(f *testing.F) {
 			t.Fatalf("answered %d", code)
 		}
 		for _, hint := range d.hints {
-			if hint.Branch != "" && !branchName(hint.Branch) || hint.Pull < 0 || hint.Branch == "" && hint.Pull == 0 {
+			if hint.Branch != "" && !branchName(hint.Branch) || hint.Pull < 0 || hint.Again != "" && !plain(hint.Again) || hint.Branch == "" && hint.Pull == 0 && hint.Again == "" {
 				t.Fatalf("let %+v in", hint)
 			}
 			if !strings.Contains(strings.ToLower(string(body)), "full_name") {
