@@ -33,13 +33,12 @@ func commandField(s runbook.Step) string {
 // has to be known than the schema says: its arguments could be read as code. Its rehearsal runs before anybody has
 // agreed, so it is held to what a step that says read is held to.
 func (s *skeleton) programs() {
-	if command, known := s.program(inCommand); known && s.step.Risk == runbook.RiskRead {
-		if !s.doc.org.mayRead(command) {
-			s.problem(fmt.Sprintf("%s is not among the commands that may say risk: \"read\"", strings.Join(command, " ")), readCommandsHint, "risk")
+	if _, known := s.program(inCommand); known && s.step.Risk == runbook.RiskRead {
+		if text, hint, listed := s.doc.onList(s.step, inCommand, notListedText); !listed {
+			s.problem(text, hint, "risk")
 		}
 		s.readEnv(readEnvText)
 	}
-	s.steering()
 	if !field(s.doc.step(s.doc.static(), s.step.Name), "exec").LookupPath(cue.ParsePath(inRehearse)).Exists() {
 		return
 	}
@@ -47,15 +46,16 @@ func (s *skeleton) programs() {
 		s.problem("a step that only reads is not rehearsed", "leave rehearse out", "exec", inRehearse)
 		return
 	}
-	if command, known := s.program(inRehearse); known {
-		if !s.doc.org.mayRead(command) {
-			s.problem(fmt.Sprintf(rehearseText, strings.Join(command, " ")), readCommandsHint, "exec", inRehearse)
+	if _, known := s.program(inRehearse); known {
+		if text, hint, listed := s.doc.onList(s.step, inRehearse, rehearseText); !listed {
+			s.problem(text, hint, "exec", inRehearse)
 		}
 		s.readEnv(rehearseEnvText)
 	}
 }
 
 const (
+	notListedText    = "%s is not among the commands that may say risk: \"read\""
 	rehearseText     = "%s is not among the commands that only read, and a rehearsal runs before anybody has agreed"
 	readCommandsHint = "see readCommands in " + organisationFile
 )
@@ -64,7 +64,7 @@ const (
 func (s *skeleton) program(in string) (command []string, known bool) {
 	command = s.doc.knownWords(s.step.Name, in)
 	if len(command) == 0 || command[0] == "" {
-		s.problem("the program must be known before anything runs", "only its arguments can depend on outputs and the alert",
+		s.problem("the program must be known before anything runs", "only its arguments can depend on outputs, the alert and inputs",
 			"exec", in)
 		return nil, false
 	}
@@ -83,11 +83,10 @@ func (s *skeleton) program(in string) (command []string, known bool) {
 }
 
 // strange reports a command whose program or options come from an output, the alert or an input.
-func (d *document) strange(s runbook.Step, step cue.Value, work json.RawMessage) (runbook.Problem, bool) {
+func (d *document) strange(s runbook.Step, step cue.Value, work json.RawMessage) (p runbook.Problem, found bool) {
 	var says struct {
-		Command  []string          `json:"command"`
-		Rehearse []string          `json:"rehearse"`
-		Env      map[string]string `json:"env"`
+		Command  []string `json:"command"`
+		Rehearse []string `json:"rehearse"`
 	}
 	text, hint := "", ""
 	err := json.Unmarshal(work, &says)
@@ -97,11 +96,12 @@ func (d *document) strange(s runbook.Step, step cue.Value, work json.RawMessage)
 	}
 	if program := d.knownProgram(s); err != nil || len(command) == 0 || program == "" || command[0] != program {
 		text = "the program is another one than was known before anything ran"
-	} else if s.Risk == runbook.RiskRead && !d.org.mayRead(command) {
-		text = fmt.Sprintf("%q is not among the commands that may say risk: \"read\"", command)
+	} else if all := asWords(command); s.Risk == runbook.RiskRead && !d.org.mayRead(all, false) {
+		says := notListedText
 		if s.Rehearses != "" {
-			text, hint = fmt.Sprintf(rehearseText, strings.Join(command, " ")), readCommandsHint
+			says = rehearseText
 		}
+		text, hint = d.org.notRead(says, all, false)
 	} else if option, found := d.foreignOption(s, step, command); found {
 		text = fmt.Sprintf("the argument %q would be an option, but comes from an output, the alert or an input", option)
 		hint = "put \"--\" before it, or write it behind a text such as \"--name=\""
@@ -109,9 +109,9 @@ func (d *document) strange(s runbook.Step, step cue.Value, work json.RawMessage)
 		text = fmt.Sprintf("the argument %q holds more than one plain word of an output, the alert or an input: a program could read it as code", word)
 		hint = "give it to the program in env, or on stdin"
 	} else {
-		return d.strangeEnv(s, says.Env)
+		return p, false
 	}
-	p := d.placeIn(s.Name, "exec", commandField(s))
+	p = d.placeIn(s.Name, "exec", commandField(s))
 	p.Text, p.Hint = text, hint
 	return p, true
 }
@@ -197,7 +197,7 @@ func (d *document) knownWords(step, in string) (words []string) {
 			return nil // as long as it yields nothing the second word looks like the first
 		}
 	}
-	it, err := commandOf(d.step(d.authored(), step), in).List()
+	it, err := commandOf(d.step(d.inputless(), step), in).List()
 	if err == nil {
 		for it.Next() {
 			word, err := it.Value().String()

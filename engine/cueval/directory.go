@@ -79,6 +79,7 @@ func (o *organisation) check() (ps []runbook.Problem) {
 		p.Text, p.Hint = text, hint
 		ps = append(ps, p)
 	}
+	o.checkReadCommands(report)
 	for _, name := range slices.Sorted(maps.Keys(o.Teams)) {
 		if _, both := o.People[name]; both {
 			report("there is a person of this name as well", "a name means one of them", "teams", name)

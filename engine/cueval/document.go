@@ -42,6 +42,8 @@ type document struct {
 	kinds       []kind        // of the schema
 	known       *runbook.Plan // the plan that was made of the same source, or nil while it is being made
 	alone       cue.Value     // value without what was given, once somebody asked; authored returns it
+	open        cue.Value     // value without inputs, likewise; inputless returns it
+	shaped      cue.Value     // the names of the runbook, likewise
 	given       []ast.Decl    // the values of the inputs, as declarations of the runbook
 	inputsGiven bool          // somebody gave them, be it none: what is missing then is missing for good
 

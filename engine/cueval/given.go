@@ -12,10 +12,10 @@ import (
 
 // permissions are the fields of a step that say what it takes to run it. An author writes them: what an input is given can
 // be the word of whoever opens an incident, and of an alert or an output where a step opens it.
-func permissions() []string { return []string{"approval", "risk"} }
+func permissions() []string { return []string{"approval", "risk", "reversible", "idempotent"} }
 
-// permitted reports the permissions of steps, and the addresses of notices, that inputs decide on: by the text, and, once values are given, where they
-// are other ones without these.
+// permitted reports the permissions of steps, and the addresses of notices, that inputs decide on: by the text, and where they
+// are other ones, or none, when the inputs may have any value.
 func (d *document) permitted(plan runbook.Plan) (ps []runbook.Problem) {
 	add := func(p runbook.Problem, text, hint string) {
 		p.Text, p.Hint = text, hint
@@ -29,8 +29,10 @@ func (d *document) permitted(plan runbook.Plan) (ps []runbook.Problem) {
 	d.addresses(plan, func(p runbook.Problem) {
 		add(p, "where a notice goes cannot depend on an input", "write it out, or name a channel of "+organisationFile)
 	})
+	told := map[string]bool{}
 	for _, e := range d.graph.inputs {
 		if slices.Contains(permissions(), e.field) {
+			told[e.from] = true
 			report(problemAt(e.pos, pathAt(d.file, e.pos), ""))
 		}
 	}
@@ -39,17 +41,26 @@ func (d *document) permitted(plan runbook.Plan) (ps []runbook.Problem) {
 			add(p, "the risk of the step follows from this, and cannot depend on an input", "write it out, or write the risk out")
 		})
 	}
-	if len(d.given) == 0 || len(ps) > 0 {
-		return ps
-	}
-	for _, s := range plan.Steps {
+	for _, s := range written(plan.Steps) {
 		for _, name := range permissions() {
-			if !sameValue(field(d.step(d.value, s.Name), name), field(d.step(d.authored(), s.Name), name)) {
+			if !told[s.Name] && d.differs(s.Name, name) {
 				report(d.placeIn(s.Name, name))
 			}
 		}
 	}
 	return ps
+}
+
+// differs reports whether a field of a step is another one, or is not known, when the inputs may have any value.
+func (d *document) differs(step string, path ...string) bool {
+	if len(d.inputNames()) == 0 {
+		return false
+	}
+	now, open := d.step(d.value, step), d.step(d.inputless(), step)
+	for _, name := range path {
+		now, open = field(now, name), field(open, name)
+	}
+	return !sameValue(now, open) || d.hidesInput(step, path...)
 }
 
 // riskFollows reports the fields of a step that its risk follows from, such as the method of a request, where an input has
@@ -59,39 +70,20 @@ func (d *document) riskFollows(s runbook.Step, report func(runbook.Problem)) {
 		return // it is held against what the fields say
 	}
 	for _, t := range d.kind(s.Kind).traits {
-		below := append([]string{string(s.Kind)}, t.path...)
-		in := func(step cue.Value) cue.Value {
-			for _, name := range below {
-				step = field(step, name)
-			}
-			return step
-		}
-		at := append(slices.Clone(d.homeOf[s.Name].path), below...)
-		differs := len(d.given) > 0 && !sameValue(in(d.step(d.value, s.Name)), in(d.step(d.authored(), s.Name)))
-		if t.risks != nil && (differs || slices.ContainsFunc(d.refs.vals[joined(at)], d.refs.takesInputs)) {
+		if below := append([]string{string(s.Kind)}, t.path...); t.risks != nil && d.differs(s.Name, below...) {
 			report(d.placeIn(s.Name, below...))
 		}
 	}
 }
 
-// addresses reports the fields that authors write out of which an input decides a part: by the text where it stands in the
-// step, and, once values are given, wherever it comes from. Whoever opens an incident would otherwise choose who is told of it.
+// addresses reports the fields that authors write out of which an input decides a part. Whoever opens an incident would otherwise choose who is told of it.
 func (d *document) addresses(plan runbook.Plan, report func(runbook.Problem)) {
 	for _, s := range plan.Steps {
 		for _, t := range d.kind(s.Kind).traits {
 			if !t.written {
 				continue
 			}
-			below := append([]string{string(s.Kind)}, t.path...)
-			in := func(v cue.Value) cue.Value {
-				for _, name := range below {
-					v = field(v, name)
-				}
-				return v
-			}
-			at := append(slices.Clone(d.homeOf[s.Name].path), below...)
-			differs := len(d.given) > 0 && !sameValue(in(d.step(d.value, s.Name)), in(d.step(d.authored(), s.Name)))
-			if differs || slices.ContainsFunc(d.refs.vals[joined(at)], d.refs.takesInputs) {
+			if below := append([]string{string(s.Kind)}, t.path...); d.differs(s.Name, below...) {
 				report(d.placeIn(s.Name, below...))
 			}
 		}

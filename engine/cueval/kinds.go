@@ -38,6 +38,7 @@ type trait struct {
 	tried    string                  // the field in whose place the rehearsal has it; where it is there the step is rehearsed
 	written  bool                    // no input decides it
 	channel  bool                    // names of channels; what runs holds the channels themselves
+	secret   bool                    // names of secrets
 	repeat   bool                    // how long after its success the step is due again
 	one      string                  // exactly one of the fields with the same word is there
 	later    string                  // laterAnswer or laterCondition: decided anew on each answer
@@ -108,7 +109,7 @@ func traitsOf(def cue.Value, above []string) (traits []trait) {
 }
 
 func (t *trait) plain() bool {
-	return !t.static && !t.free && !t.named && !t.duration && !t.ledger && !t.tries && t.tried == "" && !t.channel && !t.written && !t.repeat && t.one == "" && t.later == "" && t.risks == nil && t.with == nil
+	return !t.static && !t.free && !t.named && !t.duration && !t.ledger && !t.tries && t.tried == "" && !t.channel && !t.written && !t.secret && !t.repeat && t.one == "" && t.later == "" && t.risks == nil && t.with == nil
 }
 
 // read takes a field's type and attributes.
@@ -132,6 +133,8 @@ func (t *trait) read(v cue.Value) {
 			t.written, t.static = true, true
 		case "channel":
 			t.channel, t.static = true, true
+		case "secret":
+			t.secret = true
 		case "repeat":
 			t.repeat, t.static = true, true
 		case "one":
@@ -208,6 +211,7 @@ func (s *skeleton) traits(v cue.Value, k kind) {
 	if !k.engine && k.name != runbook.KindExec && s.step.Risk.Less(k.risk) { // of exec the policy says which commands only read
 		s.problem(fmt.Sprintf("%s is not of risk %q", k.name, s.step.Risk), "leave risk out", "risk")
 	}
+	s.steering()
 	found, all := map[string]int{}, map[string][]string{}
 	for _, t := range k.traits {
 		f := v
@@ -217,9 +221,12 @@ func (s *skeleton) traits(v cue.Value, k kind) {
 		if t.one != "" {
 			all[t.one] = append(all[t.one], t.path[len(t.path)-1])
 		}
-		if f.Exists() {
+		switch at := append([]string{string(k.name)}, t.path...); {
+		case f.Exists():
 			found[t.one]++
 			s.trait(v, k, t, f)
+		case t.static && s.doc.undecided(s.doc.step(s.doc.static(), s.step.Name), s.step.Name, at):
+			s.problem("must be known before anything runs", "a condition beside it depends on outputs or the alert; make a step with when of each case", at...)
 		}
 	}
 	for group, names := range all {

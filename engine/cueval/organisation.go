@@ -21,6 +21,8 @@ type organisation struct {
 	readCommands [][]string                  // nil: exec may say read freely
 	readEnv      []string                    // the variables that such an exec may set
 	restricted   bool                        // readCommands was written, be it empty
+	// ungatedSecrets are the secrets that a step without an approval may use.
+	ungatedSecrets []string
 	directory
 	defaults defaults
 	limits   limits
@@ -85,7 +87,8 @@ func readOrganisation(ctx *cue.Context, types cue.Value, kinds []kind, lib *libr
 
 // parts are the fields of pullbook.cue that are plain data, and where each is kept.
 func (o *organisation) parts() map[string]any {
-	return map[string]any{"command": &o.command, "selfApproval": &o.selfApproval, "thaw": &o.thaw, "readCommands": &o.readCommands, "readEnv": &o.readEnv, "people": &o.People, "teams": &o.Teams,
+	return map[string]any{"command": &o.command, "selfApproval": &o.selfApproval, "thaw": &o.thaw, "readCommands": &o.readCommands, "readEnv": &o.readEnv, "ungatedSecrets": &o.ungatedSecrets,
+		"people": &o.People, "teams": &o.Teams,
 		"services": &o.Services, "defaults": &o.defaults, "limits": &o.limits}
 }
 
@@ -118,24 +121,4 @@ func eachField(decls []ast.Decl, do func(x *ast.Field, name string)) {
 			do(x, name)
 		}
 	}
-}
-
-// mayRead reports whether a command may call itself read.
-func (o organisation) mayRead(command []string) bool {
-	if !o.restricted {
-		return true
-	}
-	for _, prefix := range o.readCommands {
-		if len(prefix) > len(command) {
-			continue
-		}
-		same := true
-		for i, word := range prefix {
-			same = same && command[i] == word
-		}
-		if same {
-			return true
-		}
-	}
-	return false
 }

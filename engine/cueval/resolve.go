@@ -155,6 +155,9 @@ func (d *document) ready(s runbook.Step, step, whole cue.Value) runbook.Resoluti
 			return broken(p)
 		}
 	}
+	if p, ok := d.strangeEnv(s, work.Run); ok {
+		return broken(p)
+	}
 	return runbook.Resolution{Status: runbook.StatusReady, Work: work, Locks: locks}
 }
 

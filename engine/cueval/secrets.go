@@ -27,7 +27,7 @@ func (d *document) secretly(plan runbook.Plan) (ps []runbook.Problem) {
 				}
 				return step
 			}
-			now, written := in(d.step(d.value, s.Name)), in(d.step(d.authored(), s.Name))
+			now, written := in(d.step(d.value, s.Name)), in(d.step(d.inputless(), s.Name))
 			secrets := field(written, "secrets")
 			if !secrets.Exists() {
 				continue

@@ -157,7 +157,16 @@ func (s shaper) embedded(e ast.Expr, at []string) []ast.Decl {
 		return s.embedded(x.X, at)
 	case *ast.BinaryExpr:
 		return append(s.embedded(x.X, at), s.embedded(x.Y, at)...)
-	case *ast.Ident, *ast.SelectorExpr, *ast.IndexExpr:
+	case *ast.IndexExpr:
+		if list, ok := x.X.(*ast.ListLit); ok { // one of them is taken
+			var all []ast.Decl
+			for _, one := range list.Elts {
+				all = append(all, s.embedded(one, at)...)
+			}
+			return all
+		}
+		return s.template(e, at)
+	case *ast.Ident, *ast.SelectorExpr:
 		return s.template(e, at)
 	}
 	return nil
@@ -247,11 +256,16 @@ func closeTypes(f *ast.File, kinds []kind) {
 			}
 		}
 	}
-	// A name is tied to the value of the field that it means; that value is another one now.
+	retie(f, c.now)
+}
+
+// retie ties names that mean a value which was replaced to the one that is in its place now: a name is tied to the value of the
+// field that it means.
+func retie(f *ast.File, now map[ast.Node]ast.Expr) {
 	ast.Walk(f, func(n ast.Node) bool {
 		if id, ok := n.(*ast.Ident); ok && id.Node != nil {
-			if now, ok := c.now[id.Node]; ok {
-				id.Node = now
+			if to, ok := now[id.Node]; ok {
+				id.Node = to
 			}
 		}
 		return true

@@ -91,7 +91,7 @@ func TestShippedPolicyLetsPass(t *testing.T) {
 		wellDone(`, undo: {reversible: true, approval: from: ["sre"], exec: command: ["y"]}`, `, noUndo: "the data is gone"`),
 		wellDone(`"destructive"`, `"change"`),
 		`steps: s: {reversible: true, approval: from: ["alice"], exec: command: ["x"]}`,
-		`steps: s: {risk: "read", exec: command: ["kubectl", "get", "pods", alert.labels.pod]}`,
+		`steps: s: {risk: "read", exec: command: ["kubectl", "get", "pod", "--namespace=\(alert.labels.ns)", "--output=json", "--", alert.labels.pod]}`,
 		"steps: a: manual: task: \"x\"\nfinally: s: {reversible: true, approval: from: [\"sre\"], exec: command: [\"x\"]}",
 	} {
 		if ps := vetRuled(body); len(ps) > 0 {

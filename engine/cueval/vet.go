@@ -118,7 +118,7 @@ func (t *texts) assemble(src runbook.Source) (*document, runbook.Plan, []runbook
 	}
 	ps = append(ps, d.whole(&plan)...)
 	ps = append(ps, d.rehearsals(&plan)...)
-	ps = append(ps, slices.Concat(d.permitted(plan), d.secretly(plan))...)
+	ps = append(ps, slices.Concat(d.permitted(plan), d.secretly(plan), d.ungated(plan))...)
 	ps = append(ps, d.link(&plan, len(ps) == 0)...)
 	if len(ps) > 0 {
 		return nil, runbook.Plan{}, ps
