@@ -261,8 +261,17 @@ type parcel struct {
 	header map[string]string // "" as a value takes the header away
 }
 
-// post sends a parcel, with the alert token unless the parcel says otherwise.
+// post sends a parcel, with the alert token unless the parcel says otherwise. The engine has to answer.
 func (s *scene) post(t *testing.T, p parcel) (status int, answer string) {
+	t.Helper()
+	status, answer, err := s.send(t, p)
+	if err != nil {
+		t.Fatalf("post to %s: %v", p.path, err)
+	}
+	return status, answer
+}
+
+func (s *scene) send(t *testing.T, p parcel) (status int, answer string, err error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.address()+p.path, bytes.NewReader(p.body))
 	if err != nil {
@@ -279,14 +288,14 @@ func (s *scene) post(t *testing.T, p parcel) (status int, answer string) {
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		t.Fatalf("post to %s: %v", p.path, err)
+		return 0, "", err
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
-		t.Fatalf("post to %s: read the answer: %v", p.path, err)
+		return 0, "", fmt.Errorf("read the answer: %w", err)
 	}
-	return resp.StatusCode, string(text)
+	return resp.StatusCode, string(text), nil
 }
 
 // alarm is an alert in the generic format.
@@ -301,16 +310,29 @@ type alarm struct {
 // raise sends an alert, which the engine has to take, and returns its group.
 func (s *scene) raise(t *testing.T, a alarm) (group string) {
 	t.Helper()
+	group, err := s.offer(t, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return group
+}
+
+// offer sends an alert, which the engine may take or not.
+func (s *scene) offer(t *testing.T, a alarm) (group string, err error) {
+	t.Helper()
 	body, err := json.Marshal(a)
 	if err != nil {
 		t.Fatal(err)
 	}
-	status, answer := s.post(t, parcel{path: "/alerts/generic", body: body})
+	status, answer, err := s.send(t, parcel{path: "/alerts/generic", body: body})
+	if err != nil {
+		return "", err
+	}
 	var receipt struct{ Groups []string }
 	if err := json.Unmarshal([]byte(answer), &receipt); err != nil || status != http.StatusAccepted || len(receipt.Groups) != 1 {
-		t.Fatalf("the alert was answered %d: %s", status, answer)
+		return "", fmt.Errorf("the alert was answered %d: %s", status, answer)
 	}
-	return receipt.Groups[0]
+	return receipt.Groups[0], nil
 }
 
 // verify demands that the ledger's history verifies with the engine's key.
