@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -135,6 +136,8 @@ func TestTruncatedDatabase(t *testing.T) {
 	}
 }
 
+var flips = flag.Int("flips", 40, "at how many places of the file TestFlippedBit flips a bit")
+
 func TestFlippedBit(t *testing.T) {
 	dir, in, want := filled(t)
 	if err := in.Close(); err != nil {
@@ -148,7 +151,7 @@ func TestFlippedBit(t *testing.T) {
 	for i := 0; i < 100; i += 5 { // the header
 		positions = append(positions, i)
 	}
-	for i := 100; i < int(file.Size()); i += int(file.Size()) / 40 {
+	for i := 100; i < int(file.Size()); i += max(1, int(file.Size()) / *flips) {
 		positions = append(positions, i)
 	}
 	for i, position := range positions {

@@ -177,6 +177,9 @@ func connect(ctx context.Context, path string) (_ *sql.DB, err error) {
 		return nil, fmt.Errorf("check inbox rows in %s: %w", path, err)
 	}
 	if err := migrateRiver(ctx, riversqlite.New(db)); err != nil {
+		if _, said := errors.AsType[*sqlite.Error](err); !said && ctx.Err() == nil {
+			err = fmt.Errorf("%w: %w", errDamaged, err) // SQLite has no complaint: what the tables hold cannot be read as what it was
+		}
 		return nil, fmt.Errorf("prepare queue tables in %s: %w", path, err)
 	}
 	return db, nil
