@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/proposal"
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
@@ -47,7 +48,8 @@ type Engine struct {
 	marks   map[string]string  // where this engine left each branch, if nothing remembers it longer
 	refused map[string]string  // why the incident of an attempt cannot be opened, by attempt key
 	locks   *locks
-	vetted  map[int]string // pull requests of people: the head that has its check
+	edits   map[int]proposal.Pull // open pull requests against incidents' branches, by number; replaced, never changed
+	vetted  map[int]string        // pull requests of people: the head that has its check
 }
 
 // New makes an engine. It does nothing until messages arrive.
@@ -115,6 +117,9 @@ func (e *Engine) lookAtPull(ctx context.Context, key string) error {
 	}
 	e.mu.Lock()
 	branch, known := e.pulls[number]
+	if edit, is := e.edits[number]; is {
+		branch, known = edit.Base, true
+	}
 	e.mu.Unlock()
 	if known {
 		return e.lookAt(ctx, branch, true)

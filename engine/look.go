@@ -116,7 +116,7 @@ func (w *worker) view(attempts []incident.Attempt, alerts []incident.Alert) inci
 	n, h := w.ledger, w.hub
 	return incident.View{
 		Pull: h.Pull, Reviews: h.Reviews, Comments: h.Comments, Checks: h.Checks, Teams: h.Teams, Logins: h.Logins, People: h.People, Authors: w.authors,
-		Attempts: attempts, Alerts: alerts, Children: w.kin.children, Recall: w.kin.recall, Locks: w.others, Queue: w.queue,
+		Attempts: attempts, Alerts: alerts, Children: w.kin.children, Recall: w.kin.recall, Locks: w.others, Queue: w.queue, Edits: w.openEdits(),
 		Branch: incident.Branch{Head: n.head, Commits: n.commits, Pushed: n.pushed, Foreign: n.foreign, Gone: n.gone, Deleted: n.deleted, Tip: n.remote, Lost: n.lost},
 	}
 }
@@ -150,6 +150,9 @@ func (e *Engine) lookAtHub(ctx context.Context, w *worker, refresh bool) error {
 	}
 	e.rememberPull(seen.Pull.Number, w.branch)
 	defer w.retell()
+	if err := e.lookAtEdits(ctx, w); err != nil {
+		return err
+	}
 	if w.screen.Body == "" {
 		w.screen.Title, w.screen.Body = seen.Pull.Title, seen.Pull.Body
 	}

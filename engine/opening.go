@@ -407,11 +407,11 @@ func (e *Engine) frozenFiles(id incident.ID, d draft) (map[string][]byte, incide
 	for p, data := range d.source.Files {
 		files[p] = data
 	}
-	static, err := json.MarshalIndent(d.plan, "", "  ")
+	static, err := planText(d.plan)
 	if err != nil {
-		return nil, incident.Opened{}, fmt.Errorf("encode the plan of %s: %w", id, err)
+		return nil, incident.Opened{}, err
 	}
-	files[planFile] = append(static, '\n')
+	files[planFile] = static
 	return files, incident.Opened{ID: id, Runbook: d.runbook, Why: d.why, Plan: journal.PlanDigest(files),
 		Versions: e.Versions, Problems: d.problems, Inputs: d.source.Inputs}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/pullbook/pullbook/engine/incident"
@@ -81,9 +82,7 @@ func (e *Engine) commit(ctx context.Context, w *worker, plan runbook.Plan, c inc
 		return fmt.Errorf("encode the events of %s: %w", w.branch, err)
 	}
 	all := append(append([]incident.Event{}, n.events...), events...)
-	for path, data := range attachments(plan, dir, c) {
-		files[path] = data
-	}
+	maps.Copy(files, attachments(plan, dir, c))
 	if c.Report {
 		files[journal.ReportPath(dir)] = render.Report(plan, state, all)
 	}
@@ -96,6 +95,9 @@ func (e *Engine) commit(ctx context.Context, w *worker, plan runbook.Plan, c inc
 	}
 	n.events, n.state, n.chain, n.head = all, state, chain, sha
 	n.commits[sha] = state.Seq
+	if len(c.Plan) > 0 {
+		return w.edited(c.Plan)
+	}
 	return nil
 }
 
@@ -118,6 +120,9 @@ func attachments(plan runbook.Plan, dir string, c incident.Commit) map[string][]
 		return i
 	}
 	files := map[string][]byte{}
+	for name, text := range c.Plan {
+		files[journal.PlanDir(dir)+name] = text
+	}
 	for step, page := range c.Pages {
 		files[journal.GatePath(dir, step, index(step))] = page
 	}
@@ -166,6 +171,9 @@ func (e *Engine) flush(ctx context.Context, w *worker, f incident.Flush) error {
 func (e *Engine) confirm(ctx context.Context, w *worker, f incident.Flush) error {
 	if !f.Departs(e.Clock.Now()) {
 		return fmt.Errorf("%w at %s", errCalendar, f.Before)
+	}
+	if err := e.confirmEdit(ctx, w, f.Edit); err != nil {
+		return err
 	}
 	if !f.Confirms() {
 		return nil

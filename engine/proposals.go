@@ -26,10 +26,12 @@ const againPrefix = "again/"
 
 // Proposals is how the engine sees people's pull requests. Every error is temporary, as of the Hub.
 type Proposals interface {
-	// Proposals lists the open pull requests to the default branch.
+	// Proposals lists the open pull requests to the default branch and to incidents' branches.
 	Proposals(ctx context.Context) ([]proposal.Pull, error)
 	// Changes lists what one changes, or returns proposal.ErrTooLarge.
 	Changes(ctx context.Context, number int) ([]proposal.Change, error)
+	// Writers returns who wrote the commits of one.
+	Writers(ctx context.Context, number int) (proposal.Writers, error)
 	// Vetted reports whether a commit has a finished check.
 	Vetted(ctx context.Context, commit string) (bool, error)
 	// Report publishes a check. It may be repeated after an error.
@@ -54,10 +56,13 @@ func (e *Engine) vetProposals(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("vet the proposals: %w", err)
 	}
+	if err := e.noteEdits(ctx, pulls); err != nil {
+		return err
+	}
 	open := map[int]string{}
 	var failed []error
 	for _, p := range pulls {
-		if p.Incident() {
+		if p.Incident() || p.Base != "" {
 			continue
 		}
 		open[p.Number] = p.Head

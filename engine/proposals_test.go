@@ -33,6 +33,9 @@ func (r *review) Changes(_ context.Context, n int) ([]proposal.Change, error) {
 	}
 	return r.changes[n], nil
 }
+func (r *review) Writers(context.Context, int) (proposal.Writers, error) {
+	return proposal.Writers{}, errors.New("nobody edits a plan here")
+}
 func (r *review) Vetted(_ context.Context, commit string) (bool, error) {
 	r.asked = append(r.asked, commit)
 	_, ok := r.done[commit]

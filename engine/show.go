@@ -32,6 +32,10 @@ func (e *Engine) show(ctx context.Context, w *worker, plan runbook.Plan, action 
 		return false, e.withdrawReviews(ctx, w, a)
 	case incident.Reply:
 		return false, e.reply(ctx, w, a)
+	case incident.AnswerEdit:
+		return false, e.answerEdit(ctx, w, a)
+	case incident.CloseEdit:
+		return false, e.closeEdit(ctx, w, a)
 	case incident.React:
 		return false, e.react(ctx, w, a)
 	}

@@ -37,6 +37,7 @@ type worker struct {
 	plan    resolved
 	blame   []runbook.Blame               // of the frozen commit; nil: nobody has asked
 	authors map[string]runbook.Authorship // of the steps whose gates may open, as the last look had them
+	edits   []*editNotes                  // open edits of the plan, by number
 	screen  incident.Screen               // title and body as last published, or read; assignees as last asked for
 	seenAt  time.Time                     // when it was published
 	timers  map[string]time.Time          // by kind: the latest that was set, so that each look does not set it again
@@ -59,13 +60,18 @@ type brief struct {
 	state  incident.State
 }
 
-// frozen is what was fixed at the opening.
+// frozen is what was fixed at the opening, or by the latest edit of the plan.
 type frozen struct {
 	source runbook.Source
-	plan   runbook.Plan // its skeleton
-	alert  json.RawMessage
-	pins   map[string][]runbook.File // by step
-	teams  []string                  // whose membership matters, from the rules of the plan
+	plan   runbook.Plan // its skeleton, with the lines that made the steps at the frozen commit
+
+	first   runbook.Plan      // as it was opened with
+	written runbook.Plan      // as plan.json has it
+	files   map[string][]byte // of the plan directory
+	digest  string            // of these
+	alert   json.RawMessage
+	pins    map[string][]runbook.File // by step
+	teams   []string                  // whose membership matters, from the rules of the plan
 }
 
 // notes is the incident as git has it, local commits included.
@@ -157,7 +163,7 @@ func (w *worker) take(b Branch) error {
 	}
 	n.pushed = n.state.Seq
 	w.ledger = &n
-	if err := w.thaw(dir, files); err != nil {
+	if err := w.thaw(dir, own[0].Files, files); err != nil {
 		return err
 	}
 	w.tell(n.state)
@@ -191,30 +197,38 @@ func lastSeq(files map[string][]byte, dir string, before map[string]int) int {
 	return last
 }
 
-// thaw reads the frozen plan back and checks that it is what the journal says.
-func (w *worker) thaw(dir string, files map[string][]byte) error {
+// thaw reads the frozen plan back and checks that it is what the journal says. opening are the files of the first commit.
+func (w *worker) thaw(dir string, opening, files map[string][]byte) error {
 	plan := map[string][]byte{}
 	for path, data := range files {
 		if rest, ok := strings.CutPrefix(path, journal.PlanDir(dir)); ok {
 			plan[rest] = data
 		}
 	}
-	opened := w.ledger.state.Opened
-	if got := journal.PlanDigest(plan); got != opened.Plan {
-		return fmt.Errorf("%s: the frozen plan has digest %s, the journal says %s", w.branch, got, opened.Plan)
+	state := w.ledger.state
+	if got := journal.PlanDigest(plan); got != state.Plan {
+		return fmt.Errorf("%s: the frozen plan has digest %s, the journal says %s", w.branch, got, state.Plan)
 	}
-	var static runbook.Plan
-	if err := json.Unmarshal(plan[planFile], &static); err != nil {
-		return fmt.Errorf("%s: read %s: %w", w.branch, planFile, err)
+	var first runbook.Plan
+	if err := json.Unmarshal(opening[journal.PlanPath(dir)], &first); err != nil {
+		return fmt.Errorf("%s: read %s of the opening: %w", w.branch, planFile, err)
 	}
-	return w.freeze(static, opened, plan)
+	return w.freeze(first, state.Opened, plan)
 }
 
-// freeze sets what never changes while the incident is open.
-func (w *worker) freeze(static runbook.Plan, opened incident.Opened, files map[string][]byte) error {
+// freeze sets what only an edit of the plan changes while the incident is open. first is the plan that it was opened with.
+func (w *worker) freeze(first runbook.Plan, opened incident.Opened, files map[string][]byte) error {
 	alert, err := json.Marshal(opened.Alert)
 	if err != nil {
 		return fmt.Errorf("%s: encode the alert: %w", w.branch, err)
+	}
+	var written runbook.Plan
+	if err := json.Unmarshal(files[planFile], &written); err != nil {
+		return fmt.Errorf("%s: read %s: %w", w.branch, planFile, err)
+	}
+	static, digest := written.Since(first), journal.PlanDigest(files)
+	if digest != w.frozen.digest {
+		w.plan = resolved{}
 	}
 	source := runbook.Source{Runbook: strings.TrimPrefix(opened.Runbook, embedded), Files: map[string][]byte{}, Inputs: opened.Inputs, Schema: files[schemaFile]}
 	for path, data := range files {
@@ -222,8 +236,11 @@ func (w *worker) freeze(static runbook.Plan, opened incident.Opened, files map[s
 			source.Files[path] = data
 		}
 	}
-	w.frozen = frozen{source: source, plan: static, alert: alert, pins: map[string][]runbook.File{}}
+	w.frozen = frozen{source: source, plan: static, alert: alert, pins: map[string][]runbook.File{}, first: first, written: written, files: files, digest: digest}
 	who := slices.Concat(static.Command, static.SelfApproval, static.Thaw, static.Calendar.People())
+	if static.Edit != nil {
+		who = slices.Concat(who, static.Edit.People())
+	}
 	if g := static.BreakGlass; g != nil {
 		who = slices.Concat(who, g.By, g.Review.People())
 	}

@@ -57,6 +57,7 @@ func askedBy(plans []runbook.Plan, most *int) []string {
 	for _, p := range plans {
 		all = slices.Concat(all, p.Command, p.Thaw, p.Owners, p.SelfApproval)
 		rule(p.Calendar.Outside)
+		rule(p.Edit)
 		for _, f := range p.Calendar.Freezes {
 			rule(&f.Rule)
 		}

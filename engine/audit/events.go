@@ -94,6 +94,8 @@ func (t *trail) judge(b *batch, e incident.Event) *Finding {
 		})
 	case incident.Thawed:
 		return t.thawed(b, d)
+	case incident.PlanEdited:
+		return t.planEdited(b, d)
 	case incident.UndoBegun:
 		return t.undoBegun(b, d)
 	case incident.FinallyBegun:

@@ -23,7 +23,8 @@ type trail struct {
 	first  gitstore.Hash   // commit of the branch
 	dir    string
 	plan   runbook.Plan
-	whole  runbook.Plan // with the elements that are settled so far; all returns it
+	whole  runbook.Plan      // with the elements that are settled so far; all returns it
+	files  map[string][]byte // of the plan directory, by path below it
 	head   journal.Head
 	state  incident.State
 	record Incident
@@ -48,6 +49,8 @@ type batch struct {
 	files  map[string][]byte // what it wrote, by path; taken out as the journal speaks of it
 	events []incident.Event
 	last   int // sequence number of the last event before this commit
+
+	rewritten []string // files of the plan among them that an earlier commit wrote
 }
 
 // back follows first parents from the tip of a branch to the main line before place. The commits come oldest first.
@@ -139,7 +142,7 @@ func (t *trail) commit(c gitstore.Commit, before gitstore.Hash) *Finding {
 	if f := t.decode(b); f != nil {
 		return firstOf(t.why, f) // whoever writes over foreign commits without disowning them: those are wrong first
 	}
-	if f := t.disowns(b); f != nil {
+	if f := firstOf(t.disowns(b), t.rewrites(b)); f != nil {
 		return f
 	}
 	if t.head.Seq == len(b.events) {
@@ -192,6 +195,8 @@ func (t *trail) read(b *batch, before gitstore.Hash) *Finding {
 			return wrong(b.commit.Hash, path, "it removes a file")
 		case change.New.Mode != gitstore.ModeFile:
 			return wrong(b.commit.Hash, path, "its mode is %s, not that of a plain file", change.New.Mode)
+		case !change.Old.Blob.IsZero() && t.wroteAnew(path):
+			b.rewritten = append(b.rewritten, path)
 		case !change.Old.Blob.IsZero() && !strings.HasPrefix(path, t.dir+"/gates/") && !(path == journal.ReportPath(t.dir) && t.reopened):
 			return wrong(b.commit.Hash, path, "it changes what an earlier commit wrote")
 		}
@@ -253,9 +258,11 @@ func (t *trail) open(b *batch) *Finding {
 	if f := t.sources(b, opened, plan); f != nil {
 		return f
 	}
-	if f := t.readPlan(b, plan[strings.TrimPrefix(journal.PlanPath(t.dir), journal.PlanDir(t.dir))]); f != nil {
+	var f *Finding
+	if t.plan, f = t.readPlan(b, plan[planName]); f != nil {
 		return f
 	}
+	t.files = plan
 	return firstOf(t.pins(b), t.codeOwned(b, opened))
 }
 
@@ -315,24 +322,24 @@ const (
 )
 
 // readPlan reads the plan strictly: a field that is not known could weigh.
-func (t *trail) readPlan(b *batch, data []byte) *Finding {
+func (t *trail) readPlan(b *batch, data []byte) (plan runbook.Plan, f *Finding) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
-	err := dec.Decode(&t.plan)
+	err := dec.Decode(&plan)
 	if err == nil {
 		if _, more := dec.Token(); !errors.Is(more, io.EOF) {
 			err = errors.New("something follows the plan")
 		}
 	}
 	if err != nil {
-		return wrong(b.commit.Hash, journal.PlanPath(t.dir), "the frozen plan cannot be read: %v", err)
+		return plan, wrong(b.commit.Hash, journal.PlanPath(t.dir), "the frozen plan cannot be read: %v", err)
 	}
 	names := map[string]bool{}
-	for _, step := range t.plan.Steps {
+	for _, step := range plan.Steps {
 		if !plainStep.MatchString(step.Name) || names[step.Name] {
-			return wrong(b.commit.Hash, journal.PlanPath(t.dir), "the name of step %q is not plain, or there twice", step.Name)
+			return plan, wrong(b.commit.Hash, journal.PlanPath(t.dir), "the name of step %q is not plain, or there twice", step.Name)
 		}
 		names[step.Name] = true
 	}
-	return nil
+	return plan, nil
 }

@@ -2,6 +2,7 @@ package cueval
 
 import (
 	"fmt"
+	"slices"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
@@ -28,6 +29,7 @@ type organisation struct {
 	limits   limits
 	calendar calendar
 	glass    *runbook.BreakGlass
+	edit     *runbook.Approval         // nil: nobody approves that a plan is changed
 	file     *ast.File                 // of pullbook.cue; nil if there is none
 	channels map[string]map[string]any // by name, each as JSON has it
 	text     *pkg
@@ -71,7 +73,7 @@ func readOrganisation(ctx *cue.Context, types cue.Value, kinds []kind, lib *libr
 		ps = append(ps, org.check()...)
 	}
 	if sound && right {
-		ps = append(ps, append(org.readCalendar(v), org.readGlass(v)...)...)
+		ps = slices.Concat(ps, org.readCalendar(v), org.readGlass(v), org.readEdit(v))
 	}
 	channels, more := readChannels(f, v)
 	org.channels, ps = channels, append(ps, more...)

@@ -104,7 +104,7 @@ func (t *texts) assemble(src runbook.Source) (*document, runbook.Plan, []runbook
 		ps = d.policyProblems()
 		bad = stepsWith(ps)
 	}
-	plan := runbook.Plan{Name: planName(src.Runbook), Command: d.org.command, SelfApproval: d.org.selfApproval, Thaw: d.org.thaw, BreakGlass: d.org.glass, Sources: d.lib.sources(d.text, d.org.text)}
+	plan := runbook.Plan{Name: planName(src.Runbook), Command: d.org.command, SelfApproval: d.org.selfApproval, Thaw: d.org.thaw, BreakGlass: d.org.glass, Edit: d.org.edit, Sources: d.lib.sources(d.text, d.org.text)}
 	if plan.Command == nil {
 		plan.Command = []string{}
 	}

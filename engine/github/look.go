@@ -23,7 +23,7 @@ func (c *Client) Look(ctx context.Context, q incident.HubQuery) (incident.HubVie
 		return view, err
 	}
 	if pull != nil {
-		seen := toPull(pull)
+		seen := c.toPull(pull)
 		view.Pull = &seen
 		if err := c.readConversation(ctx, q, pull.Comments, &view); err != nil {
 			return incident.HubView{}, err
@@ -98,7 +98,7 @@ func (c *Client) isOwn(repo *gh.Repository) bool {
 	return strings.EqualFold(repo.GetFullName(), c.owner+"/"+c.repo)
 }
 
-func toPull(p *gh.PullRequest) incident.Pull {
+func (c *Client) toPull(p *gh.PullRequest) incident.Pull {
 	var asked []string
 	for _, u := range p.RequestedReviewers {
 		asked = append(asked, u.GetLogin())
@@ -116,6 +116,8 @@ func toPull(p *gh.PullRequest) incident.Pull {
 	return incident.Pull{Number: p.GetNumber(), URL: p.GetHTMLURL(), Open: p.GetState() == "open",
 		// In lists GitHub leaves `merged` out.
 		Merged: p.GetMerged() || p.MergedAt != nil, Head: p.GetHead().GetSHA(), Title: p.GetTitle(), Body: p.GetBody(),
+		Branch: p.GetHead().GetRef(), Base: p.GetBase().GetRef(), Fork: !c.isOwn(p.GetHead().GetRepo()),
+		By:     approval.Person{ID: p.GetUser().GetID(), Login: p.GetUser().GetLogin()},
 		Labels: labels, Assignees: assignees, Asked: asked}
 }
 

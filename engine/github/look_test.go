@@ -48,7 +48,7 @@ func TestLookReadsWhatPeopleDidAndWhoTheyAreNow(t *testing.T) {
 	alice := approval.Person{ID: 10, Login: "alice", Write: true, Teams: []string{"acme/sre"}}
 	bob := approval.Person{ID: 11, Login: "bob"} // the login has changed hands: the permission is another person's
 	want := incident.HubView{
-		Pull: &incident.Pull{Number: 7, URL: "https://hub/acme/ops/pull/7", Open: true, Head: "c0ffee", Body: "b", Asked: []string{"dave", "acme/sre"}},
+		Pull: &incident.Pull{Number: 7, URL: "https://hub/acme/ops/pull/7", Open: true, Head: "c0ffee", Branch: "incident/a", Base: "main", Body: "b", Asked: []string{"dave", "acme/sre"}},
 		Reviews: []approval.Review{
 			{ID: 1, By: alice, State: approval.Approved, Commit: "c0ffee", Body: "/approve x", At: at},
 			{ID: 2, By: bob, State: approval.ChangesRequested, At: at.Add(time.Minute)},
@@ -106,7 +106,7 @@ func TestLookFindsTheIncidentsOwnPullRequest(t *testing.T) {
 		if found.GetNumber() != test.want || test.want == 0 && view.Pull != nil {
 			t.Errorf("%s: got %d, want %d", test.name, found.GetNumber(), test.want)
 		}
-		if test.want != 0 && !toPull(found).Merged {
+		if test.want != 0 && !c.toPull(found).Merged {
 			t.Errorf("%s: merged_at in a list means merged", test.name)
 		}
 	}

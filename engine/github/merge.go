@@ -21,7 +21,7 @@ func (c *Client) Merge(ctx context.Context, m incident.MergeRequest) error {
 	if err != nil {
 		return err
 	}
-	switch now := toPull(pull); {
+	switch now := c.toPull(pull); {
 	case now.Head != m.Head:
 		return &Error{Op: op, Message: ErrHeadMoved.Error(), cause: ErrHeadMoved}
 	case now.Merged:

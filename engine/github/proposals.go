@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	gh "github.com/google/go-github/v60/github"
 
@@ -14,18 +15,24 @@ import (
 // mostRemarks is how many annotations one request may bring ("Create a check run" in GitHub's description of its REST API).
 const mostRemarks = 50
 
-// Proposals lists the open pull requests to the default branch, those of incidents included.
+// Proposals lists the open pull requests to the default branch, those of incidents included, and those to incidents' branches.
 func (c *Client) Proposals(ctx context.Context) ([]proposal.Pull, error) {
 	list, err := pages(c, "list the open pull requests", func(p gh.ListOptions) ([]*gh.PullRequest, *gh.Response, error) {
-		return c.hub.PullRequests.List(ctx, c.owner, c.repo, &gh.PullRequestListOptions{State: "open", Base: c.defaultBranch, ListOptions: p})
+		return c.hub.PullRequests.List(ctx, c.owner, c.repo, &gh.PullRequestListOptions{State: "open", ListOptions: p})
 	}, nil)
 	if err != nil {
 		return nil, err
 	}
 	var out []proposal.Pull
 	for _, p := range list {
-		if head := p.GetHead().GetSHA(); plain(head) {
-			out = append(out, proposal.Pull{Number: p.GetNumber(), Head: head, Branch: p.GetHead().GetRef(), Fork: !c.isOwn(p.GetHead().GetRepo())})
+		one := proposal.Pull{Number: p.GetNumber(), Head: p.GetHead().GetSHA(), Branch: p.GetHead().GetRef(), Fork: !c.isOwn(p.GetHead().GetRepo())}
+		switch base := p.GetBase().GetRef(); {
+		case !plain(one.Head):
+		case strings.HasPrefix(base, incident.BranchPrefix):
+			one.Base = base
+			out = append(out, one)
+		case base == c.defaultBranch:
+			out = append(out, one)
 		}
 	}
 	return out, nil

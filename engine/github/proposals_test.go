@@ -17,18 +17,21 @@ func TestProposals(t *testing.T) {
 	s := newStage(t)
 	c := s.client()
 	s.say("GET "+repo+"/pulls", 200, `[
-		{"number": 1, "head": {"ref": "fix", "sha": "aa", "repo": {"full_name": "acme/ops"}}},
-		{"number": 2, "head": {"ref": "incident/x", "sha": "bb", "repo": {"full_name": "mallory/ops"}}},
-		{"number": 3, "head": {"ref": "lost", "sha": "cc", "repo": null}}]`)
+		{"number": 1, "base": {"ref": "main"}, "head": {"ref": "fix", "sha": "aa", "repo": {"full_name": "acme/ops"}}},
+		{"number": 2, "base": {"ref": "main"}, "head": {"ref": "incident/x", "sha": "bb", "repo": {"full_name": "mallory/ops"}}},
+		{"number": 3, "base": {"ref": "main"}, "head": {"ref": "lost", "sha": "cc", "repo": null}},
+		{"number": 4, "base": {"ref": "incident/x"}, "head": {"ref": "edit/y", "sha": "dd", "repo": {"full_name": "acme/ops"}}},
+		{"number": 5, "base": {"ref": "feature"}, "head": {"ref": "fix", "sha": "ee", "repo": {"full_name": "acme/ops"}}}]`)
 	got, err := c.Proposals(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []proposal.Pull{{Number: 1, Head: "aa", Branch: "fix"}, {Number: 2, Head: "bb", Branch: "incident/x", Fork: true}, {Number: 3, Head: "cc", Branch: "lost", Fork: true}}
+	want := []proposal.Pull{{Number: 1, Head: "aa", Branch: "fix"}, {Number: 2, Head: "bb", Branch: "incident/x", Fork: true}, {Number: 3, Head: "cc", Branch: "lost", Fork: true},
+		{Number: 4, Head: "dd", Branch: "edit/y", Base: "incident/x"}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
-	if q := s.last("GET " + repo + "/pulls").query; !strings.Contains(q, "state=open") || !strings.Contains(q, "base=main") {
+	if q := s.last("GET " + repo + "/pulls").query; !strings.Contains(q, "state=open") {
 		t.Errorf("asked with %s", q)
 	}
 }

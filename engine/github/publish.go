@@ -28,13 +28,13 @@ func (c *Client) OpenPull(ctx context.Context, p incident.NewPull) (incident.Pul
 			return incident.Pull{}, lookErr
 		}
 		if open != nil {
-			return toPull(open), nil
+			return c.toPull(open), nil
 		}
 	}
 	if err != nil {
 		return incident.Pull{}, err
 	}
-	return toPull(made), nil
+	return c.toPull(made), nil
 }
 
 // Publish shows one thing to people. It may be repeated after an error; a comment or a check run may then be there twice,
@@ -60,6 +60,9 @@ func (c *Client) Publish(ctx context.Context, p incident.Publication) error {
 	case p.Reopen:
 		open := "open"
 		return c.edit(ctx, urgent, fmt.Sprintf("reopen pull request %d", p.Pull), p.Pull, &gh.PullRequest{State: &open})
+	case p.Close:
+		closed := "closed"
+		return c.edit(ctx, ordinary, fmt.Sprintf("close pull request %d", p.Pull), p.Pull, &gh.PullRequest{State: &closed})
 	case p.DeleteBranch != "":
 		return c.deleteBranch(ctx, p.DeleteBranch)
 	}

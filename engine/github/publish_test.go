@@ -21,7 +21,7 @@ func TestOpenPull(t *testing.T) {
 	s := newStage(t)
 	c := s.client()
 	s.say("POST "+repo+"/pulls", 201, pullJSON(""))
-	want := incident.Pull{Number: 7, URL: "https://hub/acme/ops/pull/7", Open: true, Head: "c0ffee", Body: "b"}
+	want := incident.Pull{Number: 7, URL: "https://hub/acme/ops/pull/7", Open: true, Head: "c0ffee", Branch: "incident/a", Base: "main", Body: "b"}
 	got, err := c.OpenPull(context.Background(), incident.NewPull{Branch: "incident/a", Title: strings.Repeat("é", 200), Body: "B"})
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Error(diff, err)

@@ -18,6 +18,8 @@ type Commit struct {
 	Pages    map[string][]byte // gate pages by step
 	Evidence []Evidence
 	Report   bool // the caller renders the report into this commit
+
+	Plan map[string][]byte // files of the plan directory that are changed, by path below it: of PlanEdited alone
 }
 
 // Evidence is what one attempt left behind.
@@ -34,7 +36,8 @@ type Evidence struct {
 type Flush struct {
 	Confirm   []approval.Gate
 	Overrides []Override
-	Before    time.Time // the push must not depart at or after it: then the calendar demands something else; zero: no bound
+	Edit      *EditConfirm // likewise, of an edit of the plan; nil: there is none
+	Before    time.Time    // the push must not depart at or after it: then the calendar demands something else; zero: no bound
 	Why       string
 }
 

@@ -274,7 +274,7 @@ func (d *decider) start(step runbook.Step, attempt int) Start {
 
 // question is the gate as it would be asked now.
 func (d *decider) question(step runbook.Step, st StepState) runbook.Gate {
-	g := runbook.Gate{Incident: string(d.state.Opened.ID), Plan: d.state.Opened.Plan, Step: step, Work: step.Now.Work, Round: st.Round,
+	g := runbook.Gate{Incident: string(d.state.Opened.ID), Plan: d.state.Plan, Step: step, Work: step.Now.Work, Round: st.Round,
 		Upstream: d.upstream(baseName(step)), Locks: step.Now.Locks, Because: d.demanded(step), Elements: step.Now.Elements, GameDay: d.gameDay(step)}
 	if r, ok := d.base.Rehearsal(step.Name); ok {
 		g.Rehearsal = d.state.Step(r.Name).Output

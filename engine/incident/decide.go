@@ -78,6 +78,7 @@ type decider struct {
 	why       string
 	confirm   []approval.Gate
 	overrides []Override
+	edit      *EditConfirm     // of the plan, that is taken in this look
 	demands   []runbook.Demand // of the calendar, at this moment
 	until     time.Time        // when they may change; zero: never
 	before    time.Time        // until when the push may depart
@@ -159,6 +160,9 @@ func (d *decider) live() {
 		d.actions = append(d.actions, OpenPull{}) // first of all: people must be able to see what follows
 		return
 	}
+	if d.takeEdit() {
+		return
+	}
 	before := d.state
 	d.recordPull()
 	facts := len(d.commit.Events)
@@ -204,7 +208,7 @@ func (d *decider) emit() {
 		d.actions = append(d.actions, d.commit)
 	}
 	if d.flush {
-		d.actions = append(d.actions, Flush{Confirm: d.confirm, Overrides: d.overrides, Before: d.before, Why: d.why})
+		d.actions = append(d.actions, Flush{Confirm: d.confirm, Overrides: d.overrides, Edit: d.edit, Before: d.before, Why: d.why})
 	}
 	d.actions = append(append(d.actions, d.starts...), d.people...)
 	if len(d.commit.Events) == 0 && !d.flush {

@@ -48,6 +48,7 @@ func (s State) barredHere(plan runbook.Plan, step string) (out []Barred) {
 	if template, _, isElement := runbook.SplitName(step); isElement {
 		name = template
 	}
+	out = append(out, s.editors(name)...)
 	for _, up := range plan.UpstreamOf(name) {
 		st := s.Step(up)
 		out = append(out, st.spoke(up)...)

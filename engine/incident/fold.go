@@ -46,7 +46,7 @@ func (s *State) take(e Event) error {
 		if s.Seq != 0 {
 			return errors.New("the incident is open already")
 		}
-		s.Opened, s.OpenedAt, s.Alert = d, e.At, d.Alert
+		s.Opened, s.OpenedAt, s.Alert, s.Plan = d, e.At, d.Alert, d.Plan
 		s.Known[d.Alert.Digest()] = true
 	case PullOpened:
 		s.Pull, s.PullURL = d.Number, d.URL
@@ -55,6 +55,8 @@ func (s *State) take(e Event) error {
 		s.Known[d.Alert.Digest()] = true
 	case Thawed:
 		return s.thawed(e, d)
+	case PlanEdited:
+		return s.planEdited(e, d)
 	case Recalled:
 		return s.recalled(e, d)
 	case UndoBegun:

@@ -42,6 +42,7 @@ type Publication struct {
 	Comment      *string   // adds a comment
 	React        int64     // marks a comment as heard
 	Reopen       bool      // opens the pull request again
+	Close        bool      // closes it without a merge
 	DeleteBranch string    // deletes the branch after the merge; one that is gone is no error
 }
 

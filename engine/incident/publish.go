@@ -29,6 +29,7 @@ func (d *decider) publish() {
 	d.remind()
 	d.ranOut()
 	d.shout()
+	d.showEdits()
 	d.actions = append(d.actions, PublishBody{Urgent: d.asking || d.halted || d.state.Paused != nil || len(d.locked) > 0})
 	d.react()
 	d.withdrawReviews()

@@ -98,6 +98,8 @@ type State struct {
 	Pull         int
 	PullURL      string
 	Alert        Alert             // as last reported
+	Plan         string            // SHA-256 of the plan directory as it is now, hex
+	Edits        []PlanEdited      // of the plan, in order
 	Known        map[string]bool   // digests of the notifications that are recorded
 	AckedAt      time.Time         // the first time a person did anything
 	Ackers       []approval.Person // who took notice by /ack, in order, each once

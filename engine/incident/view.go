@@ -27,6 +27,7 @@ type View struct {
 	Authors  map[string]runbook.Authorship // who wrote a step of the frozen plan, where that was looked up
 	People   map[string]approval.Person    // by login in lower case: who is named by /assign or has pressed a button, looked up just now
 	Later    ID                            // the incident of the same alert group that followed this one, where somebody asks to reopen it
+	Edits    []Edit                        // of the plan, that people ask for: open pull requests against the branch
 	Results  map[Command]Result            // of /done with values: what they come to
 }
 
@@ -42,7 +43,11 @@ type Pull struct {
 	URL       string
 	Open      bool
 	Merged    bool
-	Head      string // commit
+	Head      string          // commit
+	Branch    string          // that it is from
+	Base      string          // the branch that it is to be merged into
+	Fork      bool            // Branch is another repository's
+	By        approval.Person // who opened it: number and login
 	Title     string
 	Body      string
 	Labels    []string

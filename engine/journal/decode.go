@@ -265,6 +265,8 @@ func decodeData(kind string, raw []byte, read reader) (incident.Data, error) {
 		return as[incident.Mitigated](raw, read)
 	case incident.Thawed{}.Kind():
 		return as[incident.Thawed](raw, read)
+	case incident.PlanEdited{}.Kind():
+		return as[incident.PlanEdited](raw, read)
 	case incident.Recalled{}.Kind():
 		return as[incident.Recalled](raw, read)
 	case incident.UndoBegun{}.Kind():

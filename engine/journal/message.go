@@ -65,7 +65,7 @@ func weight(data incident.Data) int {
 		return 10
 	case incident.CancelAsked, incident.Recalled, incident.Opened, incident.UndoBegun:
 		return 9
-	case incident.StepUnknown, incident.GlassBroken, incident.Thawed, incident.Paused, incident.Resumed, incident.Reopened:
+	case incident.StepUnknown, incident.GlassBroken, incident.Thawed, incident.PlanEdited, incident.Paused, incident.Resumed, incident.Reopened:
 		return 8
 	case incident.GateRejected, incident.GateExpired:
 		return 7
@@ -137,6 +137,8 @@ func sentence(data incident.Data) string {
 			return "thawed: the branch was restored"
 		}
 		return fmt.Sprintf("thawed: commits of others are disowned (%d)", len(d.Disowned))
+	case incident.PlanEdited:
+		return fmt.Sprintf("plan edited (steps: %d)", len(d.Changed)+len(d.Added)+len(d.Removed))
 	case incident.Paused:
 		return "paused by a person"
 	case incident.Resumed:
@@ -312,6 +314,9 @@ func Marks(events []incident.Event, facts MessageFacts) string {
 		if thawed, ok := e.Data.(incident.Thawed); ok {
 			b.WriteString(thawMarks(thawed))
 		}
+		if edited, ok := e.Data.(incident.PlanEdited); ok {
+			b.WriteString(editMarks(edited))
+		}
 		if name := incident.StepOf(e.Data); name != "" && !slices.Contains(steps, name) {
 			steps = append(steps, name)
 		}
@@ -406,15 +411,20 @@ func overriddenBy(votes []approval.Vote) string {
 
 // saidBy names a review: LOGIN (ID) review N at COMMIT.
 func saidBy(v approval.Vote) string {
-	who := fmt.Sprintf("(%d)", v.By.ID)
-	if plainLogin.MatchString(v.By.Login) && !issueLike.MatchString(v.By.Login) {
-		who = v.By.Login + " " + who
-	}
-	s := fmt.Sprintf("%s review %d", who, v.Review)
+	s := fmt.Sprintf("%s review %d", who(v.By), v.Review)
 	if plainHex.MatchString(v.Commit) {
 		s += " at " + v.Commit
 	}
 	return s + "\n"
+}
+
+// who names a person: LOGIN (ID).
+func who(p approval.Person) string {
+	id := fmt.Sprintf("(%d)", p.ID)
+	if plainLogin.MatchString(p.Login) && !issueLike.MatchString(p.Login) {
+		return p.Login + " " + id
+	}
+	return id
 }
 
 // Range is what a commit message says about the events in its commit.

@@ -51,7 +51,7 @@ const (
 	OutputName = "output.json" // StepEnded.Output, the same bytes
 )
 
-// PlanDigest is the SHA-256, hex, that Opened.Plan holds. files are the files of the frozen plan by their path below
+// PlanDigest is the SHA-256, hex, that Opened.Plan and PlanEdited.Plan hold. files are the files of the frozen plan by their path below
 // PlanDir. It is the digest of what coreutils' sha256sum prints for the files in the byte order of their paths.
 func PlanDigest(files map[string][]byte) string {
 	whole := sha256.New()

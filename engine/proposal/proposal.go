@@ -8,17 +8,25 @@ import (
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
-// Pull is an open pull request to the default branch.
+// Pull is an open pull request to the default branch, or to an incident's.
 type Pull struct {
 	Number int
 	Head   string // commit
 	Branch string // its name, in the fork if it is one
 	Fork   bool   // the branch is not the ledger's own
+	Base   string // the incident's branch that it is against; empty: the default branch
 }
 
 // Incident reports whether a pull request is one of the engine's: such a one has its own check. A fork may call its branches
 // what it likes.
 func (p Pull) Incident() bool { return !p.Fork && strings.HasPrefix(p.Branch, incident.BranchPrefix) }
+
+// Writers are who wrote the commits of a pull request.
+type Writers struct {
+	Head     string // its commit when that was asked
+	Authors  []runbook.Author
+	Unmapped string // a commit that is by somebody who is no account of the hub's; empty: there is none
+}
 
 // ErrTooLarge says that a proposal changes more files than anybody lists.
 var ErrTooLarge = errors.New("the pull request changes more files than the hub lists")
@@ -32,7 +40,7 @@ const Checked = "vet/1"
 // Check is a check run on the head of a proposal. It is completed.
 type Check struct {
 	Pull        Pull
-	Conclusion  string // success or failure
+	Conclusion  string // success or failure, or action_required of an edit that waits for people
 	Title       string
 	Summary     string // markdown
 	Annotations []Annotation

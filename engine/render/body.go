@@ -205,6 +205,7 @@ func (b board) sources() []string {
 		"- Chosen because: " + Safe(o.Why) + "\n",
 		"- Plan SHA-256: " + code(o.Plan) + "\n",
 	}
+	items = append(items, b.edited()...)
 	if files := b.files(); files != "" {
 		items = append(items, "- Everything written down: "+files+"\n")
 	}

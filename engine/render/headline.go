@@ -16,7 +16,7 @@ func Headline(p runbook.Plan, s incident.State, v incident.View) string {
 // headline says first what matters most: each line begins with the bold word that a person on a phone looks for.
 func (b board) headline() string {
 	var lines []string
-	for _, line := range []string{b.rehearsal(), b.frozen(), b.glass(), b.born(), b.end(), b.held(), b.stage(), b.halted(), b.waiting(), b.unwritten(), b.locked(), b.followed(), b.running(), b.timers(), b.mitigated()} {
+	for _, line := range []string{b.rehearsal(), b.frozen(), b.glass(), b.born(), b.end(), b.held(), b.stage(), b.halted(), b.waiting(), b.edits(), b.unwritten(), b.locked(), b.followed(), b.running(), b.timers(), b.mitigated()} {
 		if line != "" {
 			lines = append(lines, line)
 		}

@@ -77,6 +77,8 @@ func tellIncident(data incident.Data) (who, what string) {
 			return d.Deed.By.Login, "gave the branch back to the engine, at its last commit: " + d.Why
 		}
 		return d.Deed.By.Login, "gave the branch back to the engine (" + plural(len(d.Disowned), "commit", "commits") + " of others disowned): " + d.Why
+	case incident.PlanEdited:
+		return planEdited(d)
 	case incident.Paused:
 		return d.Deed.By.Login, "paused the incident: " + d.Why
 	case incident.Resumed:

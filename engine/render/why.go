@@ -22,6 +22,9 @@ func Why(p runbook.Plan, s incident.State, v incident.View, step string) (text s
 		} else if r.st.Why != "" {
 			text += "\n" + inline(r.st.Why, 500) + "\n"
 		}
+		if line := b.edits(); line != "" {
+			text += "\n" + line + "\n"
+		}
 		for _, debt := range s.Owed() {
 			if debt.Step == step {
 				text += "\n" + b.askDebt(debt)

@@ -117,6 +117,10 @@ type Plan struct {
 
 	// Thaw are the users and teams that may give a branch back to the engine which somebody else wrote to; none: those of Command.
 	Thaw []string `json:"thaw,omitempty"`
+	// Edit is who approves that the plan is changed while an incident follows it; nil: nobody, so it is not changed.
+	Edit *Approval `json:"edit,omitempty"`
+	// Edits is how often it was changed since it was frozen: each time that makes another plan of it.
+	Edits int `json:"edits,omitempty"`
 }
 
 // Step is one unit of a plan.

@@ -1,0 +1,360 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/journal"
+	"github.com/pullbook/pullbook/engine/proposal"
+	"github.com/pullbook/pullbook/engine/render"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// mostEdits bounds the open edits of one incident that are read: each costs requests at every look.
+const mostEdits = 5
+
+// editNotes is what a worker knows of one open edit.
+type editNotes struct {
+	edit incident.Edit
+	head string // that it was read at
+	plan string // digest of the plan that it was held against
+}
+
+// noteEdits remembers which open pull requests are against incidents' branches, and wakes the incidents of those that are new,
+// have moved or are gone.
+func (e *Engine) noteEdits(ctx context.Context, pulls []proposal.Pull) error {
+	now := map[int]proposal.Pull{}
+	for _, p := range pulls {
+		if p.Base != "" {
+			now[p.Number] = p
+		}
+	}
+	e.mu.Lock()
+	was := e.edits
+	e.mu.Unlock()
+	var wake []string
+	for number, p := range now {
+		if was[number] != p {
+			wake = append(wake, p.Base)
+		}
+	}
+	for number, p := range was {
+		if _, open := now[number]; !open {
+			wake = append(wake, p.Base)
+		}
+	}
+	slices.Sort(wake)
+	for _, branch := range slices.Compact(wake) {
+		if err := e.Inbox.Put(ctx, Message{Kind: KindHub, Key: branch}); err != nil {
+			return fmt.Errorf("wake %s for an edit: %w", branch, err)
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.edits = now
+	return nil
+}
+
+// editsOf lists the open edits of a branch by number.
+func (e *Engine) editsOf(branch string) (out []proposal.Pull) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, number := range slices.Sorted(maps.Keys(e.edits)) {
+		if p := e.edits[number]; p.Base == branch && len(out) < mostEdits {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// lookAtEdits reads the open edits of an incident. Where there is none it asks nobody. One that cannot be read is not taken, and
+// keeps the incident from nothing: it is read anew at the next look.
+func (e *Engine) lookAtEdits(ctx context.Context, w *worker) error {
+	before := w.edits
+	w.edits = nil
+	for _, p := range e.editsOf(w.branch) {
+		n := &editNotes{}
+		if i := slices.IndexFunc(before, func(b *editNotes) bool { return b.edit.Pull.Number == p.Number }); i >= 0 {
+			n = before[i]
+		}
+		if err := e.readEdit(ctx, w, n, p); err != nil {
+			if ctx.Err() != nil {
+				return fmt.Errorf("look at the edit of pull request %d: %w", p.Number, err)
+			}
+			e.Log.Warn("an edit of a plan cannot be read", "branch", w.branch, "pull", p.Number, "error", err)
+			n.head, n.edit.Draft, n.edit.Problem = "", nil, "it cannot be read now, and is looked at again"
+		}
+		w.edits = append(w.edits, n)
+	}
+	return nil
+}
+
+// readEdit reads one edit, and what it would make of the plan unless that is known.
+func (e *Engine) readEdit(ctx context.Context, w *worker, n *editNotes, p proposal.Pull) error {
+	if w.frozen.plan.Edit == nil {
+		n.edit.Pull = incident.Pull{Number: p.Number, Head: p.Head, Branch: p.Branch, Base: p.Base, Open: true}
+		return nil
+	}
+	seen, err := e.Hub.Look(ctx, incident.HubQuery{Pull: p.Number, Teams: w.frozen.teams})
+	switch {
+	case err != nil:
+		return err
+	case seen.Pull == nil:
+		n.edit.Pull.Open = false
+		return nil
+	}
+	n.edit.Pull, n.edit.Reviews, n.edit.Comments = *seen.Pull, seen.Reviews, seen.Comments
+	if seen.Pull.Base != w.branch {
+		n.edit.Pull.Open = false // it is somebody else's by now
+	}
+	if state := w.ledger.state; !n.edit.Pull.Open || state.EditOf(p.Number) != nil || n.head == seen.Pull.Head && n.plan == state.Plan {
+		return nil
+	}
+	n.edit.Problem, n.edit.Problems, n.edit.Draft, n.edit.Authors = "", nil, nil, nil
+	if err := e.draftEdit(ctx, w, &n.edit); err != nil {
+		return err
+	}
+	n.head, n.plan = seen.Pull.Head, w.ledger.state.Plan
+	return nil
+}
+
+// draftEdit works out the plan that an edit makes. What is wrong with the edit is in it; an error is one of the world.
+func (e *Engine) draftEdit(ctx context.Context, w *worker, edit *incident.Edit) error {
+	pull := edit.Pull
+	if pull.Fork || !strings.HasPrefix(pull.Branch, incident.EditPrefix) {
+		edit.Problem = "its branch is not one of this repository that begins with " + incident.EditPrefix
+		return nil
+	}
+	if problem, err := e.editWriters(ctx, edit); err != nil || problem != "" {
+		edit.Problem = problem
+		return err
+	}
+	after, problem, err := e.editFiles(ctx, w, pull)
+	if err != nil || problem != "" {
+		edit.Problem = problem
+		return err
+	}
+	commit := w.ledger.state.Opened.Commit
+	all, err := e.cue(ctx, commit)
+	if err != nil {
+		return err
+	}
+	src := w.frozen.source
+	src.Files, src.Others = after, others(all, after, strings.HasPrefix(w.ledger.state.Opened.Runbook, embedded))
+	plan, problems, err := e.loadPinned(ctx, src, commit)
+	switch {
+	case ctx.Err() != nil || errors.Is(err, errUnread):
+		return err
+	case err != nil:
+		problems = []runbook.Problem{{File: src.Runbook, Text: err.Error()}}
+	}
+	if len(problems) == 0 {
+		edit.Draft, problems, err = w.editDraft(plan, after)
+	}
+	edit.Problems = problems
+	return err
+}
+
+// others are further files of the ledger that a changed runbook may mean.
+func others(all, own map[string][]byte, embedded bool) map[string][]byte {
+	out := maps.Clone(all)
+	if embedded {
+		out = withoutRunbooks(out)
+	}
+	maps.DeleteFunc(out, func(name string, _ []byte) bool { return own[name] != nil })
+	return out
+}
+
+// editWriters asks who wrote an edit. Where that cannot be told of all of it, nobody could tell who may not approve it.
+func (e *Engine) editWriters(ctx context.Context, edit *incident.Edit) (problem string, err error) {
+	pull := edit.Pull
+	who, err := e.Reviewing.Hub.Writers(ctx, pull.Number)
+	switch {
+	case err != nil:
+		return "", err
+	case who.Head != pull.Head:
+		return "", fmt.Errorf("its head is %s and was %s just now", who.Head, pull.Head)
+	case who.Unmapped != "":
+		return who.Unmapped + " is by somebody whom the hub does not know, so nobody can tell who may approve it", nil
+	}
+	all := append([]runbook.Author{{ID: pull.By.ID, Login: pull.By.Login, By: "opened it"}}, who.Authors...)
+	for _, a := range all {
+		if !slices.ContainsFunc(edit.Authors, func(b runbook.Author) bool { return a.ID == b.ID }) {
+			edit.Authors = append(edit.Authors, a)
+		}
+	}
+	return "", nil
+}
+
+// editFiles are the sources of the plan with the files of an edit in their places. Only files that the plan has may be changed.
+func (e *Engine) editFiles(ctx context.Context, w *worker, pull incident.Pull) (after map[string][]byte, problem string, err error) {
+	changes, err := e.Reviewing.Hub.Changes(ctx, pull.Number)
+	if errors.Is(err, proposal.ErrTooLarge) {
+		return nil, err.Error(), nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	dir := journal.PlanDir(w.ledger.state.Opened.ID.Dir())
+	var changed []string
+	for _, c := range changes {
+		name, inside := strings.CutPrefix(c.Path, dir)
+		if problem := w.editable(c, name, inside); problem != "" {
+			return nil, c.Path + ": " + problem, nil
+		}
+		changed = append(changed, name)
+	}
+	head, err := e.Ledger.Files(ctx, pull.Head, strings.TrimSuffix(dir, "/"))
+	if err != nil {
+		return nil, "", fmt.Errorf("read its files at %s: %w", pull.Head, err)
+	}
+	after = maps.Clone(w.frozen.source.Files)
+	for name, old := range w.frozen.files {
+		now, there := head[dir+name]
+		switch same := there && bytes.Equal(now.Data, old); {
+		case same:
+		case !slices.Contains(changed, name):
+			return nil, "the plan was edited since its branch began; merge " + w.branch + " into it, and look at it again", nil
+		default:
+			after[name] = now.Data
+		}
+	}
+	if maps.EqualFunc(after, w.frozen.source.Files, bytes.Equal) {
+		return nil, "it changes nothing of the plan", nil
+	}
+	return after, "", nil
+}
+
+// editable says why an edit may not make a change, or nothing.
+func (w *worker) editable(c proposal.Change, name string, inside bool) string {
+	_, known := w.frozen.source.Files[name]
+	switch {
+	case !inside:
+		return "an edit changes nothing but files of the plan"
+	case name == orgFile:
+		return "the organisation's rules stay as they were when the incident was opened"
+	case name == planFile || name == schemaFile:
+		return "the engine makes it"
+	case c.Gone || !known:
+		return "an edit changes files of the plan; it adds none, and takes none away"
+	case c.Mode:
+		return "files of the plan are plain files"
+	}
+	return ""
+}
+
+// editDraft holds the plan that an edit makes against the one in force.
+func (w *worker) editDraft(plan runbook.Plan, after map[string][]byte) (*incident.EditDraft, []runbook.Problem, error) {
+	was := w.frozen.written
+	plan.Edits = was.Edits + 1
+	edit, problems := runbook.Compare(was, plan, w.frozen.source.Files, after)
+	if len(problems) > 0 {
+		for i := range problems {
+			if problems[i].File == "" {
+				problems[i].File = w.frozen.source.Runbook
+			}
+		}
+		return nil, problems, nil
+	}
+	static, err := planText(plan)
+	if err != nil {
+		return nil, nil, err
+	}
+	d := &incident.EditDraft{Edit: edit, Plan: plan, Was: w.ledger.state.Plan, Diff: runbook.Diff(w.frozen.source.Files, after), Files: map[string][]byte{planFile: static}}
+	whole := maps.Clone(w.frozen.files)
+	for name, text := range after {
+		if !bytes.Equal(text, w.frozen.files[name]) {
+			d.Files[name] = text
+		}
+	}
+	maps.Copy(whole, d.Files)
+	d.Digest = journal.PlanDigest(whole)
+	return d, nil, nil
+}
+
+// planText is the content of the plan's file.
+func planText(plan runbook.Plan) ([]byte, error) {
+	static, err := json.MarshalIndent(plan, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("encode the plan %s: %w", plan.Name, err)
+	}
+	return append(static, '\n'), nil
+}
+
+// openEdits are those that the core is to know of.
+func (w *worker) openEdits() (out []incident.Edit) {
+	for _, n := range w.edits {
+		if n.edit.Pull.Open {
+			out = append(out, n.edit)
+		}
+	}
+	return out
+}
+
+// edited puts the plan that a commit has changed in the place of the one before.
+func (w *worker) edited(changed map[string][]byte) error {
+	files := maps.Clone(w.frozen.files)
+	maps.Copy(files, changed)
+	return w.freeze(w.frozen.first, w.ledger.state.Opened, files)
+}
+
+// confirmEdit reads the reviews of an edit again, and fails unless it still has its approvals.
+func (e *Engine) confirmEdit(ctx context.Context, w *worker, c *incident.EditConfirm) error {
+	if c == nil {
+		return nil
+	}
+	seen, err := e.Hub.Look(ctx, incident.HubQuery{Pull: c.Pull, Teams: w.frozen.teams})
+	if err != nil {
+		return fmt.Errorf("read the reviews of pull request %d again: %w", c.Pull, err)
+	}
+	if why := c.Holds(seen); why != "" || seen.Pull.Base != w.branch {
+		return fmt.Errorf("%w: %s", errWithdrawn, why)
+	}
+	return nil
+}
+
+// answerEdit publishes the check of an edit on its head.
+func (e *Engine) answerEdit(ctx context.Context, w *worker, a incident.AnswerEdit) error {
+	for _, n := range w.edits {
+		if n.edit.Pull.Number != a.Pull {
+			continue
+		}
+		id := w.ledger.state.Opened.ID
+		check := render.Edit(id, n.edit, a, journal.PlanDir(id.Dir()))
+		if err := e.Reviewing.Hub.Report(ctx, check); err != nil {
+			return fmt.Errorf("answer the edit of pull request %d: %w", a.Pull, err)
+		}
+		n.edit.Told = a.Key
+	}
+	return nil
+}
+
+// closeEdit says on the pull request of an edit that it was taken, and closes it. What a crash leaves undone is seen again, since
+// the pull request is open.
+func (e *Engine) closeEdit(ctx context.Context, w *worker, a incident.CloseEdit) error {
+	taken := w.ledger.state.EditOf(a.Pull)
+	if taken == nil {
+		return nil // unreachable: the core closes what the journal has
+	}
+	if text := taken.TakenText(); !a.Commented {
+		if err := e.Hub.Publish(ctx, incident.Publication{Pull: a.Pull, Comment: &text}); err != nil {
+			return fmt.Errorf("say that the edit of pull request %d was taken: %w", a.Pull, err)
+		}
+	}
+	if err := e.Hub.Publish(ctx, incident.Publication{Pull: a.Pull, Close: true}); err != nil {
+		return fmt.Errorf("close pull request %d: %w", a.Pull, err)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.edits = maps.Clone(e.edits)
+	delete(e.edits, a.Pull)
+	w.edits = slices.DeleteFunc(slices.Clone(w.edits), func(n *editNotes) bool { return n.edit.Pull.Number == a.Pull })
+	return nil
+}
