@@ -30,7 +30,7 @@ type Survey struct {
 	File          string            // git's id of the file; empty: it is not there
 	Talk          map[string]string // by branch: digest of what people did on its pull request
 	Members       map[string]string // by team
-	Proposals     []proposal.Pull   // the open pull requests to the default branch, those of branches with the prefix included
+	Proposals     []proposal.Pull   // the open pull requests to the default branch, those of branches with the prefix included, and those to such branches
 	Whole         bool              // Proposals has all of them
 }
 
@@ -176,7 +176,12 @@ func (r *surveyed) addTo(out *Survey, ask SurveyQuestion, teams []string) {
 	for _, list := range []proposalList{r.Oldest, r.Newest} {
 		for _, p := range list.Nodes {
 			seen[p.Number] = proposal.Pull{Number: p.Number, Head: p.Head, Branch: p.Branch, Fork: p.Fork}
-			if p.Base != out.DefaultBranch {
+			switch edit := seen[p.Number]; {
+			case p.Base == out.DefaultBranch:
+			case strings.HasPrefix(p.Base, ask.Prefix): // it asks for an edit of an incident's plan
+				edit.Base = p.Base
+				seen[p.Number] = edit
+			default:
 				delete(seen, p.Number)
 			}
 		}
