@@ -220,7 +220,7 @@ func (d *decider) editAsked(e Edit) approval.Gate {
 	for _, a := range e.Authors {
 		not[a.ID] = "wrote the edit"
 	}
-	return approval.Gate{Step: editGate, Page: e.Pull.Head, Rule: *d.base.Edit, Excluded: not, Teams: d.view.Teams}
+	return approval.Gate{Step: editGate, Page: e.Pull.Head, Rule: *d.base.Edit, Excluded: not, Teams: d.view.Teams, Logins: d.view.Logins}
 }
 
 // EditVerdict explains how an edit stands: what is wrong with it, or else who has approved and who still can.
