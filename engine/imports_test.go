@@ -92,7 +92,7 @@ func owners() map[string]room {
 		"github.com/hiddeco/sshsig":         {imports: []string{"engine/gitstore"}, tests: []string{"engine/audit"}},
 		"github.com/yuin/goldmark":          {imports: []string{"engine/localhub/pages"}, tests: []string{"engine/render", "engine/github", "cmd/pullbook"}},
 		"github.com/getkin/kin-openapi":     {imports: []string{"engine/localhub/openapitest"}, tests: []string{"engine/localhub/hooks", "engine/localhub"}},
-		"go.yaml.in/yaml/":                  {imports: []string{"engine/intake", "engine/rehearsal"}},
+		"go.yaml.in/yaml/":                  {imports: []string{"engine/intake", "engine/rehearsal"}, tests: []string{"cmd/pullbook"}},
 		"github.com/owenrumney/go-sarif/":   {imports: []string{"cmd/pullbook"}},
 		"github.com/cockroachdb/datadriven": {tests: []string{"engine/incident"}},
 	}

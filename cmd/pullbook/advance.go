@@ -33,11 +33,13 @@ const (
 type advanceFlags struct {
 	incident string
 	alert    string
+	event    string
 	runbook  string
 	inputs   []string
 	linger   time.Duration
 	within   time.Duration
 	summary  string
+	outputs  string
 	json     bool
 	verbose  bool
 }
@@ -58,7 +60,8 @@ Exit status: 0 nothing is left that could be done now, 1 something failed or cou
 be done within --within, 2 wrong usage.`,
 		Example: `  pullbook advance --repo acme/ops --app-id 1234 --app-key app.pem --signing-key key
   pullbook advance --incident 2026-11-22-checkout-5f0c ...
-  pullbook advance --alert alert.json --runbook checkout ...`,
+  pullbook advance --alert alert.json --runbook checkout ...
+  pullbook advance --event "$GITHUB_EVENT_PATH" ...`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runAdvance(cmd, s, f) },
 	}
@@ -74,11 +77,13 @@ be done within --within, 2 wrong usage.`,
 	fl.StringVar(&s.limits, "limits", "github", "keep the hub's limits: github or off")
 	fl.StringVar(&f.incident, "incident", "", "look at this incident alone: its id or its branch")
 	fl.StringVar(&f.alert, "alert", "", "take this alert first: a file with a generic alert (JSON), - for standard input")
+	fl.StringVar(&f.event, "event", "", "take the alert of this repository_dispatch first: a file with GitHub's event ($GITHUB_EVENT_PATH)")
 	fl.StringVar(&f.runbook, "runbook", "", "open the incident with this runbook, whatever the alert matches")
 	fl.StringArrayVar(&f.inputs, "input", nil, "value of an input of --runbook, as name=value; can be given many times")
 	fl.DurationVar(&f.linger, "linger", 10*time.Second, "stay for timers that are due this soon")
 	fl.DurationVar(&f.within, "within", 30*time.Minute, "give up after this time; what was begun is found by the next run")
 	fl.StringVar(&f.summary, "summary", os.Getenv("GITHUB_STEP_SUMMARY"), "append what was done to this file, as Markdown (default $GITHUB_STEP_SUMMARY)")
+	fl.StringVar(&f.outputs, "github-output", os.Getenv("GITHUB_OUTPUT"), "append the outputs did, open and next to this file (default $GITHUB_OUTPUT)")
 	fl.BoolVar(&f.json, "json", false, "print what was done as JSON")
 	fl.BoolVarP(&f.verbose, "verbose", "v", false, "log more")
 	return cmd
@@ -114,6 +119,9 @@ func runAdvance(cmd *cobra.Command, s settings, f advanceFlags) error {
 	a := &advance{flags: f, failed: map[string]error{}, tries: map[string]int{}}
 	arrival, err := a.arrival(cmd.InOrStdin())
 	if err != nil {
+		return err
+	}
+	if _, err := f.branch(); err != nil {
 		return err
 	}
 	level := slog.LevelWarn
@@ -180,6 +188,13 @@ func (s *settings) checkAdvance() error {
 // arrival is the alert that the run begins with, if there is one.
 func (a *advance) arrival(stdin io.Reader) (*engine.Arrival, error) {
 	f := a.flags
+	if f.event != "" {
+		if f.alert != "" || f.runbook != "" || len(f.inputs) > 0 {
+			return nil, usageError{errors.New("--event brings its own alert, runbook and inputs")}
+		}
+		out, err := dispatched(f.event)
+		return &out, err
+	}
 	if f.alert == "" && f.runbook == "" {
 		if len(f.inputs) > 0 {
 			return nil, usageError{errors.New("--input needs --runbook")}
@@ -220,17 +235,22 @@ func (a *advance) put(ctx context.Context, arrival *engine.Arrival) error {
 	return err
 }
 
+// branch is that of the incident that was asked for, if one was.
+func (f advanceFlags) branch() (string, error) {
+	if f.incident == "" || strings.HasPrefix(f.incident, incident.BranchPrefix) {
+		return f.incident, nil
+	}
+	id, err := incident.ParseID(f.incident)
+	if err != nil {
+		return "", usageError{fmt.Errorf("--incident: %w", err)}
+	}
+	return id.Branch(), nil
+}
+
 // wanted are the wake-ups that the run begins with: the one that was asked for, or what does not rest.
 func (a *advance) wanted() ([]inbox.Message, error) {
-	if branch := a.flags.incident; branch != "" {
-		if !strings.HasPrefix(branch, incident.BranchPrefix) {
-			id, err := incident.ParseID(branch)
-			if err != nil {
-				return nil, usageError{fmt.Errorf("--incident: %w", err)}
-			}
-			branch = id.Branch()
-		}
-		return []inbox.Message{{Kind: engine.KindHub, Key: branch}}, nil
+	if branch, err := a.flags.branch(); err != nil || branch != "" {
+		return []inbox.Message{{Kind: engine.KindHub, Key: branch}}, err
 	}
 	if a.seen == nil {
 		return []inbox.Message{{Kind: engine.KindSweep, Key: "ledger"}}, nil
@@ -357,6 +377,9 @@ func (a *advance) report(cmd *cobra.Command, left inbox.Standing) error {
 	}
 	if a.flags.summary != "" {
 		failures = append(failures, appendSummary(a.flags.summary, s.markdown()))
+	}
+	if a.flags.outputs != "" {
+		failures = append(failures, appendOutputs(a.flags.outputs, s))
 	}
 	if a.flags.json {
 		return errors.Join(append(failures, json.NewEncoder(cmd.OutOrStdout()).Encode(s))...)

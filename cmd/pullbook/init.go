@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -18,7 +19,7 @@ import (
 )
 
 func initCommand() *cobra.Command {
-	var team string
+	var f initFlags
 	cmd := &cobra.Command{
 		Use:   "init [directory]",
 		Short: "Begin a ledger: policy, a first runbook and its test, what vets pull requests",
@@ -27,22 +28,66 @@ pullbook.cue with a policy, a first runbook with its stories, the workflow that 
 requests, CODEOWNERS, a place for the keys that sign, and the schema for editors. What it
 writes passes pullbook vet and pullbook test.
 
+With --actions there are also the workflows that do what pullbook serve does, on GitHub
+Actions: then no server is needed.
+
 A file that is there already is never written over: then nothing is written at all.`,
-		Example: `  pullbook init ops --team acme/sre`,
-		Args:    cobra.MaximumNArgs(1),
+		Example: `  pullbook init ops --team acme/sre
+  pullbook init ops --team acme/sre --actions`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runInit(cmd, repository(args), team)
+			return runInit(cmd, repository(args), f)
 		},
 	}
-	cmd.Flags().StringVar(&team, "team", "acme/sre", "team (org/slug) that commands incidents and approves steps")
+	cmd.Flags().StringVar(&f.team, "team", "acme/sre", "team (org/slug) that commands incidents and approves steps")
+	cmd.Flags().BoolVar(&f.actions, "actions", false, "for a ledger without a server: GitHub Actions advance its incidents")
+	cmd.Flags().StringVar(&f.pin, "pin", builtFrom(), "commit of github.com/pullbook/pullbook whose actions the workflows use (default: what this program was built from)")
 	return cmd
 }
 
-func runInit(cmd *cobra.Command, dir, team string) error {
-	if !regexp.MustCompile(`^[A-Za-z0-9-]+/[A-Za-z0-9_.-]+$`).MatchString(team) {
-		return usageError{fmt.Errorf("--team %q is no team such as acme/sre", team)}
+type initFlags struct {
+	team, pin string
+	actions   bool
+}
+
+// files are the ledger's first files.
+func (f initFlags) files() (map[string]string, error) {
+	switch {
+	case !regexp.MustCompile(`^[A-Za-z0-9-]+/[A-Za-z0-9_.-]+$`).MatchString(f.team):
+		return nil, usageError{fmt.Errorf("--team %q is no team such as acme/sre", f.team)}
+	case !f.actions:
+		return starter.Files(f.team)
+	case f.pin == "":
+		return nil, usageError{withHint(errors.New("this program does not know which commit it was built from"), "--pin takes the 40 digits of a commit of github.com/pullbook/pullbook")}
+	case !regexp.MustCompile(`^[0-9a-f]{40}$`).MatchString(f.pin):
+		return nil, usageError{fmt.Errorf("--pin %q is no commit: it has 40 hex digits, so that nobody can move it", f.pin)}
 	}
-	files, err := starter.Files(team)
+	return starter.WithActions(f.team, f.pin)
+}
+
+// builtFrom is the commit that this program was built from, or nothing where it was not built from one.
+func builtFrom() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Path != "github.com/pullbook/pullbook" {
+		return ""
+	}
+	commit, clean := "", true
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			commit = s.Value
+		case "vcs.modified":
+			clean = s.Value == "false"
+		}
+	}
+	if !clean {
+		return ""
+	}
+	return commit
+}
+
+func runInit(cmd *cobra.Command, dir string, f initFlags) error {
+	files, err := f.files()
 	if err != nil {
 		return err
 	}

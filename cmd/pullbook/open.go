@@ -94,18 +94,29 @@ func (svc *service) wrongInputs(ctx context.Context, a engine.Arrival) string {
 
 // readOrder reads and checks an order. What it says of an alert passes the same parser as what a source sends.
 func readOrder(body io.Reader) (engine.Arrival, error) {
-	var o order
-	dec := json.NewDecoder(body)
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&o); err != nil {
+	o, err := decodeOrder(body)
+	if err != nil {
 		return engine.Arrival{}, fmt.Errorf("read the order: %w", err)
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return engine.Arrival{}, errors.New("read the order: there is more after the first JSON value")
 	}
 	if o.Runbook == "" {
 		return engine.Arrival{}, errors.New("the order must name a runbook")
 	}
+	return o.arrival()
+}
+
+func decodeOrder(body io.Reader) (o order, err error) {
+	dec := json.NewDecoder(body)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&o); err != nil {
+		return o, err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return o, errors.New("there is more after the first JSON value")
+	}
+	return o, nil
+}
+
+func (o order) arrival() (engine.Arrival, error) {
 	alert, err := orderedAlert(o.Alert)
 	if err != nil {
 		return engine.Arrival{}, fmt.Errorf("the alert of the order: %w", err)
