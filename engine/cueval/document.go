@@ -65,6 +65,9 @@ func (t *texts) open(src runbook.Source) (*document, []runbook.Problem) {
 	if d == nil {
 		return nil, ps
 	}
+	if many := d.tooManyWritten(len(d.graph.at)); len(many) > 0 {
+		return nil, append(ps, many...)
+	}
 	ps = append(ps, d.shapeProblems()...)
 	ps = append(ps, d.intakeProblems()...)
 	d.rewrite()

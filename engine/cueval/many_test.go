@@ -110,3 +110,26 @@ func drop(m map[runbook.Status]int) map[runbook.Status]int {
 	}
 	return m
 }
+
+// TestMostSteps: a runbook of as many steps as there can be is loaded in a child with the usual memory, and with more it is
+// refused with a sentence, however many they are.
+func TestMostSteps(t *testing.T) {
+	e := inChild(t, Config{Wall: 5 * time.Minute})
+	q, _ := many(t, runbook.MostSteps)
+	if plan, ps, err := e.Load(t.Context(), q.Source); err != nil || len(ps) > 0 || len(plan.Steps) != runbook.MostSteps {
+		t.Errorf("%d steps, %v, %v", len(plan.Steps), ps, err)
+	}
+	for _, n := range []int{runbook.MostSteps + 1, 10_000} {
+		q, _ := many(t, n)
+		_, ps, err := e.Load(t.Context(), q.Source)
+		want := fmt.Sprintf("a runbook has at most 1000 steps, undo and finally steps included; this one has %d", n)
+		if err != nil || len(ps) != 1 || ps[0].Text != want || ps[0].Path != "steps" {
+			t.Errorf("%d steps: %v, %v", n, ps, err)
+		}
+	}
+	undone := "title: \"t\"\nsteps: {\n\tfor i in list.Range(0, 501, 1) {\"s\\(i)\": {exec: command: [\"x\"], undo: exec: command: [\"y\"]}}\n}\n"
+	_, ps, err := e.Load(t.Context(), runbook.Source{Runbook: "runbooks/x.cue", Files: map[string][]byte{"runbooks/x.cue": []byte("import \"list\"\n\n" + undone)}})
+	if err != nil || len(ps) != 1 || !strings.HasSuffix(ps[0].Text, "this one has 1002") {
+		t.Errorf("undo steps and computed names: %v, %v", ps, err)
+	}
+}

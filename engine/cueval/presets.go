@@ -38,11 +38,23 @@ type limits struct {
 // ofSteps reports whether any default is about steps.
 func (x defaults) ofSteps() bool { return x.Timeout != "" || x.Within != "" || x.Retry != nil }
 
+// tooManyWritten holds a runbook against the limit of what can be loaded, before it is evaluated: what takes too much memory
+// or time says nothing else. Undo steps, and those with computed names, count once the others are few enough.
+func (d *document) tooManyWritten(steps int) []runbook.Problem {
+	if steps <= runbook.MostSteps {
+		return nil
+	}
+	p := d.place("steps")
+	p.Text = fmt.Sprintf("a runbook has at most %d steps, undo and finally steps included; this one has %d", runbook.MostSteps, steps)
+	p.Hint = "each does a step for many elements, and a step can open another runbook"
+	return []runbook.Problem{p}
+}
+
 // tooManySteps holds a runbook against the limit of the organisation.
 func (d *document) tooManySteps() []runbook.Problem {
 	most := d.org.limits.Steps
 	if most == 0 || len(d.homes) <= most {
-		return nil
+		return d.tooManyWritten(len(d.homes))
 	}
 	p := d.place("steps")
 	p.Text = fmt.Sprintf("has %d steps, undo and finally steps included; at most %d are allowed", len(d.homes), most)

@@ -219,7 +219,7 @@ func (s *skeleton) kind(v cue.Value) {
 	switch s.step.Kind {
 	case runbook.KindManual: // what a person finds out is written with /done
 	case runbook.KindWait:
-		s.wait(k)
+		s.wait(v, k)
 	case runbook.KindChoose:
 		s.choose(k, outputType(s.step, v))
 	case runbook.KindRunbook:

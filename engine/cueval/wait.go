@@ -26,8 +26,14 @@ func (s *skeleton) misfitted(m *misfit) {
 	}
 }
 
-// wait checks a #Wait as far as it is known before anything runs.
-func (s *skeleton) wait(k cue.Value) {
+// wait checks a #Wait as far as it is known before anything runs, and that its step has nothing that would mean nothing to it.
+func (s *skeleton) wait(v, k cue.Value) {
+	if field(v, "timeout").Exists() {
+		s.problem("a wait is over when it says", "leave timeout out; for, until and window say how long it takes", "timeout")
+	}
+	if field(v, "retry").Exists() {
+		s.problem("a wait does not fail", "leave retry out", "retry")
+	}
 	if s.step.Risk != runbook.RiskRead {
 		s.problem("a wait changes nothing", "leave risk out", "risk")
 	}

@@ -86,6 +86,10 @@ const (
 	StageFinally Stage = "finally"
 )
 
+// MostSteps is how many steps a runbook has, undo and finally steps included; the elements of templates come besides. About as
+// many are loaded within the memory and the time that one evaluation has.
+const MostSteps = 1_000
+
 // Plan is a runbook that has been checked and ordered.
 type Plan struct {
 	Name     string `json:"name"`  // file name without .cue
