@@ -329,6 +329,7 @@ func (s *skeleton) each(v cue.Value) {
 	list := s.doc.listOf(s.doc.static(), s.step)
 	switch {
 	case h.stage == runbook.StageUndo:
+	case list.IncompleteKind() == cue.BottomKind: // a list that depends on how another step ends is not known yet; other errors are reported
 	case list.IncompleteKind()&(cue.ListKind|cue.StructKind) == 0:
 		m := notAList(list)
 		s.problem(m.text, m.hint, m.at...)
