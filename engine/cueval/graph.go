@@ -22,6 +22,12 @@ type edge struct {
 	guarded bool
 }
 
+// comparison is a written text, and the path from the root of what it is compared with.
+type comparison struct {
+	path []string
+	with *ast.BasicLit
+}
+
 // generated is the from of edges that start in a step whose name only evaluation knows, or in a pattern for many steps.
 // Such an edge is taken to start in every step that has no declaration of its own, or in all of them: more edges than
 // there are only make a step wait, fewer would start it too early.
@@ -39,6 +45,7 @@ type graph struct {
 	computed    map[runbook.Stage]token.Pos // of the first declaration of a step whose name is computed
 	patterns    map[runbook.Stage]bool      // there is a pattern such as [_]: among the steps
 	compared    []*ast.BasicLit             // texts that a status is compared with, and never is
+	compares    []comparison                // texts that something known by its path is compared with
 	elsewhere   []token.Pos                 // steps that would come out of another package
 	whole       []token.Pos                 // references to steps as a whole, or to steps[expression]
 	guards      []token.Pos                 // for and if among the steps that look at an output or the alert

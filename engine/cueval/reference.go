@@ -59,11 +59,14 @@ func (w *walker) comprehension(x *ast.Comprehension) {
 // compared finds a status that is compared with what no status ever is: CUE would take that for a condition like any other.
 func (w *walker) compared(ref, with ast.Expr) {
 	b, ok := with.(*ast.BasicLit)
-	if !ok || slices.Contains(statuses(), strings.Trim(b.Value, `"`)) {
+	if !ok {
 		return
 	}
 	if p, _, ok := w.resolve(ref); ok {
-		if _, path := target(p); len(path) == 1 && path[0] == "status" {
+		switch _, path := target(p); {
+		case len(path) != 1 || path[0] != "status":
+			w.graph.compares = append(w.graph.compares, comparison{p, b})
+		case !slices.Contains(statuses(), strings.Trim(b.Value, `"`)):
 			w.graph.compared = append(w.graph.compared, b)
 		}
 	}

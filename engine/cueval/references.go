@@ -2,6 +2,7 @@ package cueval
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"cuelang.org/go/cue"
@@ -44,6 +45,7 @@ func (d *document) references(bad map[string]bool) (ps []runbook.Problem) {
 		}
 		ps = append(ps, p)
 	}
+	ps = append(ps, d.comparisons()...)
 	ps = append(ps, d.itemReferences(bad)...)
 	ps = append(ps, d.inputReferences()...)
 	alert := field(d.def, "alert")
@@ -55,6 +57,48 @@ func (d *document) references(bad map[string]bool) (ps []runbook.Problem) {
 		}
 	}
 	return ps
+}
+
+// comparisons reports texts that something is compared with and can never be, since its type lists what it can be: CUE takes
+// that for a condition like any other.
+func (d *document) comparisons() (ps []runbook.Problem) {
+	for _, c := range d.graph.compares {
+		step, path := target(c.path)
+		v := d.step(d.authored(), step)
+		switch {
+		case step != "" && len(path) > 0 && path[0] == "output":
+		case c.path[0] == "inputs" || c.path[0] == "alert":
+			v, path = d.authored(), c.path
+		default:
+			continue
+		}
+		for _, name := range path {
+			v, _ = lookup(v, []string{name})
+		}
+		values := choicesOf(v)
+		if len(values) == 0 || slices.Contains(values, c.with.Value) {
+			continue
+		}
+		p := problemAt(c.with.Pos(), pathAt(d.file, c.with.Pos()), fmt.Sprintf("%s is never %s", strings.Join(c.path, "."), c.with.Value))
+		if p.Hint = didYouMean(strings.Trim(c.with.Value, `"`), trimmed(values)); p.Hint == "" {
+			p.Hint = "it is one of " + strings.Join(values, ", ")
+		}
+		ps = append(ps, p)
+	}
+	return ps
+}
+
+// choicesOf are the alternatives of a type, also where the schema has its own, wider one.
+func choicesOf(v cue.Value) []string {
+	values := alternatives(v)
+	if op, parts := cue.Dereference(v).Expr(); op == cue.AndOp {
+		for _, one := range parts {
+			if some := alternatives(one); len(some) > 0 {
+				return some
+			}
+		}
+	}
+	return values
 }
 
 // shadowed finds a reference that was meant for a step and meets a field of its own step with the step's name.

@@ -95,6 +95,12 @@ func (r reporter) one(e errors.Error) (runbook.Problem, int) {
 		}
 	}
 	p := r.at(path, e, false)
+	if def, ok := lookup(r.def, path); ok && rule(def) != "" && r.own(e) {
+		if value, isBound := outOfBound(e); isBound {
+			p.Text = fmt.Sprintf("%s is not %s", value, rule(def))
+			return p, rankMissing
+		}
+	}
 	switch def, ok := lookup(r.def, path); {
 	case isEmptyList(e):
 		p.Text = "must not be empty"

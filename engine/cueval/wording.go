@@ -137,6 +137,15 @@ func fieldNames(v cue.Value) (out []string) {
 	return out
 }
 
+// outOfBound is the value that an error says is not what a bound or a pattern admits.
+func outOfBound(e errors.Error) (value string, ok bool) {
+	if format, _ := e.Msg(); format != "invalid value %s (out of bound %s)" && format != "invalid value %v (out of bound %s)" && format != "invalid value %v (out of bound %v)" {
+		return "", false
+	}
+	text, _, _ := strings.Cut(strings.TrimPrefix(plain(e), "invalid value "), " (out of bound ")
+	return text, true
+}
+
 // alternatives are the texts of an enumeration, quoted.
 func alternatives(v cue.Value) (out []string) {
 	op, vs := cue.Dereference(v).Expr()
@@ -181,6 +190,8 @@ func rule(v cue.Value) string {
 		return "one plain word: letters, digits and _.-"
 	case "#Clock":
 		return `a time of the day, such as "09:30"`
+	case "#Lock":
+		return "the name of a lock: letters, digits and _.:/-, beginning with a letter or digit, at most 100"
 	case "#Variable":
 		return "the name of a secret: capital letters, digits and _"
 	}
