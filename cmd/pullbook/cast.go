@@ -21,11 +21,14 @@ type cast struct {
 	teams     []string // org/slug, sorted
 }
 
-// castOf finds the people and teams that plans ask, with as many people as the largest rule needs and one more.
-func castOf(plans []runbook.Plan) cast {
+// castOf finds the people and teams that plans ask, and those whom the organisation names, with as many people as the largest
+// rule needs and one more.
+func castOf(plans []runbook.Plan, organisation []string) cast {
 	var c cast
 	most := 1
-	for _, who := range askedBy(plans, &most) {
+	all := append(askedBy(plans, &most), organisation...)
+	slices.Sort(all)
+	for _, who := range slices.Compact(all) {
 		if strings.Contains(who, "/") {
 			c.teams = append(c.teams, who)
 		} else {

@@ -41,7 +41,9 @@ steps that only read, unless --no-reads says otherwise; a step whose output is g
 --output is not run. Waits are over at once. A runbook that a step opens is a rehearsal too.
 
 What rests on an output that nobody gave is not known, and is skipped. The people are
-those whom the runbook names, and a few more, who are in all teams that it names.
+those whom pullbook.cue and the runbook name, and as many more as its rules need; they are
+in all teams. Without --alert one is made up that the runbook's match takes: what it does not
+demand, such as other labels, is not in it.
 
 With --unattended simulated people do your part. Exit status: 0 if the incident ended as
 resolved and its history was verified, 1 if not.`,
@@ -52,7 +54,7 @@ resolved and its history was verified, 1 if not.`,
 
 		ValidArgsFunction: completeRunbook,
 	}
-	cmd.Flags().StringVar(&f.plan.alert, "alert", "", "file with a generic alert (JSON), - for standard input; without it the incident is opened by hand")
+	cmd.Flags().StringVar(&f.plan.alert, "alert", "", "file with a generic alert (JSON), - for standard input; without it one is made up from the runbook's match, or the incident is opened by hand")
 	cmd.Flags().StringArrayVar(&f.plan.outputs, "output", nil, "what a step puts out, as step=file with JSON; can be given many times")
 	cmd.Flags().StringArrayVar(&f.plan.inputs, "input", nil, "value of an input of the runbook, as name=value; can be given many times")
 	cmd.Flags().StringVar(&f.plan.ledger, "ledger", ".", "directory of the ledger that holds the runbook")
@@ -132,6 +134,16 @@ func (f rehearseFlags) gameDay(cmd *cobra.Command, called string) (gameDay, erro
 	if err := mistakes(cmd.OutOrStdout(), problems); err != nil {
 		return gameDay{}, err
 	}
+	known, err := lookUp(cmd.Context(), eval, shelf, src.Runbook)
+	if err != nil {
+		return gameDay{}, err
+	}
+	if alert, ok := known.alert(); ok && f.plan.alert == "" {
+		if q.Alert, err = json.Marshal(alert); err != nil {
+			return gameDay{}, fmt.Errorf("write the alert: %w", err)
+		}
+		fmt.Fprintf(cmd.ErrOrStderr(), "pullbook: the alert is made up from the runbook's match: %s\n", q.Alert)
+	}
 	if err := checkOutputs(cmd.Context(), eval, &q, src.Of(plan), plan); err != nil {
 		return gameDay{}, err
 	}
@@ -157,7 +169,7 @@ func (f rehearseFlags) gameDay(cmd *cobra.Command, called string) (gameDay, erro
 	for i := range plans {
 		plans[i].OwnCode(owners.Of) // what is wrong there the incident says
 	}
-	s.cast = castOf(plans)
+	s.cast = castOf(plans, known.people)
 	return s, err
 }
 

@@ -23,6 +23,9 @@ func (t *texts) checkup(files map[string][]byte, name string) (c runbook.Checkup
 	if name == organisationFile {
 		c.Problems = t.vetOrganisation(src)
 		c.Problems = tidy(append(c.Problems, secretsIn(newLibrary(src), name)...))
+		if len(c.Problems) == 0 {
+			c.Facts.People = t.peopleIn(src)
+		}
 		return c
 	}
 	d, plan, ps := t.load(src)
@@ -36,6 +39,22 @@ func (t *texts) checkup(files map[string][]byte, name string) (c runbook.Checkup
 	}
 	c.Facts.Uses, c.Facts.Asks = d.uses, d.asks(plan)
 	return c
+}
+
+// peopleIn lists whom a pullbook.cue without mistakes names: the people and teams, and the owners of services.
+func (t *texts) peopleIn(src runbook.Source) []string {
+	ctx, read := cuecontext.New(), t.schema(nil)
+	types, _ := read.types(ctx)
+	org, _ := readOrganisation(ctx, types, read.kindsOf(types), newLibrary(src))
+	all := org.hubNames()
+	for _, s := range org.Services {
+		for _, owner := range s.Owners {
+			hub, _ := org.who(owner)
+			all = append(all, hub)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // asks lists the steps whose approval asks the code owners.

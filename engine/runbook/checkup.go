@@ -21,6 +21,7 @@ type Facts struct {
 	Match   []Constraint `json:"match,omitempty"`
 	Uses    []Use        `json:"uses,omitempty"`
 	Asks    []Ask        `json:"asks,omitempty"`
+	People  []string     `json:"people,omitempty"` // of pullbook.cue: all users (login) and teams (org/slug) that it lists or names as owners, sorted
 }
 
 // Ask is one step whose approval asks the code owners.

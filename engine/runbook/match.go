@@ -117,6 +117,24 @@ func (c Condition) samples() (out []string) {
 	return out
 }
 
+// Sample is an alert that a match takes, as texts by the names that constraints have for its fields. There is none where looking
+// at the constraints did not find one, or where only evaluation can decide them.
+func Sample(match []Constraint) (fields map[string]string, ok bool) {
+	fields = map[string]string{}
+	for _, k := range match {
+		want := Condition{Op: All}
+		for _, other := range match {
+			if other.Field == k.Field {
+				want.Parts = append(want.Parts, other.Want)
+			}
+		}
+		if fields[k.Field], ok = meet(want, want); !ok {
+			return nil, false
+		}
+	}
+	return fields, len(match) > 0
+}
+
 // longestSample bounds the text that is made of a regular expression, in bytes: {1000} may stand inside of {1000}.
 const longestSample = 1 << 10
 
