@@ -3,7 +3,8 @@
 //
 // Words:
 //
-//   - A wake-up is a message that says where to look. It carries no facts past the inbox, except alerts, which are facts.
+//   - A wake-up is a message that says where to look. It carries no facts past the inbox, except alerts and presses of
+//     buttons, which are facts.
 //   - A look reads the branch, the hub and the step queue, resolves the plan, asks incident.Decide and performs what it
 //     answers, until nothing is due.
 //   - Kin are incidents that opened one another: a child is ordered by a message, created by compare-and-swap, and read back

@@ -34,6 +34,7 @@ type Config struct {
 	Versions      map[string]string                   // of the engine, the schema and CUE; recorded in every incident
 	Schema        []byte                              // frozen with every plan
 	Rehearsal     *incident.Rehearsal                 // every incident that an alert opens is this rehearsal; nil: none is
+	Buttons       bool                                // check runs get buttons: whoever presses one is heard, since the hub's webhooks arrive
 	Observe       func(incident.ID, []incident.Event) // told of events that have reached the remote branch; may be nil
 	Log           *slog.Logger
 	Lock          func() sync.Locker // makes a lock that is held while ports are asked; nil: a sync.Mutex
@@ -78,6 +79,12 @@ func (e *Engine) Handle(ctx context.Context, m Message) error {
 		return e.lookAt(ctx, m.Key, false)
 	case KindHub:
 		return e.lookAt(ctx, m.Key, true)
+	case KindPress:
+		var p incident.Press
+		if err := json.Unmarshal(m.Body, &p); err != nil {
+			return fmt.Errorf("read the press of a button on %s: %w", m.Key, err)
+		}
+		return e.lookAt(ctx, m.Key, true, p)
 	case KindPull:
 		return e.lookAtPull(ctx, m.Key)
 	case KindSweep:
@@ -91,14 +98,16 @@ func (e *Engine) Handle(ctx context.Context, m Message) error {
 	return nil
 }
 
-// lookAt looks at one branch. A branch that is not there any more has nothing to do.
-func (e *Engine) lookAt(ctx context.Context, branch string, refresh bool) error {
+// lookAt looks at one branch, with the buttons that were pressed on it. A branch that is not there any more has nothing to do.
+func (e *Engine) lookAt(ctx context.Context, branch string, refresh bool, presses ...incident.Press) error {
 	if !strings.HasPrefix(branch, incident.BranchPrefix) {
 		return nil
 	}
 	w := e.worker(branch)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.presses = presses
+	defer func() { w.presses = nil }()
 	switch err := e.look(ctx, w, refresh, nil); {
 	case errors.Is(err, errMerged):
 		return e.cleanUp(ctx, w)

@@ -115,7 +115,7 @@ func (e *Engine) gather(ctx context.Context, w *worker, alerts []incident.Alert)
 func (w *worker) view(attempts []incident.Attempt, alerts []incident.Alert) incident.View {
 	n, h := w.ledger, w.hub
 	return incident.View{
-		Pull: h.Pull, Reviews: h.Reviews, Comments: h.Comments, Checks: h.Checks, Teams: h.Teams, Logins: h.Logins, People: h.People, Authors: w.authors,
+		Pull: h.Pull, Reviews: h.Reviews, Comments: h.Comments, Checks: h.Checks, Teams: h.Teams, Logins: h.Logins, People: h.People, Authors: w.authors, Presses: w.presses,
 		Attempts: attempts, Alerts: alerts, Children: w.kin.children, Recall: w.kin.recall, Locks: w.others, Queue: w.queue, Edits: w.openEdits(),
 		Branch: incident.Branch{Head: n.head, Commits: n.commits, Pushed: n.pushed, Foreign: n.foreign, Gone: n.gone, Deleted: n.deleted, Tip: n.remote, Lost: n.lost},
 	}
@@ -130,6 +130,9 @@ func (e *Engine) lookAtHub(ctx context.Context, w *worker, refresh bool) error {
 	}
 	n := w.ledger
 	q := incident.HubQuery{Branch: w.branch, Pull: n.state.Pull, Teams: w.frozen.teams, Asked: n.state.TeamsAsked()}
+	for _, p := range w.presses {
+		q.People = append(q.People, p.By.Login)
+	}
 	cold := w.hub == nil
 	if cold {
 		q.CheckCommits = checkCommits(n)

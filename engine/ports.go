@@ -133,6 +133,7 @@ const (
 	KindAlert = "alert" // Key: the alert's group; Body: Arrival. A fact: delivered until it is recorded
 	KindLook  = "look"  // Key: the branch. A step ended, or there is more to do
 	KindHub   = "hub"   // Key: the branch. People may have done something, or a timer is due: read the hub anew
+	KindPress = "press" // Key: the branch; Body: incident.Press. A fact: delivered until it is recorded or answered
 	KindPull  = "pull"  // Key: "pull/" and the number. As KindHub, where only the number is known
 	KindSweep = "sweep" // Key: "ledger". Look at every open incident
 )

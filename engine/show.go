@@ -69,6 +69,9 @@ func (e *Engine) publishCheck(ctx context.Context, w *worker, plan runbook.Plan,
 	text := render.Check(plan, n.state, a.Step, "") // what a step printed stays in the ledger: a check may be read by more people
 	check := incident.CheckRun{Name: text.Name, Commit: n.commitOf(a.Seq), ExternalID: a.ExternalID, Status: "completed",
 		Conclusion: text.Conclusion, Title: text.Title, Summary: text.Summary, Text: text.Text, Started: st.Started, Completed: st.Ended}
+	if e.Buttons {
+		check.Buttons = n.state.StepButtons(plan, a.Step)
+	}
 	return e.publishRun(ctx, w, check)
 }
 
@@ -87,6 +90,9 @@ func (e *Engine) publishRollup(ctx context.Context, w *worker, plan runbook.Plan
 	}
 	if a.Status == incident.RollupWaiting {
 		check.Text = render.Verdicts(plan, w.ledger.state, w.view(nil, nil))
+		if e.Buttons {
+			check.Buttons = w.ledger.state.RollupButtons(plan)
+		}
 	}
 	return e.publishRun(ctx, w, check)
 }

@@ -42,8 +42,9 @@ type worker struct {
 	seenAt  time.Time                     // when it was published
 	timers  map[string]time.Time          // by kind: the latest that was set, so that each look does not set it again
 
-	ordered map[string]bool // attempt keys whose incidents were ordered
-	unasked []string        // users and teams whose review requests were withdrawn: the hub keeps some, such as those of code owners
+	ordered map[string]bool  // attempt keys whose incidents were ordered
+	presses []incident.Press // of buttons, for this look
+	unasked []string         // users and teams whose review requests were withdrawn: the hub keeps some, such as those of code owners
 	kin     relatives
 
 	report atomic.Pointer[report] // for relatives, who do not wait for the lock either

@@ -250,7 +250,7 @@ func (svc *service) buildEngine(observe observer) error {
 		Reviewing: engine.Reviewing{Hub: svc.hub, List: ledger.list,
 			Checker: cueval.New(cueval.Config{Child: []string{exe, evalChild}, Wall: vetWall, Children: 1})}, // incidents need the other processors
 		Clock: wallClock{}, Bookmarks: svc.bookmarks(), DefaultBranch: svc.hub.DefaultBranch(), Triage: triage, Versions: versions(), Schema: schema.Runbook(),
-		Observe: observe, Log: svc.log,
+		Observe: observe, Log: svc.log, Buttons: s.webhookSecret != "",
 	})
 	return nil
 }
@@ -296,10 +296,24 @@ func (svc *service) putAlert(ctx context.Context, a engine.Arrival) error {
 	return svc.inbox.Put(ctx, inbox.Message{Kind: engine.KindAlert, Key: a.Alert.Group, Body: body})
 }
 
+// putPress makes durable that a person has pressed a button.
+func (svc *service) putPress(ctx context.Context, id incident.ID, p incident.Press) (fresh bool, err error) {
+	body, err := json.Marshal(p)
+	if err != nil {
+		return false, fmt.Errorf("encode the press of a button: %w", err)
+	}
+	return svc.inbox.PutOnce(ctx, p.Delivery, inbox.Message{Kind: engine.KindPress, Key: id.Branch(), Body: body})
+}
+
 func (svc *service) webhookConfig(secret []byte) github.WebhookConfig {
-	return github.WebhookConfig{Secret: secret, Repository: svc.settings.repo, InstallationID: svc.hub.InstallationID(), OwnSender: svc.hub.Bot(), Logger: svc.log,
+	return github.WebhookConfig{Secret: secret, Repository: svc.settings.repo, InstallationID: svc.hub.InstallationID(), AppID: svc.settings.appID, OwnSender: svc.hub.Bot(), Logger: svc.log,
 		Once: func(ctx context.Context, delivery string, h github.Hint) (bool, error) {
 			m := inbox.Message{Kind: engine.KindSweep, Key: "ledger"}
+			if p := h.Press; p != nil {
+				if id, ok := p.Incident(); ok {
+					return svc.putPress(ctx, id, *p)
+				}
+			}
 			switch {
 			case strings.HasPrefix(h.Branch, incident.BranchPrefix):
 				m = inbox.Message{Kind: engine.KindHub, Key: h.Branch}

@@ -60,7 +60,21 @@ func (t *trail) commanded(b *batch, data incident.Data) *Finding {
 	case deed.ID <= 0 || !slices.Contains([]string{incident.ViaComment, incident.ViaReview, incident.ViaButton}, deed.Via) || deed.At.IsZero():
 		return wrong(b.commit.Hash, "", "%s does not say where and when %q said so", data.Kind(), by.Login)
 	}
-	return nil
+	return t.byButton(b, data, deed)
+}
+
+// byButton checks that what was said by a button is what buttons say.
+func (t *trail) byButton(b *batch, data incident.Data, deed *incident.Deed) *Finding {
+	if deed.Via != incident.ViaButton {
+		return nil
+	}
+	switch data.(type) {
+	case incident.RetryAsked, incident.StepSkipped:
+		if deed.Delivery != "" {
+			return nil
+		}
+	}
+	return wrong(b.commit.Hash, "", "%s does not follow from a button, or its delivery is not named", data.Kind())
 }
 
 // approvedIt checks that who did a step by hand is not among those who approved that it is done.

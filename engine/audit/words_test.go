@@ -64,6 +64,7 @@ func wordMutations() []mutation {
 		{"severity of nobody", say("held", func(_ *ledger, d *incident.SeveritySet) { d.Deed = incident.Deed{} }), "held", "no person"},
 		{"noted by nobody who may", say("held", func(_ *ledger, d *incident.Noted) { d.Deed.By.Write = false }), "held", "may not command"},
 		{"resumed without a place", say("held", func(_ *ledger, d *incident.Resumed) { d.Deed.Via = "mail" }), "held", "does not say where"},
+		{"paused by a button", say("held", func(_ *ledger, d *incident.Paused) { d.Deed.Via, d.Deed.Delivery = incident.ViaButton, "d1" }), "held", "does not follow from a button"},
 		{"started in a pause", instead("held", func(l *ledger, due []incident.Event) []any {
 			return []any{due[0].Data, l.intent("note", runbook.KindManual, 99)}
 		}), "held", "paused"},

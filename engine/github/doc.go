@@ -28,5 +28,6 @@
 // answer. Permission and teams are looked up at every look, for the people who wrote a review, or a comment with a line
 // that begins with a slash; for everyone else they are empty.
 //
-// The package decides nothing, keeps no state that it could not lose, and reads no fact from a webhook.
+// The package decides nothing, keeps no state that it could not lose, and reads one fact from a webhook: that somebody has pressed
+// a button of one of the App's check runs, which the hub tells nowhere else.
 package github

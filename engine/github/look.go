@@ -169,8 +169,10 @@ func (c *Client) readConversation(ctx context.Context, q incident.HubQuery, coun
 		comment.Edited = past.edited[m.GetNodeID()]
 		view.Comments = append(view.Comments, comment)
 	}
-	view.People, err = c.named(ctx, append(newlyNamed(view.Comments), q.People...), people)
-	return err
+	if view.People, err = c.named(ctx, append(slices.Clone(q.People), newlyNamed(view.Comments)...), people); err != nil {
+		return err
+	}
+	return c.place(ctx, q, past.members, view.People)
 }
 
 // newlyNamed are the logins that /assign names in comments which were neither heard nor answered.

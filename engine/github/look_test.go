@@ -289,3 +289,32 @@ func TestLookFindsWhomAssignNames(t *testing.T) {
 		t.Errorf("people (-want +got):\n%s", d)
 	}
 }
+
+// TestLookPlacesWhoPressed: of somebody who pressed a button and did not speak it is known what they may do, and in which teams they
+// are; nobody else is asked about.
+func TestLookPlacesWhoPressed(t *testing.T) {
+	s := newStage(t)
+	s.say("GET "+repo+"/pulls/7", 200, pullJSON(""))
+	s.say("GET "+repo+"/pulls/7/reviews", 200, `[]`)
+	s.say("GET "+repo+"/issues/7/comments", 200, `[]`)
+	s.say("GET "+repo+"/collaborators/erin/permission", 200, `{"permission": "write", "user": `+user(20, "Erin")+`}`)
+	s.say("GET "+repo+"/collaborators/frank/permission", 200, `{"permission": "read", "user": `+user(23, "frank")+`}`)
+	s.say("GET /orgs/acme/teams/sre/members", 200, "["+user(20, "Erin")+"]")
+	c := s.client()
+	q := incident.HubQuery{Pull: 7, Teams: []string{"acme/sre", "acme/sre"}, People: []string{"Erin"}}
+	view, err := c.Look(context.Background(), q)
+	want := map[string]approval.Person{"erin": {ID: 20, Login: "Erin", Write: true, Teams: []string{"acme/sre"}}}
+	if d := cmp.Diff(want, view.People); d != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, d)
+	}
+	s.forget()
+	q.People = []string{"frank"} // who may not write has no say, whatever their teams
+	if view, err = c.Look(context.Background(), q); err != nil || view.People["frank"].Write || s.count("GET /orgs/acme/teams/sre/members") != 0 {
+		t.Errorf("%v: %+v\n%s", err, view.People, s.lines())
+	}
+	s.say("GET /orgs/acme/teams/sre/members", 502, "")
+	q.People = []string{"erin"}
+	if _, err = c.Look(context.Background(), q); status(err) != 502 {
+		t.Errorf("a team that could not be read: %v", err)
+	}
+}

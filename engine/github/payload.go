@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"strings"
 	"unicode"
+
+	"github.com/pullbook/pullbook/engine/approval"
+	"github.com/pullbook/pullbook/engine/incident"
 )
 
 // payload is all that is read of a webhook's body, over all events ("Webhook events and payloads" in GitHub's
@@ -19,7 +22,9 @@ type payload struct {
 		ID int64 `json:"id"`
 	} `json:"installation"`
 	Sender struct {
+		ID    int64  `json:"id"`
 		Login string `json:"login"`
+		Type  string `json:"type"`
 	} `json:"sender"`
 	PullRequest pullRef `json:"pull_request"`
 	Issue       struct {
@@ -27,10 +32,18 @@ type payload struct {
 		PullRequest json.RawMessage `json:"pull_request"` // present when the issue is a pull request
 	} `json:"issue"`
 	CheckRun struct {
+		ID         int64  `json:"id"`
+		ExternalID string `json:"external_id"`
+		App        struct {
+			ID int64 `json:"id"`
+		} `json:"app"`
 		CheckSuite   suiteRef  `json:"check_suite"`
 		PullRequests []pullRef `json:"pull_requests"`
 	} `json:"check_run"`
-	CheckSuite suiteRef `json:"check_suite"`
+	CheckSuite      suiteRef `json:"check_suite"`
+	RequestedAction struct {
+		Identifier string `json:"identifier"`
+	} `json:"requested_action"`
 }
 
 type pullRef struct {
@@ -76,10 +89,27 @@ func (h *webhook) hint(kind string, body []byte) (hint Hint, outcome string, err
 	if !plain(hint.Again) {
 		hint.Again = ""
 	}
-	if hint.Branch == "" && hint.Pull == 0 && hint.Again == "" {
+	if kind == "check_run" && p.Action == "requested_action" {
+		hint.Press = h.press(p)
+	}
+	if hint.Branch == "" && hint.Pull == 0 && hint.Again == "" && hint.Press == nil {
 		return Hint{}, "dropped: nothing to look at", nil
 	}
 	return hint, "", nil
+}
+
+// press is that a person has pressed a button of one of the App's check runs ("check_run", action requested_action); nil where
+// that is not what the payload says.
+func (h *webhook) press(p payload) *incident.Press {
+	const longest = 1000 // bytes of an external id; GitHub has no bound that it tells
+	run := p.CheckRun
+	switch {
+	case h.AppID != 0 && run.App.ID != h.AppID, run.ID <= 0, len(run.ExternalID) > longest, len(p.RequestedAction.Identifier) > longest,
+		p.Sender.ID <= 0, !plain(p.Sender.Login):
+		return nil
+	}
+	return &incident.Press{By: approval.Person{ID: p.Sender.ID, Login: p.Sender.Login, Bot: p.Sender.Type != "User"},
+		Check: run.ID, Run: run.ExternalID, Button: p.RequestedAction.Identifier}
 }
 
 func (h *webhook) where(kind string, p payload) Hint {

@@ -11,6 +11,7 @@ import (
 	gh "github.com/google/go-github/v60/github"
 
 	"github.com/pullbook/pullbook/engine/approval"
+	"github.com/pullbook/pullbook/engine/incident"
 )
 
 // maxPeople bounds for how many people one look asks. Those beyond it, in the order in which they first spoke, count for
@@ -38,6 +39,16 @@ func (r roll) logins(teams []string) map[string]int64 {
 		}
 	}
 	return out
+}
+
+// of are those of some teams that a person belongs to, each once.
+func (r roll) of(id int64, teams []string) (in []string) {
+	for _, team := range teams {
+		if _, is := r[team][id]; is && !slices.Contains(in, team) {
+			in = append(in, team)
+		}
+	}
+	return in
 }
 
 // people looks up what each person may do now, by numeric id. members are those of teams that were looked up just now.
@@ -69,11 +80,7 @@ func (c *Client) people(ctx context.Context, teams []string, members roll, who [
 	}
 	for _, p := range asked {
 		p.Write = writers[p.ID]
-		for _, team := range teams {
-			if _, in := members[team][p.ID]; in && !slices.Contains(p.Teams, team) {
-				p.Teams = append(p.Teams, team)
-			}
-		}
+		p.Teams = members.of(p.ID, teams)
 		known[p.ID] = p
 	}
 	return known, nil
@@ -118,6 +125,24 @@ func (c *Client) named(ctx context.Context, logins []string, known map[int64]app
 		}
 	}
 	return out, nil
+}
+
+// place looks up to which teams those of some logins belong who did not speak: of these it is known already.
+func (c *Client) place(ctx context.Context, q incident.HubQuery, members roll, people map[string]approval.Person) error {
+	for _, login := range q.People {
+		login = strings.ToLower(login)
+		p, there := people[login]
+		if !there || !p.Write || len(p.Teams) > 0 {
+			continue
+		}
+		members, err := c.members(ctx, q.Teams, members)
+		if err != nil {
+			return err
+		}
+		p.Teams = members.of(p.ID, q.Teams)
+		people[login] = p
+	}
+	return nil
 }
 
 // permission asks for the highest permission of a login over all grants; nil where the hub does not know the login.

@@ -174,6 +174,9 @@ func checkOptions(r incident.CheckRun) (gh.CreateCheckRunOptions, error) {
 		Conclusion: optional(r.Conclusion), StartedAt: moment(r.Started)}
 	if completed {
 		opts.CompletedAt = moment(r.Completed)
+		for _, b := range r.Buttons {
+			opts.Actions = append(opts.Actions, &gh.CheckRunAction{Label: b.Label, Identifier: b.Identifier, Description: b.Description})
+		}
 	}
 	if r.Title != "" || r.Summary != "" || r.Text != "" {
 		title := r.Title

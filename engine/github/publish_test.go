@@ -98,6 +98,27 @@ func TestWhatIsGoneNeedsNoPublication(t *testing.T) {
 	}
 }
 
+// TestButtonsOfCheckRuns: a completed check run has them, one in progress has none.
+func TestButtonsOfCheckRuns(t *testing.T) {
+	s := newStage(t)
+	c := s.client()
+	line := "POST " + repo + "/check-runs"
+	s.say(line, 201, `{}`)
+	for status, want := range map[string]any{"in_progress": nil,
+		"completed": []any{map[string]any{"label": "Retry", "identifier": "retry:17", "description": "Try it again"}}} {
+		run := incident.CheckRun{Name: "step: a", Commit: "c0ffee", Status: status, Buttons: []incident.Button{{Label: "Retry", Identifier: "retry:17", Description: "Try it again"}}}
+		if status == "completed" {
+			run.Conclusion = "failure"
+		}
+		if err := c.Publish(context.Background(), incident.Publication{Check: &run}); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, s.last(line).body["actions"]); diff != "" {
+			t.Errorf("%s: %s", status, diff)
+		}
+	}
+}
+
 // TestReviewRequestsAreWithdrawn: GitHub's description demands the list of users, though it be empty.
 func TestReviewRequestsAreWithdrawn(t *testing.T) {
 	s := newStage(t)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/pullbook/pullbook/engine/door"
+	"github.com/pullbook/pullbook/engine/incident"
 )
 
 // WebhookConfig is what the receiver of the hub's webhooks needs from outside.
@@ -22,6 +23,7 @@ type WebhookConfig struct {
 	Secret         []byte // of the App's webhook; without one every delivery is refused
 	Repository     string // owner/name: deliveries about others are dropped
 	InstallationID int64  // 0: any; otherwise deliveries about others are dropped
+	AppID          int64  // 0: any; otherwise buttons of other Apps' check runs are no business of ours
 	OwnSender      string // login of the App's bot: what we did ourselves is no news
 
 	// Once makes a hint durable, unless the same delivery was made so before, and returns nil only when that survives a
@@ -38,6 +40,8 @@ type Hint struct {
 	Branch string // "" when the event does not say
 	Pull   int    // 0 when the event does not say
 	Again  string // the commit whose check somebody asked for once more; "" when nobody did
+
+	Press *incident.Press // of a button: the one fact that a delivery carries, since the hub tells it nowhere else
 }
 
 const (
@@ -122,6 +126,9 @@ func (h *webhook) receive(w http.ResponseWriter, r *http.Request) (outcome strin
 	}
 	if outcome != "" {
 		return outcome, nil
+	}
+	if hint.Press != nil {
+		hint.Press.Delivery, hint.Press.At = id, time.Now().UTC().Truncate(time.Millisecond)
 	}
 	fresh, err := h.Once(r.Context(), id, hint)
 	switch {

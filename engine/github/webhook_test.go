@@ -20,7 +20,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pullbook/pullbook/engine/approval"
 	"github.com/pullbook/pullbook/engine/door"
+	"github.com/pullbook/pullbook/engine/incident"
 )
 
 const secret = "It's a Secret to Everybody"
@@ -36,7 +38,7 @@ type receiver struct {
 
 func newReceiver(change func(*WebhookConfig)) *receiver {
 	d := &receiver{seen: map[string]bool{}}
-	cfg := WebhookConfig{Secret: []byte(secret), Repository: "acme/ops", InstallationID: 99, OwnSender: "pullbook[bot]",
+	cfg := WebhookConfig{Secret: []byte(secret), Repository: "acme/ops", InstallationID: 99, AppID: 77, OwnSender: "pullbook[bot]",
 		Logger: slog.New(slog.NewTextHandler(&d.log, nil)),
 		Once: func(_ context.Context, id string, hint Hint) (bool, error) {
 			if d.err != nil || d.seen[id] {
@@ -82,18 +84,18 @@ func TestHintsOfEvents(t *testing.T) {
 		event, body string
 		want        Hint
 	}{
-		{"pull_request", `{"pull_request": ` + pull + `, ` + from + `}`, Hint{"pull_request", "incident/a", 7, ""}},
-		{"pull_request", `{"pull_request": {"number": 8, "head": {"ref": "incident/a", "repo": {"full_name": "evil/ops"}}}, ` + from + `}`, Hint{"pull_request", "", 8, ""}},
-		{"pull_request", `{"pull_request": {"number": 8, "head": {"ref": "incident/a", "repo": null}}, ` + from + `}`, Hint{"pull_request", "", 8, ""}},
-		{"pull_request_review", `{"review": {"state": "approved"}, "pull_request": ` + pull + `, ` + from + `}`, Hint{"pull_request_review", "incident/a", 7, ""}},
-		{"issue_comment", `{"issue": {"number": 7, "pull_request": {"url": "x"}}, ` + from + `}`, Hint{"issue_comment", "", 7, ""}},
-		{"check_run", `{"check_run": {"check_suite": {"head_branch": "incident/a"}, "pull_requests": [` + pull + `]}, ` + from + `}`, Hint{"check_run", "incident/a", 7, ""}},
-		{"check_suite", `{"check_suite": {"head_branch": "incident/a", "pull_requests": []}, ` + from + `}`, Hint{"check_suite", "incident/a", 0, ""}},
-		{"push", `{"ref": "refs/heads/incident/a", ` + from + `}`, Hint{"push", "incident/a", 0, ""}},
-		{"check_run", `{"action": "rerequested", "check_run": {"check_suite": {"head_branch": "fix", "head_sha": "1a2b"}, "pull_requests": [` + pull + `]}, ` + from + `}`, Hint{"check_run", "fix", 7, "1a2b"}},
-		{"check_suite", `{"action": "rerequested", "check_suite": {"head_branch": null, "head_sha": "1a2b", "pull_requests": []}, ` + from + `}`, Hint{"check_suite", "", 0, "1a2b"}},
-		{"check_run", `{"action": "completed", "check_run": {"check_suite": {"head_branch": "fix", "head_sha": "1a2b"}}, ` + from + `}`, Hint{"check_run", "fix", 0, ""}},
-		{"check_run", `{"action": "rerequested", "check_run": {"check_suite": {"head_branch": "fix", "head_sha": "../x"}}, ` + from + `}`, Hint{"check_run", "fix", 0, ""}},
+		{"pull_request", `{"pull_request": ` + pull + `, ` + from + `}`, Hint{Kind: "pull_request", Branch: "incident/a", Pull: 7, Again: ""}},
+		{"pull_request", `{"pull_request": {"number": 8, "head": {"ref": "incident/a", "repo": {"full_name": "evil/ops"}}}, ` + from + `}`, Hint{Kind: "pull_request", Branch: "", Pull: 8, Again: ""}},
+		{"pull_request", `{"pull_request": {"number": 8, "head": {"ref": "incident/a", "repo": null}}, ` + from + `}`, Hint{Kind: "pull_request", Branch: "", Pull: 8, Again: ""}},
+		{"pull_request_review", `{"review": {"state": "approved"}, "pull_request": ` + pull + `, ` + from + `}`, Hint{Kind: "pull_request_review", Branch: "incident/a", Pull: 7, Again: ""}},
+		{"issue_comment", `{"issue": {"number": 7, "pull_request": {"url": "x"}}, ` + from + `}`, Hint{Kind: "issue_comment", Branch: "", Pull: 7, Again: ""}},
+		{"check_run", `{"check_run": {"check_suite": {"head_branch": "incident/a"}, "pull_requests": [` + pull + `]}, ` + from + `}`, Hint{Kind: "check_run", Branch: "incident/a", Pull: 7, Again: ""}},
+		{"check_suite", `{"check_suite": {"head_branch": "incident/a", "pull_requests": []}, ` + from + `}`, Hint{Kind: "check_suite", Branch: "incident/a", Pull: 0, Again: ""}},
+		{"push", `{"ref": "refs/heads/incident/a", ` + from + `}`, Hint{Kind: "push", Branch: "incident/a", Pull: 0, Again: ""}},
+		{"check_run", `{"action": "rerequested", "check_run": {"check_suite": {"head_branch": "fix", "head_sha": "1a2b"}, "pull_requests": [` + pull + `]}, ` + from + `}`, Hint{Kind: "check_run", Branch: "fix", Pull: 7, Again: "1a2b"}},
+		{"check_suite", `{"action": "rerequested", "check_suite": {"head_branch": null, "head_sha": "1a2b", "pull_requests": []}, ` + from + `}`, Hint{Kind: "check_suite", Branch: "", Pull: 0, Again: "1a2b"}},
+		{"check_run", `{"action": "completed", "check_run": {"check_suite": {"head_branch": "fix", "head_sha": "1a2b"}}, ` + from + `}`, Hint{Kind: "check_run", Branch: "fix", Pull: 0, Again: ""}},
+		{"check_run", `{"action": "rerequested", "check_run": {"check_suite": {"head_branch": "fix", "head_sha": "../x"}}, ` + from + `}`, Hint{Kind: "check_run", Branch: "fix", Pull: 0, Again: ""}},
 	} {
 		d := newReceiver(nil)
 		if code, text := d.answer(delivery(test.event, "id-1", test.body)); code != 202 || text != "noted" {
@@ -101,6 +103,51 @@ func TestHintsOfEvents(t *testing.T) {
 		}
 		if diff := cmp.Diff([]Hint{test.want}, d.hints); diff != "" {
 			t.Errorf("%s: %s", test.body, diff)
+		}
+	}
+}
+
+// TestPressesOfButtons: a press is the one fact that a delivery carries, with the delivery's id; whatever is not wholly one is a
+// hint at most.
+func TestPressesOfButtons(t *testing.T) {
+	body := func(run, sender, more string) string {
+		return `{"action": "requested_action", "requested_action": {"identifier": "retry:17"}, "check_run": {` + run +
+			`"check_suite": {"head_branch": null}, "pull_requests": []}, "repository": {"full_name": "acme/ops"}, "installation": {"id": 99}, "sender": {` + sender + `}` + more + `}`
+	}
+	const run, alice = `"id": 5, "external_id": "20261122-aaaaaaaaaa/deploy/1/17", "app": {"id": 77}, `, `"id": 10, "login": "alice", "type": "User"`
+	press := func(bot bool) *incident.Press {
+		return &incident.Press{Delivery: "id-1", By: approval.Person{ID: 10, Login: "alice", Bot: bot}, Check: 5,
+			Run: "20261122-aaaaaaaaaa/deploy/1/17", Button: "retry:17"}
+	}
+	cases := []struct {
+		name, body string
+		want       *incident.Press
+	}{
+		{"a press", body(run, alice, ""), press(false)},
+		{"of a bot", body(run, strings.Replace(alice, "User", "Bot", 1), ""), press(true)},
+		{"of nobody knows what", body(run, `"id": 10, "login": "alice"`, ""), press(true)},
+		{"of another App's check run", body(strings.Replace(run, "77", "78", 1), alice, ""), nil},
+		{"by nobody", body(run, `"login": "alice", "type": "User"`, ""), nil},
+		{"by a login that is none", body(run, strings.Replace(alice, "alice", "al ice", 1), ""), nil},
+		{"of no run", body(strings.Replace(run, `"id": 5`, `"id": 0`, 1), alice, ""), nil},
+		{"of a run with a long name", body(strings.Replace(run, "deploy", strings.Repeat("x", 1001), 1), alice, ""), nil},
+		{"another action", strings.Replace(body(run, alice, ""), "requested_action", "rerequested", 1), nil},
+	}
+	for _, c := range cases {
+		d := newReceiver(nil)
+		code, text := d.answer(delivery("check_run", "id-1", c.body))
+		if c.want == nil {
+			if code != 202 || text != "dropped: nothing to look at" {
+				t.Errorf("%s: %d %s", c.name, code, text)
+			}
+			continue
+		}
+		if len(d.hints) != 1 || d.hints[0].Press == nil || d.hints[0].Press.At.IsZero() {
+			t.Fatalf("%s: %d %s %+v", c.name, code, text, d.hints)
+		}
+		d.hints[0].Press.At = time.Time{}
+		if diff := cmp.Diff(Hint{Kind: "check_run", Press: c.want}, d.hints[0]); diff != "" {
+			t.Errorf("%s: %s", c.name, diff)
 		}
 	}
 }

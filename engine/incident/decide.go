@@ -121,6 +121,7 @@ func (d *decider) freeze() {
 		return // what the hub shows follows from it
 	}
 	d.thawComments()
+	d.frozenPresses()
 	why, id := "The branch was deleted, moved back or rewritten by somebody else.", "gone-"+d.view.Pull.Head
 	if d.view.Unread != "" {
 		why, id = "This version of the engine cannot work out the frozen plan: "+words(d.view.Unread)+". The version that incident.json names can.", "unread"

@@ -26,6 +26,9 @@
 //   - A child is the incident that an attempt of a step opened, whose runbook is another one; that step's incident is its
 //     parent. Both are found in git by their names. Recall says whether a parent still wants its child to go on.
 //
+//   - A press is that a person has pressed a button of a check run. It says what a comment would say, of the step as it stood when
+//     the button was shown.
+//
 //   - A repetition is one more start of a step that has succeeded. It has a record of its own and changes nothing of the step.
 //
 //   - Frozen is an incident whose branch holds what is not the engine's, or does not lead to what the engine left there. Nothing

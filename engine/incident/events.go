@@ -31,6 +31,8 @@ type Deed struct {
 	// request when it was heard.
 	Commit string `json:"commit,omitempty"`
 	Words  string `json:"words"`
+	// Delivery is the hub's id of the webhook that told of a button. What a button says is done once for each.
+	Delivery string `json:"delivery,omitempty"`
 }
 
 // Where people say what they want.

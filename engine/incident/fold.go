@@ -339,6 +339,8 @@ func (s *State) hear(e Event, d Deed) {
 		s.Heard[d.ID] = true
 	case ViaReview:
 		s.HeardReviews[d.ID] = true
+	case ViaButton:
+		s.Pressed[d.Delivery] = true
 	}
 	s.acknowledge(e)
 }

@@ -61,6 +61,7 @@ type CheckRun struct {
 	Conclusion               string // GitHub's word, when completed
 	Title, Summary, Text     string // markdown within the hub's bounds
 	Started, Completed       time.Time
+	Buttons                  []Button // of a completed one
 }
 
 // MergeRequest merges a pull request with a merge commit, if Head is still its head.

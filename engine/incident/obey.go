@@ -25,7 +25,7 @@ func (d *decider) recordCommands() {
 		case c.Edited:
 			problem = "commands in an edited comment count for nothing; write a new one"
 		case problem == "" && !d.mayCommand(c.By):
-			problem = "only people with write permission who are named in `command` of pullbook.cue may command"
+			problem = mayNotCommand
 		}
 		if problem == "" {
 			problem = d.obey(commands, Deed{By: c.By, Via: ViaComment, ID: c.ID, At: c.At, Commit: d.headSeen(), Words: c.Body})
@@ -34,7 +34,10 @@ func (d *decider) recordCommands() {
 			d.reply(key, nothingDone("comment", problem))
 		}
 	}
+	d.recordPresses()
 }
+
+const mayNotCommand = "only people with write permission who are named in `command` of pullbook.cue may command"
 
 // CommentKey is the key of the answer to a comment.
 func CommentKey(id int64) string { return fmt.Sprintf("comment-%d", id) }
@@ -344,17 +347,17 @@ func (d *decider) skip(cmd Command, step runbook.Step, st StepState, deed Deed) 
 	case why != "":
 		return why
 	case step.Approval != nil:
-		return inReview(cmd, step)
+		return inReview(cmd, step, deed)
 	case !d.record(StepSkipped{Step: step.Name, Why: cmd.Rest, Deed: &deed}):
 		return "`/skip` does not fit: " + d.stands(step, st)
 	}
 	return ""
 }
 
-// inReview is the answer to a comment that would override a gate.
-func inReview(cmd Command, step runbook.Step) string {
-	return fmt.Sprintf("`%s` has a gate, which a comment does not override; those who may approve it (%s) say `%s %s <reason>` in a review (Files changed, Review changes)",
-		step.Name, step.Approval.String(), cmd.Verb, step.Name)
+// inReview is the answer to a comment or a button that would override a gate.
+func inReview(cmd Command, step runbook.Step, deed Deed) string {
+	return fmt.Sprintf("`%s` has a gate, which a %s does not override; those who may approve it (%s) say `%s %s <reason>` in a review (Files changed, Review changes)",
+		step.Name, deed.Via, step.Approval.String(), cmd.Verb, step.Name)
 }
 
 // unskippable says why a step cannot be skipped as it is now, or nothing.
@@ -388,7 +391,7 @@ func (d *decider) byHand(cmd Command, step runbook.Step, st StepState, deed Deed
 	case why != "":
 		return why
 	case d.gateAhead(step, st):
-		return inReview(cmd, step)
+		return inReview(cmd, step, deed)
 	case !d.record(StepByHand{Step: step.Name, What: cmd.Rest, Deed: deed}):
 		return "`/did-it-by-hand` does not fit: " + d.stands(step, st)
 	}

@@ -66,3 +66,16 @@ func show(action Action) string {
 	}
 	return strings.TrimPrefix(fmt.Sprintf("%T %v", action, action), "incident.")
 }
+
+// buttons are those of the check run of a step, or of the one that stands for the whole incident.
+func (s *stage) buttons(step string) string {
+	buttons := s.state.RollupButtons(s.plan)
+	if step != "" {
+		buttons = s.state.StepButtons(s.plan, step)
+	}
+	var b strings.Builder
+	for _, x := range buttons {
+		fmt.Fprintf(&b, "[%s] %s (%s)\n", x.Label, x.Identifier, x.Description)
+	}
+	return b.String()
+}

@@ -173,6 +173,7 @@ func (s *stage) look(t *testing.T) string {
 			}
 		}
 		if !again {
+			s.view.Presses = nil // they were handled
 			return b.String()
 		}
 		b.WriteString("-\n")

@@ -64,6 +64,14 @@ func (s *stage) command(t *testing.T, d *datadriven.TestData) string {
 	case "comment":
 		c := Comment{ID: number(t, args["id"]), By: person(args), Body: d.Input, Edited: args["edited"] != "", At: s.now}
 		s.view.Comments = append(s.view.Comments, c)
+	case "press":
+		p := Press{Delivery: args["id"], By: person(args), Check: 77, Run: "20261122-aaaaaaaaaa/step/1/2", Button: args["button"], At: s.now}
+		if run := args["run"]; run != "" {
+			p.Run = run
+		}
+		s.view.Presses = append(s.view.Presses, p)
+	case "buttons":
+		return s.buttons(args["step"])
 	case "after":
 		wait, err := time.ParseDuration(d.CmdArgs[0].Key)
 		if err != nil {

@@ -26,6 +26,7 @@ type View struct {
 	Logins   map[string]int64              // of all of them by login in lower case
 	Authors  map[string]runbook.Authorship // who wrote a step of the frozen plan, where that was looked up
 	People   map[string]approval.Person    // by login in lower case: who is named by /assign or has pressed a button, looked up just now
+	Presses  []Press                       // of buttons, that arrived and may not be recorded yet
 	Later    ID                            // the incident of the same alert group that followed this one, where somebody asks to reopen it
 	Edits    []Edit                        // of the plan, that people ask for: open pull requests against the branch
 	Results  map[Command]Result            // of /done with values: what they come to

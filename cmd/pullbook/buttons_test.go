@@ -1,0 +1,107 @@
+package main
+
+import (
+	"fmt"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/google/go-github/v60/github"
+
+	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/localhub"
+)
+
+// pressedRunbook fails in a step that anybody who may command can skip, and in one whose approvers have to.
+const pressedRunbook = `title: "Press, skip, go on"
+match: labels: service: "pressed"
+alert: _
+steps: {
+	broken: {risk: "read", exec: command: ["sh", "-c", "exit 3"]}
+	risky: {
+		approval: {from: ["acme/sre"], count: 1}
+		exec: command: ["sh", "-c", "exit 3"]
+	}
+}
+`
+
+// TestButtons drives a failed incident by the buttons of its check runs: they lead to what the comments lead to, for the same
+// people, and a gate is not overridden by one.
+func TestButtons(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("git is not installed")
+	}
+	t.Parallel()
+	s := newScene(t, stage{files: map[string]string{"runbooks/pressed.cue": pressedRunbook}})
+	s.serve(t)
+	group := s.raise(t, alarm{Name: "Pressed", Labels: map[string]string{"service": "pressed"}})
+	failed := func(step string, times int) sight {
+		return s.await(t, group, step+" has failed", func(v sight) bool { return len(endings(v, step)) == times })
+	}
+	seen := failed("broken", 1)
+	number := seen.pull.GetNumber()
+	s.press(t, seen, "carol", "broken", "retry") // an owner of the repository, and not of the team that may command
+	s.awaitAnswers(t, number, "The button that carol pressed did nothing: only people with write permission who are named in `command`")
+	s.press(t, seen, "alice", "broken", "retry")
+	seen = failed("broken", 2)
+	s.press(t, seen, "bob", "broken", "skip")
+	s.await(t, group, "it is skipped", func(v sight) bool { return has[incident.StepSkipped](v) })
+	for _, body := range []string{"/approve risky", ""} {
+		if body == "" {
+			seen = failed("risky", 1)
+			s.press(t, seen, "bob", "risky", "skip")
+			s.awaitAnswers(t, number, "which a button does not override", "say `/skip risky <reason>` in a review")
+			body = "/skip risky not needed"
+		}
+		if err := s.world.review(t.Context(), "alice", number, body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen = s.await(t, group, "it is merged", sight.merged)
+	retried, _ := find[incident.RetryAsked](seen)
+	skipped, _ := find[incident.StepSkipped](seen)
+	for by, deed := range map[string]incident.Deed{"alice": retried.Deed, "bob": *skipped.Deed} {
+		if deed.Via != incident.ViaButton || deed.By.Login != by || !deed.By.Write || deed.Delivery == "" || deed.ID == 0 {
+			t.Errorf("what %s pressed is recorded as %+v", by, deed)
+		}
+	}
+	s.verify(t, 1)
+}
+
+// endings are the sequence numbers of the ends of a step's attempts.
+func endings(v sight, step string) (seqs []int) {
+	for _, e := range v.events {
+		if d, ok := e.Data.(incident.StepEnded); ok && d.Step == step {
+			seqs = append(seqs, e.Seq)
+		}
+	}
+	return seqs
+}
+
+// press presses a button of the check run of a step's latest attempt, as its page in the hub does.
+func (s *scene) press(t *testing.T, seen sight, login, step, verb string) {
+	t.Helper()
+	c, err := s.world.client(login)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends := endings(seen, step)
+	last := ends[len(ends)-1]
+	var run int64
+	waitFor(t, "the check run of "+step, func() bool {
+		commits, _, err := c.PullRequests.ListCommits(t.Context(), demoOwner, demoName, seen.pull.GetNumber(), nil)
+		if err != nil {
+			return false
+		}
+		for _, commit := range commits {
+			runs, _, err := c.Checks.ListCheckRunsForRef(t.Context(), demoOwner, demoName, commit.GetSHA(), &github.ListCheckRunsOptions{CheckName: github.String("step: " + step)})
+			if err == nil && len(runs.CheckRuns) > 0 && strings.HasSuffix(runs.CheckRuns[0].GetExternalID(), fmt.Sprintf("/%d", last)) {
+				run = runs.CheckRuns[0].GetID()
+			}
+		}
+		return run != 0
+	})
+	if err := s.world.hub.PressButton(demoOwner+"/"+demoName, run, localhub.By{Login: login, Base: s.world.url}, fmt.Sprintf("%s:%d", verb, last)); err != nil {
+		t.Fatal(err)
+	}
+}
