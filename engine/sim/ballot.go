@@ -31,6 +31,10 @@ func (c *chronicle) judge(p *process, r *record, d intent) {
 	if rule == nil {
 		return
 	}
+	if step.Approval != nil {
+		now := rule.At(r.reckoned.level[d.step])
+		rule = &now
+	}
 	said := p.looked[r.branch]
 	if said == nil {
 		c.w.fail("I5", "%s: the intent of %s was pushed without asking for the reviews again", r.id, d.step)
@@ -41,6 +45,7 @@ func (c *chronicle) judge(p *process, r *record, d intent) {
 		name = template(name) // an element passes the gate of its template, until a person has it tried again
 	}
 	votes := map[int64]approval.Person{}
+	var counted []approval.Review
 	reviews := slices.Clone(said.reviews)
 	slices.SortFunc(reviews, func(a, b approval.Review) int { return int(a.ID - b.ID) })
 	for _, v := range reviews {
@@ -64,12 +69,18 @@ func (c *chronicle) judge(p *process, r *record, d intent) {
 				continue
 			}
 			if c.pageAt(r, v.Commit, name) == page && (!v.Edited || len(approval.Commands(v.Body)) == 0) && c.about(v, name) {
-				votes[v.By.ID] = v.By
+				votes[v.By.ID], counted = v.By, append(counted, v)
 			}
 		}
 	}
 	for _, deed := range r.state.Step(name).Asked {
 		delete(votes, deed.By.ID)
+	}
+	if c.glassBroken(r, name, page, reviews) {
+		return
+	}
+	if !c.inTime(r, name, counted) {
+		c.w.fail("I5", "%s: the intent of %s rests on approvals that came after the time of its gate", r.id, d.step)
 	}
 	for _, way := range rule.Ways() {
 		if filled(way, slices.Collect(maps.Values(votes))) {

@@ -17,11 +17,12 @@ const (
 
 // book is a generated runbook.
 type book struct {
-	Name        string           `json:"name"`
-	Command     []string         `json:"command"`
-	Concurrency int              `json:"concurrency,omitempty"`
-	Steps       []bookStep       `json:"steps"`
-	Calendar    runbook.Calendar `json:"calendar,omitzero"`
+	Name        string              `json:"name"`
+	Command     []string            `json:"command"`
+	Concurrency int                 `json:"concurrency,omitempty"`
+	Steps       []bookStep          `json:"steps"`
+	Calendar    runbook.Calendar    `json:"calendar,omitzero"`
+	Glass       *runbook.BreakGlass `json:"glass,omitempty"`
 
 	skeleton *runbook.Plan // as it was made first
 }
@@ -266,6 +267,13 @@ func (w *World) drawRule() *runbook.Approval {
 		runbook.Approval{Any: []runbook.Approval{team, grace}})
 	rule.Within = pick(r, 0, 0, 15*time.Minute)
 	rule.Remind = runbook.ReminderOf(rule.Within)
+	if rule.Within > 0 {
+		rule.OnTimeout = pick(r, runbook.TimeoutRejects, runbook.TimeoutAborts, runbook.TimeoutEscalates)
+	}
+	if rule.OnTimeout == runbook.TimeoutEscalates {
+		rule.Escalate = []runbook.Approval{{From: []string{"grace", "heidi"}, Count: 1, Within: 15 * time.Minute, Remind: 5 * time.Minute,
+			OnTimeout: pick(r, runbook.TimeoutRejects, runbook.TimeoutAborts)}}
+	}
 	return &rule
 }
 

@@ -38,6 +38,7 @@ type record struct {
 	byKey     map[string]int // effects by attempt key
 	retries   map[string]int // by step: what people asked for
 	gates     map[string]time.Time
+	reckoned  reckoning
 	merged    bool
 	void      bool             // opened when an incident of its name had been merged: nothing of it may happen
 	begged    int              // how often somebody gave its branch back
@@ -112,7 +113,7 @@ func (c *chronicle) pushed(p *process, branch string, n *pending) {
 // open begins the record of a new incident.
 func (c *chronicle) open(branch string, made *commit) *record {
 	r := &record{branch: branch, commits: map[string]int{}, intents: map[string]bool{}, effects: map[string]int{}, byKey: map[string]int{},
-		retries: map[string]int{}, gates: map[string]time.Time{}, head: made.parent}
+		retries: map[string]int{}, gates: map[string]time.Time{}, reckoned: newReckoning(), head: made.parent}
 	for path, data := range made.files {
 		if dir, ok := strings.CutSuffix(path, "/plan/plan.json"); ok {
 			r.id = incident.ID(dir[strings.LastIndexByte(dir, '/')+1:])
@@ -158,6 +159,7 @@ func (c *chronicle) extend(p *process, r *record, made *commit) {
 		r.events = append(r.events, e)
 		c.w.tally.Transitions++
 		c.note(p, r, before, e, made)
+		c.reckon(p, r, before, e)
 	}
 	r.chain, r.head = chain, made.id
 	r.commits[made.id] = r.state.Seq
@@ -188,9 +190,6 @@ func (c *chronicle) note(p *process, r *record, before incident.State, e inciden
 	case incident.RepeatStarted:
 		r.intents[d.Key] = true
 		c.judge(p, r, intent{d.Step, d.Gate, e.At})
-		if step, ok := r.step(d.Step); ok && p.latest().Before(before.RepeatAt(step)) {
-			c.w.fail("I7", "%s: %s is repeated before its time", r.id, d.Step)
-		}
 	case incident.RetryAsked:
 		r.retries[d.Step]++
 	case incident.StepEnded:

@@ -124,7 +124,7 @@ func (b *book) drawnUp() (runbook.Plan, error) {
 		steps = append(steps, withRehearsal(step)...)
 	}
 	ordered, err := runbook.Order(steps)
-	return runbook.Plan{Name: b.Name, Title: b.Name, Steps: ordered, Concurrency: b.Concurrency, Command: b.Command, Calendar: b.Calendar}, err
+	return runbook.Plan{Name: b.Name, Title: b.Name, Steps: ordered, Concurrency: b.Concurrency, Command: b.Command, Calendar: b.Calendar, BreakGlass: b.Glass}, err
 }
 
 // resolve says what each step is now.

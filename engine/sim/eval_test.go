@@ -50,6 +50,9 @@ func TestBooksAreRunbooks(t *testing.T) {
 		if d := cmp.Diff(plan.Calendar, own.Calendar); d != "" {
 			t.Fatalf("seed %d: the calendars differ (-CUE +book):\n%s\n%s", seed, d, organisationOf(b))
 		}
+		if d := cmp.Diff(plan.BreakGlass, own.BreakGlass); d != "" {
+			t.Fatalf("seed %d: who may break the glass differs (-CUE +book):\n%s\n%s", seed, d, organisationOf(b))
+		}
 		if d := cmp.Diff(plain(plan), plain(own)); d != "" {
 			t.Fatalf("seed %d: the plans differ (-CUE +book):\n%s\n%s", seed, d, cueOf(b))
 		}
@@ -291,6 +294,9 @@ func (b *book) number(step string, ref func(string) string) string {
 // organisationOf is pullbook.cue with the calendar of a book.
 func organisationOf(b *book) string {
 	out := `command: ["` + strings.Join(commanders(), `", "`) + "\"]\nchannels: board: webhook: url: \"https://chat.test\"\n"
+	if g := b.Glass; g != nil {
+		out += fmt.Sprintf("breakGlass: {by: %s, review: %s}\n", asJSON(g.By), ruleText(g.Review))
+	}
 	for _, f := range b.Calendar.Freezes {
 		out += fmt.Sprintf("freezes: [{from: %q, to: %q, why: %q, approval: %s}]\n", f.From.Format(time.RFC3339), f.To.Format(time.RFC3339), f.Why, ruleText(f.Rule))
 	}
@@ -317,6 +323,16 @@ func ruleText(a runbook.Approval) string {
 	}
 	if a.Within > 0 {
 		parts = append(parts, fmt.Sprintf("within: %q", length(a.Within)))
+	}
+	if a.OnTimeout != runbook.TimeoutRejects {
+		parts = append(parts, fmt.Sprintf("onTimeout: %q", a.OnTimeout))
+	}
+	var next []string
+	for _, e := range a.Escalate {
+		next = append(next, ruleText(e))
+	}
+	if len(next) > 0 {
+		parts = append(parts, "escalateTo: ["+strings.Join(next, ", ")+"]")
 	}
 	return "{" + strings.Join(parts, ", ") + "}"
 }

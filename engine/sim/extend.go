@@ -40,6 +40,9 @@ func (w *World) extend(b *book) {
 		}
 	}
 	b.Calendar = w.drawCalendar()
+	if oneIn(r, 3) {
+		b.Glass = &runbook.BreakGlass{By: []string{"bob", "carol"}, Review: runbook.Approval{From: []string{sreTeam}, Count: 1}}
+	}
 }
 
 // drawCalendar draws freezes that begin and end while the incidents are open, and change windows.

@@ -244,6 +244,7 @@ func (p *process) work(r *stepRow) {
 		if err == nil {
 			body, err = json.Marshal(outcome)
 		}
+		p.w.ends[r.job.Key] = append(p.w.ends[r.job.Key], outcome.Conclusion)
 		p.record(t, r, body, err)
 	})
 }

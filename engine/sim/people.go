@@ -69,7 +69,7 @@ func (c crowd) review(p *pull, by *person) {
 	}
 	step := c.step(p)
 	body := pick(r, "", "", "/approve "+step, "/approve "+step, "looks good\n\n/approve "+step, "/reject "+step+" no", "/skip "+step+" so",
-		"/did-it-by-hand "+step+" so", "```\n/approve "+step+"\n```", "> /approve "+step, "/thaw so", "/thaw")
+		"/did-it-by-hand "+step+" so", "/break-glass "+step+" so", "/break-glass "+step+" so", "/break-glass "+step, "```\n/approve "+step+"\n```", "> /approve "+step, "/thaw so", "/thaw")
 	state := pick(r, approval.Approved, approval.Approved, approval.Approved, approval.ChangesRequested, approval.Commented)
 	v := c.w.forge.review(p, by, state, commit, body)
 	v.edited = body != "" && oneIn(r, 15)

@@ -201,7 +201,7 @@ func (m *machine) retire(p *process) {
 func (w *World) setClock(m *machine, skew time.Duration) {
 	w.tell(m.name, "CLOCK is off by %s", skew)
 	m.skew, m.ahead = skew, max(m.ahead, skew)
-	w.ahead = max(w.ahead, skew)
+	w.ahead, w.skewed = max(w.ahead, skew), true
 	for _, p := range w.procs {
 		if p.machine == m && !p.dead {
 			p.poke(0)

@@ -113,7 +113,7 @@ func (r *record) waits(now time.Time) (bool, string) {
 			return true, ""
 		}
 	}
-	return s.Due(s.Expand(r.plan)).After(now), strings.Join(phases, ", ")
+	return len(s.Owed()) > 0 || s.Due(s.Expand(r.plan)).After(now), strings.Join(phases, ", ")
 }
 
 // waitsForOthers reports whether a step waits for the incident that it opened, or for a lock that another incident holds.
@@ -227,9 +227,18 @@ func (w *World) answer(p *pull) (asked bool) {
 		approvers = append(approvers, "erin", "frank", "grace", "heidi") // they have asked for nothing yet, so nothing bars them
 	}
 	asked = w.release(p, r.state)
+	for _, debt := range r.state.Owed() {
+		for _, login := range approvers {
+			w.forge.review(p, w.forge.person(login), approval.Approved, p.head, "/approve "+debt.Step)
+		}
+		w.tell("people", "review the glass of %s on pull request %d at %s", debt.Step, p.number, short(p.head))
+		w.hook(p, engine.KindHub)
+		asked = true
+	}
 	for _, step := range r.state.Expand(r.plan).Steps {
 		st, said := r.state.Step(step.Name), ""
 		switch {
+		case r.state.Stopped() && st.Phase != incident.PhaseUnknown: // nothing is asked any more, whatever stands open
 		case st.Phase == incident.PhaseGate:
 			for _, login := range approvers {
 				w.forge.review(p, w.forge.person(login), approval.Approved, p.head, "/approve "+step.Name)

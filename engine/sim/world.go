@@ -28,9 +28,11 @@ type World struct {
 	procs    []*process // every one that ever ran, the dead included
 	sources  []*source
 	trouble  trouble
-	smooth   bool          // nothing ever goes wrong: what is late has no excuse
-	calm     bool          // faults have stopped
-	ahead    time.Duration // the most that any clock was ahead
+	smooth   bool                            // nothing ever goes wrong: what is late has no excuse
+	calm     bool                            // faults have stopped
+	ahead    time.Duration                   // the most that any clock was ahead
+	skewed   bool                            // some clock was wrong
+	ends     map[string][]runbook.Conclusion // by attempt key: what runners said
 
 	chronicle *chronicle
 	watch     []invariant
@@ -120,7 +122,7 @@ func (w *World) fail(invariant, format string, args ...any) {
 
 // newWorld is a world with a ledger, people and generated runbooks, and nothing running yet.
 func newWorld(seed uint64, o Options) *World {
-	w := &World{seed: seed, options: o, dice: newDice(seed), books: map[string]*book{}, parsed: map[string]*book{},
+	w := &World{seed: seed, options: o, dice: newDice(seed), books: map[string]*book{}, parsed: map[string]*book{}, ends: map[string][]runbook.Conclusion{},
 		tally: Tally{Faults: map[Fault]int{}, Points: map[Point]int{}}}
 	w.now = time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC).Add(between(w.dice.time, 0, 72*time.Hour))
 	if o.Story {
