@@ -31,8 +31,12 @@ func (c *chronicle) judge(p *process, r *record, d intent) {
 	if rule == nil {
 		return
 	}
+	page, name := d.page, d.step
+	if r.state.Step(name).Gate.Page != page {
+		name = template(name) // an element passes the gate of its template, until a person has it tried again
+	}
 	if step.Approval != nil {
-		now := rule.At(r.reckoned.level[d.step])
+		now := rule.At(r.reckoned.level[name])
 		rule = &now
 	}
 	said := p.looked[r.branch]
@@ -40,39 +44,9 @@ func (c *chronicle) judge(p *process, r *record, d intent) {
 		c.w.fail("I5", "%s: the intent of %s was pushed without asking for the reviews again", r.id, d.step)
 		return
 	}
-	page, name := d.page, d.step
-	if r.state.Step(name).Gate.Page != page {
-		name = template(name) // an element passes the gate of its template, until a person has it tried again
-	}
-	votes := map[int64]approval.Person{}
-	var counted []approval.Review
 	reviews := slices.Clone(said.reviews)
 	slices.SortFunc(reviews, func(a, b approval.Review) int { return int(a.ID - b.ID) })
-	for _, v := range reviews {
-		if v.By.Bot || !v.By.Write || !approval.Named(v.By, rule.People()) {
-			continue
-		}
-		switch v.State {
-		case approval.Dismissed:
-			delete(votes, v.By.ID)
-		case approval.ChangesRequested:
-			if c.about(v, name) {
-				delete(votes, v.By.ID)
-			}
-		case approval.Commented:
-			if overrides(v, name) {
-				delete(votes, v.By.ID)
-			}
-		case approval.Approved:
-			if overrides(v, name) {
-				delete(votes, v.By.ID)
-				continue
-			}
-			if c.pageAt(r, v.Commit, name) == page && (!v.Edited || len(approval.Commands(v.Body)) == 0) && c.about(v, name) {
-				votes[v.By.ID], counted = v.By, append(counted, v)
-			}
-		}
-	}
+	votes, counted := c.votes(r, question{name, page, rule.People()}, reviews)
 	for _, deed := range r.state.Step(name).Asked {
 		delete(votes, deed.By.ID)
 	}
@@ -88,6 +62,43 @@ func (c *chronicle) judge(p *process, r *record, d intent) {
 		}
 	}
 	c.w.fail("I5", "%s: the intent of %s has %d valid approvals, which is not %s", r.id, d.step, len(votes), rule)
+}
+
+// question is a gate as the simulation counts its votes.
+type question struct {
+	step, page string
+	people     []string
+}
+
+// votes are the people whose latest vote approves these bytes, and the reviews that said so. Reviews are in order.
+func (c *chronicle) votes(r *record, q question, reviews []approval.Review) (votes map[int64]approval.Person, counted []approval.Review) {
+	votes = map[int64]approval.Person{}
+	for _, v := range reviews {
+		if v.By.Bot || !v.By.Write || !approval.Named(v.By, q.people) {
+			continue
+		}
+		switch v.State {
+		case approval.Dismissed:
+			delete(votes, v.By.ID)
+		case approval.ChangesRequested:
+			if c.about(v, q.step) {
+				delete(votes, v.By.ID)
+			}
+		case approval.Commented:
+			if overrides(v, q.step) {
+				delete(votes, v.By.ID)
+			}
+		case approval.Approved:
+			if overrides(v, q.step) {
+				delete(votes, v.By.ID)
+				continue
+			}
+			if c.pageAt(r, v.Commit, q.step) == q.page && (!v.Edited || len(approval.Commands(v.Body)) == 0) && c.about(v, q.step) {
+				votes[v.By.ID], counted = v.By, append(counted, v)
+			}
+		}
+	}
+	return votes, counted
 }
 
 // template is the step of the plan that a step is, or is an element of.
