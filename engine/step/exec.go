@@ -57,6 +57,9 @@ func (w *program) perform(ctx stepContext, a *attempt) (res result) {
 // rehearse runs the command that finds out what the program would do. What it writes, to either output, is what people see. It
 // cannot say that nothing would change: every tool has a way of its own to say so.
 func (w *program) rehearse(ctx stepContext, a *attempt) (res result) {
+	if len(w.Rehearse) == 0 {
+		return failed("an exec that does not say how cannot be rehearsed")
+	}
 	b, cmd, clear, err := w.prepare(a, w.Rehearse)
 	if err != nil {
 		return failed("%w", err)

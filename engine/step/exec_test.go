@@ -52,8 +52,8 @@ func TestExecIsRehearsed(t *testing.T) {
 		t.Errorf("log %q, and people see %q", got.Log, says.Text)
 	}
 	for name, change := range map[string]func(*Job){
-		"the command is empty": func(j *Job) { set(j, "rehearse", []string{}) },
-		"exit status 4":        func(j *Job) { set(j, "rehearse", []string{"sh", "-c", "echo no such table; exit 4"}) },
+		"cannot be rehearsed": func(j *Job) { set(j, "rehearse", []string{}) },
+		"exit status 4":       func(j *Job) { set(j, "rehearse", []string{"sh", "-c", "echo no such table; exit 4"}) },
 	} {
 		j := withFile(job("exec", map[string]any{"rehearse": []string{"./try"}}), "try", "#!/bin/sh\n", true)
 		j.Rehearse, j.HasOutput = true, true
