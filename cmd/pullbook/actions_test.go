@@ -207,8 +207,12 @@ func TestStepAction(t *testing.T) {
 func TestOpenAction(t *testing.T) {
 	t.Parallel()
 	var got, auth, at string
-	status := http.StatusNoContent
+	status, workflow := http.StatusNoContent, "active"
 	hub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet && r.URL.Path == "/repos/acme/ops/actions/workflows/pullbook-advance.yml" {
+			fmt.Fprintf(w, `{"state": %q}`, workflow)
+			return
+		}
 		body, _ := io.ReadAll(r.Body)
 		got, auth, at = string(body), r.Header.Get("Authorization"), r.URL.Path
 		w.WriteHeader(status)
@@ -244,6 +248,11 @@ func TestOpenAction(t *testing.T) {
 	a, err := dispatched(file)
 	if err != nil || given.status != 0 || a.Alert.Name != "Down" || a.Runbook != "checkout" || string(a.Inputs) != `{"region":"eu"}` {
 		t.Errorf("%+v sent %s, which is %+v, %v", given, got, a, err)
+	}
+	for _, workflow = range []string{"disabled_inactivity", hostile} {
+		if p := playScript(t, "open/open.sh", base...); p.status == 0 || !strings.Contains(p.log, "Nothing will come of the alert") || !slices.Equal(p.commands, []string{"error"}) {
+			t.Errorf("with a workflow that is %s: %+v", workflow, p)
+		}
 	}
 	status = http.StatusAccepted
 	if p := playScript(t, "open/open.sh", append(base, "SERVER="+hub.URL+"/", `ALERT={"name": "Down"}`)...); p.status != 0 || at != "/alerts/generic" || got != `{"name": "Down"}` {

@@ -53,4 +53,13 @@ if [ "$got" != "$expected" ]; then
   stop "The alert was not taken: the answer was ${got:-none}, not $expected"
 fi
 echo "The alert was taken."
+# GitHub takes an event for a workflow that is disabled, and nothing comes of it. A token that may read Actions finds that out.
+if [ -z "${SERVER:-}" ]; then
+  state=$(curl --silent --max-time 30 --header "@$work/headers" "${url%/dispatches}/actions/workflows/pullbook-advance.yml" | jq -r '.state? // empty' 2>/dev/null) || true
+  case $state in
+  '' | active) ;;
+  *[!a-z_]*) stop "Nothing will come of the alert: the ledger's workflow pullbook-advance.yml is not active" ;;
+  *) stop "Nothing will come of the alert: the ledger's workflow pullbook-advance.yml is $state" ;;
+  esac
+fi
 printf '### Incident\n\nAn alert was sent to the ledger.\n' >>"${GITHUB_STEP_SUMMARY:-/dev/null}"
