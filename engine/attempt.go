@@ -79,8 +79,8 @@ func (e *Engine) stepFiles(ctx context.Context, b *brief, step runbook.Step) (ma
 
 // checkOutput turns a success whose output is not of the declared type into a failure.
 func (e *Engine) checkOutput(ctx context.Context, q runbook.Query, step runbook.Step, o runbook.Outcome) runbook.Outcome {
-	if o.Conclusion == runbook.Succeeded && step.Rehearses != "" {
-		return o // of the runner's own type
+	if o.Run != nil || o.Conclusion == runbook.Succeeded && step.Rehearses != "" {
+		return o // what it puts out is still to come, or of the runner's own type
 	}
 	if o.Conclusion != runbook.Succeeded || !step.HasOutput {
 		o.Output = nil

@@ -24,7 +24,9 @@ type Config struct {
 	Eval    Eval
 	Inbox   Inbox
 	Runner  Runner
-	Clock   Clock
+
+	Workflows Workflows // nil: no step runs one
+	Clock     Clock
 
 	Reviewing Reviewing // its zero value leaves people's pull requests alone
 	Bookmarks Bookmarks // nil: none are kept beyond this process
@@ -85,6 +87,8 @@ func (e *Engine) Handle(ctx context.Context, m Message) error {
 			return fmt.Errorf("read the press of a button on %s: %w", m.Key, err)
 		}
 		return e.lookAt(ctx, m.Key, true, p)
+	case KindRun:
+		return e.lookAtRun(ctx, m.Key)
 	case KindPull:
 		return e.lookAtPull(ctx, m.Key)
 	case KindSweep:

@@ -43,7 +43,7 @@ func (e *Engine) goOn(ctx context.Context, w *worker, refresh bool, alerts []inc
 			return false, err
 		}
 		if refresh {
-			w.kin = relatives{}
+			w.kin, w.runs = relatives{}, runs{}
 		}
 		refresh = false
 		plan, view, err := e.gather(ctx, w, alerts)
@@ -89,6 +89,7 @@ func (e *Engine) gather(ctx context.Context, w *worker, alerts []incident.Alert)
 	if err := e.lookAtKin(ctx, w, plan); err != nil {
 		return plan, incident.View{}, err
 	}
+	e.lookAtRuns(ctx, w, plan, attempts)
 	view := w.view(attempts, alerts)
 	view.Unread = unread
 	if err := e.keep(ctx, w, view); err != nil {
@@ -116,7 +117,7 @@ func (w *worker) view(attempts []incident.Attempt, alerts []incident.Alert) inci
 	n, h := w.ledger, w.hub
 	return incident.View{
 		Pull: h.Pull, Reviews: h.Reviews, Comments: h.Comments, Checks: h.Checks, Teams: h.Teams, Logins: h.Logins, People: h.People, Authors: w.authors, Presses: w.presses,
-		Attempts: attempts, Alerts: alerts, Children: w.kin.children, Recall: w.kin.recall, Locks: w.others, Queue: w.queue, Edits: w.openEdits(),
+		Attempts: attempts, Alerts: alerts, Children: w.kin.children, Recall: w.kin.recall, Runs: w.runs.seen, Pins: w.runs.pins, Locks: w.others, Queue: w.queue, Edits: w.openEdits(),
 		Branch: incident.Branch{Head: n.head, Commits: n.commits, Pushed: n.pushed, Foreign: n.foreign, Gone: n.gone, Deleted: n.deleted, Tip: n.remote, Lost: n.lost},
 	}
 }

@@ -48,6 +48,8 @@ func (e *Engine) do(ctx context.Context, w *worker, plan runbook.Plan, action in
 			return false, fmt.Errorf("stop %s: %w", a.Key, err)
 		}
 		return false, nil
+	case incident.CancelRun:
+		return false, e.cancelRun(ctx, w, plan, a)
 	case incident.OpenChild:
 		return false, e.order(ctx, w, a)
 	case incident.TellChild:
@@ -195,7 +197,7 @@ func (e *Engine) confirm(ctx context.Context, w *worker, f incident.Flush) error
 
 func (e *Engine) start(ctx context.Context, w *worker, a incident.Start) error {
 	job := StepJob{Branch: w.branch, Key: a.Key, Incident: w.ledger.state.Opened.ID, Step: a.Step, Attempt: a.Attempt,
-		Kind: a.Kind, Work: a.Work, Timeout: a.Timeout, Repeatable: a.Repeatable}
+		Kind: a.Kind, Work: a.Work, Timeout: a.Timeout, Repeatable: a.Repeatable, Workflow: a.Workflow}
 	if err := e.Inbox.StartStep(ctx, job); err != nil {
 		return fmt.Errorf("queue %s: %w", a.Key, err)
 	}

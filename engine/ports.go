@@ -171,6 +171,7 @@ type StepJob struct {
 	Work       json.RawMessage `json:"work"` // as runbook.Work.Run
 	Timeout    time.Duration   `json:"timeout"`
 	Repeatable bool            `json:"repeatable"`
+	Workflow   string          `json:"workflow,omitempty"` // blob id of the file of the workflow that it runs
 }
 
 // Runner performs one attempt. Everything that goes wrong is part of the outcome.

@@ -46,6 +46,7 @@ type worker struct {
 	presses []incident.Press // of buttons, for this look
 	unasked []string         // users and teams whose review requests were withdrawn: the hub keeps some, such as those of code owners
 	kin     relatives
+	runs    runs
 
 	report atomic.Pointer[report] // for relatives, who do not wait for the lock either
 	brief  atomic.Pointer[brief]  // for steps, which do not wait for the lock

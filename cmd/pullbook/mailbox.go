@@ -19,7 +19,7 @@ import (
 func (svc *service) openInbox(ctx context.Context) error {
 	s := svc.settings
 	config := inbox.Config{Logger: slog.New(atLeastWarn{svc.log.Handler()}),
-		Hints: []string{engine.KindHub, engine.KindPull, engine.KindSweep, engine.KindProposals, engine.KindAgain}}
+		Hints: []string{engine.KindHub, engine.KindPull, engine.KindRun, engine.KindSweep, engine.KindProposals, engine.KindAgain}}
 	if s.inboxURL == "" {
 		config.Path = filepath.Join(s.data, "inbox.sqlite")
 	} else {

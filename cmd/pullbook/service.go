@@ -107,7 +107,7 @@ func (svc *service) prepare(ctx context.Context, observe observer) error {
 		return err
 	}
 	svc.runner, err = step.New(step.Config{Dir: filepath.Join(s.data, "steps"), KeepDir: filepath.Join(s.data, "kept"), SecretsDir: s.secrets, PrivateNetworks: s.privateNetworks,
-		Tickets: ticketsPort{svc.hub}})
+		Tickets: ticketsPort{svc.hub}, Workflows: workflowsPort{svc.hub}})
 	if err != nil {
 		return fmt.Errorf("prepare the step runner: %w", err)
 	}
@@ -246,7 +246,7 @@ func (svc *service) buildEngine(observe observer) error {
 	ledger, s := svc.ledger(), svc.settings
 	svc.customs = &customs{ledger: ledger, branch: svc.hub.DefaultBranch(), eval: eval, log: svc.log}
 	svc.engine = engine.New(engine.Config{
-		Hub: svc.hub, Ledger: ledger, Journal: ledger, Eval: evalPort{eval}, Inbox: inboxPort{svc.inbox, svc.runner}, Runner: runnerPort{svc.runner, s.rehearsal != nil}, Rehearsal: s.rehearsal,
+		Hub: svc.hub, Ledger: ledger, Journal: ledger, Eval: evalPort{eval}, Inbox: inboxPort{svc.inbox, svc.runner}, Runner: runnerPort{svc.runner, s.rehearsal != nil}, Workflows: workflowsPort{svc.hub}, Rehearsal: s.rehearsal,
 		Reviewing: engine.Reviewing{Hub: svc.hub, List: ledger.list,
 			Checker: cueval.New(cueval.Config{Child: []string{exe, evalChild}, Wall: vetWall, Children: 1})}, // incidents need the other processors
 		Clock: wallClock{}, Bookmarks: svc.bookmarks(), DefaultBranch: svc.hub.DefaultBranch(), Triage: triage, Versions: versions(), Schema: schema.Runbook(),
@@ -315,6 +315,8 @@ func (svc *service) webhookConfig(secret []byte) github.WebhookConfig {
 				}
 			}
 			switch {
+			case h.Run > 0:
+				m = inbox.Message{Kind: engine.KindRun, Key: engine.RunKey(h.Run)}
 			case strings.HasPrefix(h.Branch, incident.BranchPrefix):
 				m = inbox.Message{Kind: engine.KindHub, Key: h.Branch}
 			case h.Again != "":

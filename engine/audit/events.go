@@ -63,11 +63,11 @@ func (t *trail) judge(b *batch, e incident.Event) *Finding {
 		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.eachExpanded(m, d), t.placed(m)) })
 	case incident.StepStarted:
 		return t.at(b, d.Step, func(m moment) *Finding {
-			return firstOf(t.stepStarted(m, d, e), t.opensApproved(m, d), m.locked(d), t.demanded(m, e), t.placed(m))
+			return firstOf(t.stepStarted(m, d, e), t.opensApproved(m, d), t.runsApproved(m, d), m.locked(d), t.demanded(m, e), t.placed(m))
 		})
 	case incident.StepEnded:
 		return t.at(b, d.Step, func(m moment) *Finding {
-			return firstOf(t.stepEnded(m, d), m.timely(e, d), t.rehearsed(m, d), t.approvedIt(m, d.Deed), t.carriedOut(m, d))
+			return firstOf(t.stepEnded(m, d), m.timely(e, d), t.rehearsed(m, d), t.approvedIt(m, d.Deed), t.carriedOut(m, d), m.ranIt(d))
 		})
 	case incident.RepeatStarted:
 		return t.at(b, d.Step, func(m moment) *Finding { return firstOf(t.repeatStarted(m, d, e), t.demanded(m, e), t.placed(m)) })
@@ -75,6 +75,8 @@ func (t *trail) judge(b *batch, e incident.Event) *Finding {
 		return t.at(b, d.Step, func(m moment) *Finding { return t.repeatEnded(m, d) })
 	case incident.ChildOpened:
 		return t.at(b, d.Step, func(m moment) *Finding { return t.sameInputs(m, d) })
+	case incident.RunDispatched:
+		return t.at(b, d.Step, func(m moment) *Finding { return t.dispatched(m, d) })
 	case incident.StepSkipped:
 		return t.at(b, d.Step, func(m moment) *Finding { return t.skipped(m, d, e) })
 	case incident.Assigned:

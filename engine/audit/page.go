@@ -14,7 +14,7 @@ const factPlan = "plan_sha256"
 // shows remembers what a gate page shows of a step whose work is compared with it: one that opens another incident, and one
 // that was rehearsed.
 func (t *trail) shows(m moment, path string, page []byte) {
-	if _, rehearsed := t.plan.Rehearsal(m.step.Name); rehearsed || m.step.Kind == runbook.KindRunbook {
+	if _, rehearsed := t.plan.Rehearsal(m.step.Name); rehearsed || m.step.Kind == runbook.KindRunbook || m.step.Workflow != nil {
 		t.shown[path] = runbook.ReadPage(page)
 	}
 }

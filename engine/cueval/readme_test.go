@@ -59,7 +59,7 @@ func readmeExamples(t *testing.T) (all []runbook.Query) {
 				q.Source.Files[f.Name] = f.Data
 			}
 		}
-		if strings.Contains(block, "inputs:") {
+		if strings.Contains("\n"+block, "\ninputs:") {
 			q.Source.Inputs = json.RawMessage(`{"region": "eu"}`)
 			if strings.Contains(block, "inputs: to:") {
 				q.Source.Inputs = json.RawMessage(`{"to": "eu"}`)

@@ -225,6 +225,9 @@ func (s *skeleton) kind(v cue.Value) {
 	case runbook.KindRunbook:
 		s.opens(k, outputType(s.step, v))
 		s.traits(k, s.doc.kind(s.step.Kind))
+	case runbook.KindActions:
+		s.workflow(k)
+		s.traits(k, s.doc.kind(s.step.Kind))
 	case runbook.KindExec:
 		s.programs()
 		fallthrough

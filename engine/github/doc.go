@@ -4,8 +4,9 @@
 // Words. The App is the GitHub App as which the engine signs in; its bot is the user (`slug[bot]`) that the hub shows as
 // author of what the App writes. A look reads what people did on one incident. A write is any request that changes the
 // hub. A proposal is a pull request of a person's, on which the App
-// reports what vet says. A hint is what is left of a webhook: a branch or a pull request at which the engine should look again.
+// reports what vet says. A hint is what is left of a webhook: a branch, a pull request or a workflow run at which the engine should look again.
 //
+//	DispatchWorkflow, WorkflowRun, ...
 //	Proposals, Changes, Vetted, Report,
 //	Look, OpenPull, Publish, Merge, OpenIssue ─ gate (writes only) ─ go-github ─ token ─ wire ─ the hub
 //	                                 serial, spaced,                 ghinstal-  one host, 15 s, bounded answers,
@@ -16,7 +17,7 @@
 //
 // Nothing is tried twice here. A limit of the hub comes back as *LimitedError with the time at which it ends, and until
 // then no further request leaves; everything else that fails comes back as *Error. Neither holds a token, a header or an
-// address. Whoever calls looks again later, and every method may then be called again with the same arguments.
+// address. Whoever calls looks again later, and every method but DispatchWorkflow may then be called again with the same arguments.
 //
 // Writes go one at a time. Those that people wait for (opening and reopening a pull request, asking for reviews, merging,
 // a check run that asks for action) overtake the others, and a fifth of each budget is kept for them. The windows of

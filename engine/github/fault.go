@@ -158,7 +158,7 @@ func unanswered(op string, err error) error {
 			return &Error{Op: op, Message: cause.Error(), cause: cause}
 		}
 	}
-	for _, ours := range []error{errElsewhere, errRedirect, errSlow, errTooLarge, errPages} {
+	for _, ours := range []error{errElsewhere, errRedirect, errSlow, errTooLarge, errPages, errArchive} {
 		if errors.Is(err, ours) {
 			return &Error{Op: op, Message: ours.Error(), cause: ours}
 		}

@@ -44,7 +44,13 @@ type payload struct {
 	RequestedAction struct {
 		Identifier string `json:"identifier"`
 	} `json:"requested_action"`
+	WorkflowRun struct {
+		ID int64 `json:"id"`
+	} `json:"workflow_run"`
 }
+
+// workflowRun is the event of the runs that steps wait for: also in other repositories, and in the App's own name.
+const workflowRun = "workflow_run"
 
 type pullRef struct {
 	Number int `json:"number"`
@@ -71,10 +77,12 @@ func (h *webhook) hint(kind string, body []byte) (hint Hint, outcome string, err
 	switch {
 	case kind == "ping":
 		return Hint{}, "pong", nil
-	case !strings.EqualFold(p.Repository.FullName, h.Repository):
+	case !strings.EqualFold(p.Repository.FullName, h.Repository) && kind != workflowRun:
 		return Hint{}, "dropped: another repository", nil
 	case h.InstallationID != 0 && p.Installation.ID != h.InstallationID:
 		return Hint{}, "dropped: another installation", nil
+	case kind == workflowRun && p.WorkflowRun.ID > 0:
+		return Hint{Kind: kind, Run: p.WorkflowRun.ID}, "", nil
 	case h.OwnSender != "" && strings.EqualFold(p.Sender.Login, h.OwnSender):
 		return Hint{}, "dropped: our own doing", nil
 	}

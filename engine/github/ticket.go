@@ -23,16 +23,9 @@ const ticketPages = 3
 // OpenIssue opens an issue, or returns the one of the App that begins with the mark. It may be repeated after any error.
 // Repositories of other owners are refused: the installation is on one account.
 func (c *Client) OpenIssue(ctx context.Context, n NewIssue) (number int, url string, err error) {
-	owner, name := c.owner, c.repo
-	if n.Repo != "" {
-		owner, name, _ = strings.Cut(n.Repo, "/")
-	}
-	if !strings.EqualFold(owner, c.owner) || !plain(name) {
-		return 0, "", fmt.Errorf("open an issue in %s/%s: the App is installed on %s", line(owner), line(name), c.owner)
-	}
-	hub, err := c.hubOf(name)
+	name, hub, err := c.elsewhere(n.Repo)
 	if err != nil {
-		return 0, "", err
+		return 0, "", fmt.Errorf("open an issue: %w", err)
 	}
 	found, err := c.findIssue(ctx, hub, name, n.Mark)
 	if err != nil {

@@ -34,12 +34,13 @@ type WebhookConfig struct {
 	Logger *slog.Logger
 }
 
-// Hint says where the engine should look again. It has a branch, a pull request or a commit.
+// Hint says where the engine should look again. It has a branch, a pull request, a commit or a workflow run.
 type Hint struct {
 	Kind   string // the event, such as pull_request_review
 	Branch string // "" when the event does not say
 	Pull   int    // 0 when the event does not say
 	Again  string // the commit whose check somebody asked for once more; "" when nobody did
+	Run    int64  // of a workflow, of any repository of the installation; 0 when the event is about none
 
 	Press *incident.Press // of a button: the one fact that a delivery carries, since the hub tells it nowhere else
 }

@@ -96,6 +96,9 @@ func TestHintsOfEvents(t *testing.T) {
 		{"check_suite", `{"action": "rerequested", "check_suite": {"head_branch": null, "head_sha": "1a2b", "pull_requests": []}, ` + from + `}`, Hint{Kind: "check_suite", Branch: "", Pull: 0, Again: "1a2b"}},
 		{"check_run", `{"action": "completed", "check_run": {"check_suite": {"head_branch": "fix", "head_sha": "1a2b"}}, ` + from + `}`, Hint{Kind: "check_run", Branch: "fix", Pull: 0, Again: ""}},
 		{"check_run", `{"action": "rerequested", "check_run": {"check_suite": {"head_branch": "fix", "head_sha": "../x"}}, ` + from + `}`, Hint{Kind: "check_run", Branch: "fix", Pull: 0, Again: ""}},
+		{"workflow_run", `{"workflow_run": {"id": 4711}, ` + from + `}`, Hint{Kind: "workflow_run", Run: 4711}},
+		{"workflow_run", strings.Replace(`{"workflow_run": {"id": 4711}, `+from+`}`, "alice", "Pullbook[bot]", 1), Hint{Kind: "workflow_run", Run: 4711}},
+		{"workflow_run", strings.Replace(`{"workflow_run": {"id": 4711}, `+from+`}`, "Acme/ops", "acme/shop", 1), Hint{Kind: "workflow_run", Run: 4711}},
 	} {
 		d := newReceiver(nil)
 		if code, text := d.answer(delivery(test.event, "id-1", test.body)); code != 202 || text != "noted" {
@@ -166,6 +169,8 @@ func TestDeliveriesThatAreNoneOfOurs(t *testing.T) {
 		{"push", `{"ref": "refs/heads/-x", ` + from + `}`, "dropped: nothing to look at"},
 		{"issue_comment", `{"issue": {"number": 3}, ` + from + `}`, "dropped: nothing to look at"},
 		{"issue_comment", `{"issue": {"number": -3, "pull_request": {}}, ` + from + `}`, "dropped: nothing to look at"},
+		{"workflow_run", `{"workflow_run": {"id": 4711}, "repository": {"full_name": "acme/ops"}, "installation": {"id": 98}}`, "dropped: another installation"},
+		{"workflow_run", `{"workflow_run": {"id": -1}, ` + from + `}`, "dropped: nothing to look at"},
 		{"star", `{` + from + `}`, "dropped: nothing to look at"},
 		{"", `{` + from + `}`, "dropped: nothing to look at"},
 	} {

@@ -50,6 +50,7 @@ type Start struct {
 	Work       json.RawMessage // as runbook.Work.Run
 	Timeout    time.Duration
 	Repeatable bool
+	Workflow   string // blob id of the file of the workflow that it runs
 }
 
 // Stop ends a queued or running attempt.

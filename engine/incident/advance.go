@@ -65,8 +65,11 @@ func (d *decider) free() int {
 	}
 	room := d.plan.Concurrency
 	for _, step := range d.plan.Steps {
-		a, busy := d.busyWith(step, d.state.Step(step.Name))
-		if lost := a.Key == ""; busy && (!lost || step.Stage == d.state.Stage()) { // what an earlier stage lost is not queued again
+		st := d.state.Step(step.Name)
+		a, busy := d.busyWith(step, st)
+		if st.hasRun() {
+			room--
+		} else if lost := a.Key == ""; busy && (!lost || step.Stage == d.state.Stage()) { // what an earlier stage lost is not queued again
 			room--
 		}
 	}
@@ -87,7 +90,7 @@ func (d *decider) busyWith(step runbook.Step, st StepState) (a Attempt, busy boo
 	if known && (a.State == AttemptQueued || a.State == AttemptRunning) {
 		return a, true
 	}
-	return Attempt{}, !known && st.Phase == PhaseStarted && st.Kind.NeedsRunner()
+	return Attempt{}, !known && st.Phase == PhaseStarted && st.Kind.NeedsRunner() && !st.hasRun()
 }
 
 // full reports whether a step has to wait until another one has ended.
@@ -133,6 +136,11 @@ func (d *decider) running(step runbook.Step, st StepState) {
 	case st.Kind.AsksPeople():
 		d.asksUntil(step, st)
 		return
+	case st.hasRun():
+		d.awaitRun(step, st)
+		return
+	case d.inDoubt(step, st):
+		return
 	}
 	if _, known := d.attempt(step.Name, st.Attempt); !known && step.Now.Status == runbook.StatusReady {
 		d.starts = append(d.starts, d.start(step, st.Attempt))
@@ -155,6 +163,7 @@ func (d *decider) retry(step runbook.Step, st StepState) {
 	case d.now.Before(due):
 		d.wakeAt(due, "attempt "+fmt.Sprint(st.Attempt+1)+" of "+step.Name)
 	case d.waits(step):
+	case !d.pinned(step):
 	case step.Approval != nil && underTemplate(step, st):
 		d.behindTemplate(step, st)
 	case step.Approval != nil:
@@ -168,6 +177,9 @@ func (d *decider) retry(step runbook.Step, st StepState) {
 func (d *decider) retryGated(step runbook.Step, st StepState) {
 	if step.Now.Status != runbook.StatusReady {
 		d.unready(step)
+		return
+	}
+	if !d.pinned(step) {
 		return
 	}
 	opened, page := d.asked(step, st)
@@ -185,6 +197,7 @@ func (d *decider) idle(step runbook.Step, st StepState) {
 	switch {
 	case step.Now.Status != runbook.StatusReady:
 		d.unready(step)
+	case !d.pinned(step):
 	case step.Approval != nil && underTemplate(step, st):
 		d.behindTemplate(step, st)
 	case step.Approval != nil:
@@ -226,7 +239,7 @@ func (d *decider) begin(step runbook.Step, st StepState) {
 		return
 	}
 	intent := StepStarted{Step: step.Name, Attempt: attempt, Work: step.Kind, Key: d.key(step, attempt), Risk: step.Risk,
-		Locks: step.Now.Locks, Deadline: deadline, WouldRun: d.state.WouldRun(step)}
+		Locks: step.Now.Locks, Deadline: deadline, WouldRun: d.state.WouldRun(step), Workflow: d.pin(step)}
 	intent.Digest, intent.Gate = d.bound(step, st)
 	if !d.record(intent) {
 		return
@@ -269,13 +282,13 @@ func (d *decider) key(step runbook.Step, attempt int) string {
 
 func (d *decider) start(step runbook.Step, attempt int) Start {
 	return Start{Step: step.Name, Attempt: attempt, Key: d.key(step, attempt), Kind: step.Kind, Work: step.Now.Work.Run, Timeout: step.Timeout,
-		Repeatable: d.repeatable(step)}
+		Repeatable: d.repeatable(step), Workflow: d.state.Step(step.Name).Workflow}
 }
 
 // question is the gate as it would be asked now.
 func (d *decider) question(step runbook.Step, st StepState) runbook.Gate {
 	g := runbook.Gate{Incident: string(d.state.Opened.ID), Plan: d.state.Plan, Step: step, Work: step.Now.Work, Round: st.Round,
-		Upstream: d.upstream(baseName(step)), Locks: step.Now.Locks, Because: d.demanded(step), Elements: step.Now.Elements, GameDay: d.gameDay(step)}
+		Upstream: d.upstream(baseName(step)), Workflow: d.pin(step), Locks: step.Now.Locks, Because: d.demanded(step), Elements: step.Now.Elements, GameDay: d.gameDay(step)}
 	if r, ok := d.base.Rehearsal(step.Name); ok {
 		g.Rehearsal = d.state.Step(r.Name).Output
 	}
@@ -316,6 +329,9 @@ func (d *decider) upstream(step string) []runbook.Upstream {
 func (d *decider) gate(step runbook.Step, st StepState) {
 	if step.Now.Status != runbook.StatusReady {
 		d.unready(step) // a step it rests on was tried again, and this one is not needed any more
+		return
+	}
+	if !d.pinned(step) {
 		return
 	}
 	if step.Approval == nil {
@@ -429,13 +445,17 @@ func (d *decider) askUnknown(step runbook.Step, st StepState) {
 			otherwise = fmt.Sprintf("- `/retry %s`: it did not happen; start it again (a gate asks again).\n- `/cancel <reason>`: undo no more, and stop here.\n", step.Name)
 		}
 	}
-	d.reply(fmt.Sprintf("%s-%s-%d", key, step.Name, st.Attempt), unknownText(step.Name, st.Attempt)+otherwise)
+	d.reply(fmt.Sprintf("%s-%s-%d", key, step.Name, st.Attempt), unknownText(step.Name, st)+otherwise)
 }
 
-func unknownText(step string, attempt int) string {
-	return fmt.Sprintf("**Did it happen?** Attempt %d of `%s` was about to run, or running, when the engine stopped, and nobody has its outcome. "+
+func unknownText(step string, st StepState) string {
+	why := "was about to run, or running, when the engine stopped, and nobody has its outcome"
+	if st.Run != 0 {
+		why = fmt.Sprintf("was run %d on the hub, which is not there any more", st.Run)
+	}
+	return fmt.Sprintf("**Did it happen?** Attempt %d of `%s` %s. "+
 		"It is not declared idempotent, so it will not be started again by itself.\n\n"+
-		"- `/did-it-by-hand %s <what you found or did>`: it happened; go on.\n", attempt, step, step)
+		"- `/did-it-by-hand %s <what you found or did>`: it happened; go on.\n", st.Attempt, step, why, step)
 }
 
 // Due is the time of the next thing that happens by itself, for people to see; zero when nothing does.

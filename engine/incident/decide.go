@@ -168,6 +168,7 @@ func (d *decider) live() {
 	d.recordPull()
 	facts := len(d.commit.Events)
 	d.recordAlerts()
+	d.recordRuns()
 	d.recordOutcomes()
 	d.recordRepeats()
 	d.recordChildren()

@@ -26,6 +26,9 @@
 //   - A child is the incident that an attempt of a step opened, whose runbook is another one; that step's incident is its
 //     parent. Both are found in git by their names. Recall says whether a parent still wants its child to go on.
 //
+//   - A run is a workflow of the hub that an attempt dispatched. It goes on at the hub, and its end is read there; nothing is
+//     held for it. A dispatch whose answer was lost is looked for by the key that the run carries, before people are asked.
+//
 //   - A press is that a person has pressed a button of a check run. It says what a comment would say, of the step as it stood when
 //     the button was shown.
 //

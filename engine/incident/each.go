@@ -49,6 +49,8 @@ func StepOf(data Data) string {
 		return d.Step
 	case ChildOpened:
 		return d.Step
+	case RunDispatched:
+		return d.Step
 	case RepeatStarted:
 		return d.Step
 	case RepeatEnded:

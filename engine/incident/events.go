@@ -123,6 +123,7 @@ type StepStarted struct {
 	Locks    []string     `json:"locks,omitempty"`     // that it takes: sorted, each once
 	Deadline time.Time    `json:"deadline"`            // after which the runner has killed it, or nobody's answer counts; of a wait: when it is over
 	WouldRun bool         `json:"would_run,omitempty"` // in a rehearsal: it is not run
+	Workflow string       `json:"workflow,omitempty"`  // of a step that runs a workflow: blob id of its file
 }
 
 // StepEnded is the outcome of one attempt.

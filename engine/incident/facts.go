@@ -36,6 +36,9 @@ func (d *decider) recordOutcomes() {
 			expected = st.Attempt
 		}
 		a, known := d.attempt(step.Name, expected)
+		if d.goesOnElsewhere(step, st, a, known) {
+			continue
+		}
 		switch {
 		case known && a.State == AttemptEnded && a.Outcome != nil && a.Outcome.Conclusion != runbook.Unknown:
 			d.recordOutcome(*a.Outcome)

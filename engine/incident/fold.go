@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/pullbook/pullbook/engine/runbook"
@@ -107,6 +108,8 @@ func (s *State) takeStep(e Event) error {
 		return s.repeatEnded(d)
 	case ChildOpened:
 		return s.childOpened(d)
+	case RunDispatched:
+		return s.runDispatched(d)
 	case StepSkipped:
 		return s.skipped(e, d)
 	case Assigned:
@@ -235,7 +238,7 @@ func (s *State) stepStarted(e Event, d StepStarted) error {
 	}
 	st.WouldRun = d.WouldRun
 	st.Phase, st.Kind, st.Attempt, st.Started, st.Deadline, st.since, st.Child = PhaseStarted, d.Work, d.Attempt, e.At, d.Deadline, e.Seq, ""
-	st.Locks = d.Locks
+	st.Locks, st.Workflow, st.Run, st.RunURL, st.Runs = d.Locks, d.Workflow, 0, "", 0
 	s.set(d.Step, st)
 	return nil
 }
@@ -274,6 +277,7 @@ func (s *State) stepEnded(e Event, d StepEnded) error {
 	if st.Child != "" {
 		st.ChildURL = d.Facts[factPull]
 	}
+	st.Runs, _ = strconv.Atoi(d.Facts[factRunAttempt])
 	s.set(d.Step, st)
 	return nil
 }

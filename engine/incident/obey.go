@@ -239,6 +239,8 @@ func (d *decider) stands(step runbook.Step, st StepState) string {
 			text = "waits for its time"
 		case runbook.KindRunbook:
 			text = "waits for its own incident"
+		case runbook.KindActions:
+			text = "waits for its workflow"
 		}
 	case PhaseUnknown:
 		text = "has an outcome that nobody knows"

@@ -28,6 +28,7 @@ func (d *decider) publish() {
 	d.publishRollup()
 	d.remind()
 	d.ranOut()
+	d.sayAgain()
 	d.shout()
 	d.showEdits()
 	d.actions = append(d.actions, PublishBody{Urgent: d.asking || d.halted || d.state.Paused != nil || len(d.locked) > 0})

@@ -123,6 +123,7 @@ func (s *State) withdraw(e Event) {
 // stop ends what is queued or running, and reports whether nothing was.
 func (d *decider) stop() (quiet bool) {
 	quiet = d.childless(runbook.StageMain, runbook.StageUndo, runbook.StageFinally)
+	quiet = d.runless(true, runbook.StageMain, runbook.StageUndo, runbook.StageFinally) && quiet
 	for _, a := range d.view.Attempts {
 		if a.State == AttemptQueued || a.State == AttemptRunning {
 			d.starts = append(d.starts, Stop{a.Key})
@@ -208,7 +209,9 @@ func (d *decider) undo() {
 // mainQuiet reports whether every step of the main stage has come to an end that is known. What runs is awaited, or stopped
 // where a person cancelled; what is in doubt is asked of people.
 func (d *decider) mainQuiet() bool {
-	quiet, cancelled := d.childless(runbook.StageMain), d.state.CalledOff()
+	cancelled := d.state.CalledOff()
+	quiet := d.childless(runbook.StageMain)
+	quiet = d.runless(cancelled, runbook.StageMain) && quiet
 	for step := range d.plan.In(runbook.StageMain) {
 		st := d.state.Step(step.Name)
 		a, busy := d.busyWith(step, st)

@@ -48,6 +48,10 @@ type StepState struct {
 	Child      ID               // the incident that the latest attempt opened, if it opened one
 	ChildURL   string           // of its pull request, once the attempt has ended
 	Came       int              // how many incidents came from all attempts that have ended
+	Workflow   string           // of a workflow that the latest attempt runs: blob id of its file
+	Run        int64            // the workflow run that the latest attempt dispatched; 0: none is known
+	RunURL     string           // its page
+	Runs       int              // how often it had been run when the attempt ended; 0 before
 	Asked      []Deed           // who asked for a retry: they cannot approve it
 	Owner      *approval.Person // who is to do it, where a person has said so: they cannot approve it
 	Word       *Deed            // of the person who brought it to its end: they cannot approve what rests on it

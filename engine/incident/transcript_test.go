@@ -112,7 +112,7 @@ func (s *stage) command(t *testing.T, d *datadriven.TestData) string {
 	case "members", "leaves", "verdict":
 		return s.left(d.Cmd, args)
 	default:
-		t.Fatalf("%s: unknown command %s", d.Pos, d.Cmd)
+		return s.aboutRun(t, d, args)
 	}
 	return "ok\n"
 }
@@ -279,7 +279,7 @@ func option(t *testing.T, step *runbook.Step, word string) {
 	case "undoes":
 		step.Stage, step.Undoes, step.Needs = runbook.StageUndo, value, []string{value}
 	default:
-		t.Fatalf("unknown option %q", word)
+		runs(t, step, key, value)
 	}
 }
 

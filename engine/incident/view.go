@@ -20,6 +20,8 @@ type View struct {
 	Checks   map[string]bool               // external ids of the check runs that are published
 	Alerts   []Alert                       // notifications of this group that arrived and are not recorded yet
 	Children map[string]Child              // by step: of those steps that wait for another incident
+	Runs     map[string]Run                // by step: of those whose latest attempt has, or may have, dispatched a workflow
+	Pins     map[string]runbook.Pin        // by step of the frozen plan: of the workflow that may be dispatched next; absent: the hub has not said
 	Recall   *Recalled                     // why the parent does not want the incident to go on; nil: it does, or there is none
 	Unread   string                        // why the engine cannot work out the frozen plan, now or later; empty as a rule
 	Teams    map[string][]int64            // members of the teams that gates ask, by org/slug; empty: there is nobody, or no such team; absent: nobody has looked

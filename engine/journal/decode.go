@@ -293,6 +293,8 @@ func decodeStep(kind string, raw []byte, read reader) (incident.Data, error) {
 		return as[incident.RepeatEnded](raw, read)
 	case incident.ChildOpened{}.Kind():
 		return compactly[incident.ChildOpened](raw, read)
+	case incident.RunDispatched{}.Kind():
+		return as[incident.RunDispatched](raw, read)
 	case incident.StepSkipped{}.Kind():
 		return as[incident.StepSkipped](raw, read)
 	case incident.StepBroken{}.Kind():

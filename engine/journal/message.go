@@ -80,7 +80,7 @@ func weight(data incident.Data) int {
 		return 5
 	case incident.GateOpened, incident.GateApproved, incident.GateLifted, incident.GateEscalated, incident.GlassReviewed, incident.EachExpanded:
 		return 4
-	case incident.Mitigated, incident.FinallyBegun, incident.ChildOpened, incident.RepeatStarted, incident.RepeatEnded:
+	case incident.Mitigated, incident.FinallyBegun, incident.ChildOpened, incident.RunDispatched, incident.RepeatStarted, incident.RepeatEnded:
 		return 2
 	case incident.StepSkipped:
 		if d.Deed != nil {
@@ -241,6 +241,8 @@ func stepSentence(data incident.Data) string {
 		return fmt.Sprintf("repeated: %s (attempt %d, %s)", conclusion(d.Conclusion), d.Attempt, seconds(d.Ended.Sub(d.Started)))
 	case incident.ChildOpened:
 		return fmt.Sprintf("its own incident is open (attempt %d)", d.Attempt)
+	case incident.RunDispatched:
+		return fmt.Sprintf("its workflow runs on the hub as run %d (attempt %d)", d.Run, d.Attempt)
 	case incident.StepSkipped:
 		return "skipped"
 	case incident.Assigned:

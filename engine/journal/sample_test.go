@@ -113,6 +113,8 @@ func kinKinds() []incident.Event {
 	asked := func(step string, work runbook.Kind) incident.StepStarted {
 		return incident.StepStarted{Step: step, Attempt: 1, Key: runbook.AttemptKey(string(sampleID), step, 1), Work: work, Risk: runbook.RiskChange, Digest: page, Deadline: clock(300)}
 	}
+	runs := asked("deploy", runbook.KindActions)
+	runs.Workflow = "6f2a0c7a1a0f7ddf3b1f1c0a5b2f8b7c9d0e1f23"
 	return numbered([]incident.Data{
 		opened,
 		asked("deeper", runbook.KindRunbook),
@@ -122,6 +124,8 @@ func kinKinds() []incident.Event {
 		incident.RepeatStarted{Step: "told", Attempt: 2, Key: runbook.AttemptKey(string(sampleID), "told", 2), Digest: page, Deadline: clock(2100)},
 		incident.RepeatEnded{Step: "told", Attempt: 2, Conclusion: runbook.Failed, Started: clock(1801), Ended: clock(1802), Evidence: page,
 			Cut: []runbook.Cut{{Name: "answer", Bytes: 1 << 20, SHA256: page}}, Facts: map[string]string{"status": "503"}, Error: "the channel board: 503"},
+		runs,
+		incident.RunDispatched{Step: "deploy", Attempt: 1, Run: 4711, URL: "https://github.com/acme/shop/actions/runs/4711", Found: true},
 		incident.Recalled{Why: "alice cancelled 20261121-pppppppppp: wrong service", Deed: &d},
 		incident.Thawed{Why: "a slip", Disowned: []string{opened.Commit, opened.Commit}, On: opened.Commit, Deed: review},
 		incident.Thawed{Why: "a slip", Restored: opened.Commit, Replaced: opened.Commit, On: opened.Commit, Deed: again},

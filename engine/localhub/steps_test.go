@@ -325,6 +325,7 @@ func endSteps() []step {
 	return []step{
 		{"alice", "GET", "~/actions/runs/$work/jobs", "", 200, "job=jobs.0.id"},
 		{"alice", "GET", "~/actions/jobs/$job", "", 200, ""},
+		{"alice", "GET", "~/actions/runs/$work/logs", "", 200, ""},
 		{"alice", "GET", "~/actions/runs/$work/artifacts", "", 200, "artifact=artifacts.0.id"},
 		{"alice", "GET", "~/actions/artifacts", "", 200, ""},
 		{"alice", "GET", "~/actions/artifacts/$artifact", "", 200, ""},

@@ -84,6 +84,8 @@ func newBoard(p runbook.Plan, s incident.State, v incident.View) board {
 			r.word = b.idle(step, settled)
 		case r.waitsForChild():
 			r.class, r.word = b.childStands(r)
+		case r.waitsForRun():
+			r.class, r.word = b.runStands(r)
 		}
 		if r.locked = b.lockedOut(r); len(r.locked) > 0 {
 			r.class, r.word = classWaiting, lockWord(r)

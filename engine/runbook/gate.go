@@ -30,6 +30,7 @@ type Gate struct {
 	Upstream  []Upstream      `json:"upstream,omitempty"`  // every step upstream of it, in plan order
 	Rehearsal json.RawMessage `json:"rehearsal,omitempty"` // of a step that was rehearsed: what that put out; Upstream has its digest
 	Elements  []Element       `json:"elements,omitempty"`  // of a template: what runs for each of them; Work is empty then
+	Workflow  string          `json:"workflow,omitempty"`  // of a step that runs a workflow: blob id of its file
 	GameDay   GameDay         `json:"game_day,omitempty"`  // of a rehearsal: what becomes of the step; empty in an incident that is none
 	// Authors are who wrote the step; nil where nobody asked. SelfApproval are those who may approve it although they did.
 	Authors      *Authorship `json:"authors,omitempty"`
@@ -109,6 +110,9 @@ func (g Gate) Page() []byte {
 	}
 	if g.Rehearsal != nil {
 		b.WriteString(g.rehearsal())
+	}
+	if g.Workflow != "" {
+		b.WriteString("\n" + headWorkflow + "\n\n" + Fence("text", g.Workflow))
 	}
 	if len(g.Step.Files) > 0 {
 		b.WriteString("\n## Files, by git blob id\n\n" + Fence("json", string(canonical(g.Step.Files))))

@@ -9,6 +9,7 @@ import (
 type Shown struct {
 	What     json.RawMessage            // what will run, as JSON; nil for a template
 	Elements map[string]json.RawMessage // of a template: what will run by the name of the element, of those that run
+	Workflow string                     // of a step that runs a workflow: blob id of its file
 	Plan     string                     // SHA-256, hex, of the plan of its rehearsal that is carried out; empty where there is none
 }
 
@@ -17,6 +18,7 @@ const (
 	headWhat      = "## What will run"
 	headElements  = "## What will run, for each of "
 	headRehearsal = "## What it would do, by its rehearsal"
+	headWorkflow  = "## The workflow's file, by git blob id"
 )
 
 // ReadPage reads a gate page as Gate.Page writes it. Text from elsewhere stands in fences, which it cannot leave: it makes no
@@ -26,6 +28,8 @@ func ReadPage(page []byte) (s Shown) {
 		switch {
 		case heading == headWhat:
 			s.What = json.RawMessage(blocks[0])
+		case heading == headWorkflow:
+			s.Workflow = blocks[0]
 		case heading == headRehearsal && len(blocks) > 1:
 			s.Plan = blocks[1]
 		case strings.HasPrefix(heading, headElements):

@@ -41,6 +41,7 @@ const (
 	KindWait    Kind = "wait"
 	KindChoose  Kind = "choose"
 	KindRunbook Kind = "runbook" // another runbook, as an incident of its own
+	KindActions Kind = "actions" // a workflow of the hub, whose run goes on there
 )
 
 // NeedsRunner reports whether a runner performs steps of the kind. The others, the engine's own, wait for a person's word
@@ -158,6 +159,7 @@ type Step struct {
 	Of         string        `json:"-"`                     // the template that this step is an element of; only Expand makes elements
 	Key        string        `json:"-"`                     // of an element: what tells it from the others of its template
 	Runbook    string        `json:"runbook,omitempty"`     // name of the runbook that a step of KindRunbook opens
+	Workflow   *Workflow     `json:"workflow,omitempty"`    // that a step of KindActions runs
 	Lines      []Lines       `json:"lines,omitempty"`       // of the runbook that make the step: who wrote them does not approve it
 	CodeOwners []string      `json:"code_owners,omitempty"` // users and teams that own its files by CODEOWNERS, at the frozen commit
 	Now        Resolution    `json:"-"`
@@ -306,6 +308,7 @@ type Outcome struct {
 	Cut        []Cut             `json:"cut,omitempty"`
 	Facts      map[string]string `json:"facts,omitempty"` // exit status, the executable's digest, HTTP status, ...
 	Error      string            `json:"error,omitempty"` // one sentence when it did not succeed
+	Run        *WorkflowRun      `json:"run,omitempty"`   // set: what was started goes on there, and how it ends is still to come
 }
 
 // Cut names bytes that were too many to keep, by digest.

@@ -174,3 +174,14 @@ func (s *stage) endChild(ctx context.Context, name string, c incident.Child, e e
 	s.view.Children[name] = c
 	return nil
 }
+
+// pinsOf are the files of the workflows of a plan. A story has no hub: each is there, and never changes.
+func pinsOf(plan runbook.Plan) map[string]runbook.Pin {
+	pins := map[string]runbook.Pin{}
+	for _, step := range plan.Steps {
+		if step.Workflow != nil {
+			pins[step.Name] = runbook.Pin{Blob: "0000000000000000000000000000000000000000"}
+		}
+	}
+	return pins
+}

@@ -115,6 +115,7 @@ func (s *stage) look(ctx context.Context) error {
 		if s.plan, err = s.resolve(ctx, s.state.Ended(s.plan)); err != nil {
 			return err
 		}
+		s.view.Pins = pinsOf(s.plan)
 		s.view.Authors = map[string]runbook.Authorship{}
 		for _, step := range s.plan.Steps {
 			s.view.Authors[step.Name] = s.wrote[step.Name]

@@ -19,12 +19,13 @@
 //	                                               ├─ probe   the same request until a condition holds
 //	                                               ├─ notify, update      a notice to webhooks and mail servers
 //	                                               ├─ ticket              an issue on the hub, through Tickets
+//	                                               ├─ actions             a workflow of the hub, through Workflows; its run goes on there
 //	                                               └─ ansible, terraform  the host's tool, in the attempt's directory; rehearsed first
 //	Outcome ─ veil(log, error, facts; output with a secret in it is refused) ─ caller
 //
 // Run never returns an error: whatever happens is an Outcome. Its conclusion is TimedOut when the step's own time was
-// over and Cancelled when the caller's context ended first; Unknown only for a changing HTTP request or a mail that was sent
-// and got no readable answer, since nobody can tell whether it took effect.
+// over and Cancelled when the caller's context ended first; Unknown only for a changing HTTP request, a mail or a dispatch that was sent
+// and got no readable answer, since nobody can tell whether it took effect. An outcome with a run is not the end of it.
 //
 // Foreign text, which is the alert, reaches a program through files, standard input and a few checked environment
 // variables, never through its arguments and never through a shell.

@@ -25,6 +25,7 @@ type Config struct {
 	SecretsDir      string           // one file per secret, named as the secret; empty: steps that name secrets fail
 	EnvAllow        []string         // names of the host's environment that programs inherit; nil: PATH, HOME, LANG, TZ
 	Tickets         Tickets          // opens issues; nil: steps of kind ticket fail
+	Workflows       Workflows        // starts workflows; nil: steps of kind actions fail
 	PrivateNetworks bool             // allow steps that connect by themselves, such as http and notify, to reach private and loopback addresses
 	LogLimit        int              // bytes kept of each stream, half from its head and half from its tail; 64 KiB
 	OutputLimit     int              // bytes of the largest output or probe answer; 256 KiB
@@ -65,6 +66,7 @@ type Job struct {
 	Rehearse  bool                // find out what it would do, and do nothing
 	Rehearsal json.RawMessage     // what its rehearsal put out; nil when there was none
 	Keep      string              // what the runner keeps between attempts goes with it: see Forget
+	Workflow  string              // blob id of the file of the workflow that it runs, hex
 	HasOutput bool                // the step declares an output: its result must be one JSON object
 	Alert     json.RawMessage     // as schema.#Alert; nil when there is none
 	Files     map[string]FileData // by path in the ledger
@@ -126,7 +128,7 @@ func (r *Runner) Run(ctx context.Context, job Job, until Until) runbook.Outcome 
 		Key: job.Key, Step: job.Step, Attempt: job.Attempt,
 		Conclusion: res.conclusion, Started: started, Ended: r.cfg.Now(),
 		Output: res.output, Log: a.log.text(a.veil), Cut: a.cuts, Facts: a.coveredFacts(),
-		Error: a.veil.line(res.problem),
+		Error: a.veil.line(res.problem), Run: res.run,
 	}
 }
 
@@ -147,6 +149,7 @@ type result struct {
 	conclusion runbook.Conclusion
 	output     []byte
 	problem    string
+	run        *runbook.WorkflowRun // where it goes on
 }
 
 func failed(format string, args ...any) result {

@@ -1,6 +1,10 @@
 package rest
 
 import (
+	"archive/zip"
+	"bytes"
+	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -182,6 +186,33 @@ func getJob(c *call) (reply, error) {
 	}
 	j, err := c.Store.Job(c.name(), id)
 	return shaped(j, err, behind(c.job))
+}
+
+// downloadLogs gives the logs of the newest attempt as a zip, a file for each job, where GitHub sends the client on to its storage.
+func downloadLogs(c *call) (reply, error) {
+	x, err := c.workByID()
+	if err != nil {
+		return reply{}, err
+	}
+	jobs, err := c.Store.Jobs(c.name(), x.ID, false)
+	if err != nil {
+		return reply{}, err
+	}
+	var b bytes.Buffer
+	archive := zip.NewWriter(&b)
+	for i, j := range jobs {
+		w, err := archive.Create(fmt.Sprintf("%d_%s.txt", i, strings.ReplaceAll(j.Name, "/", "_")))
+		if err == nil {
+			_, err = io.WriteString(w, j.Log)
+		}
+		if err != nil {
+			return reply{}, err
+		}
+	}
+	if err := archive.Close(); err != nil {
+		return reply{}, err
+	}
+	return reply{status: http.StatusOK, text: b.Bytes(), media: "application/zip"}, nil
 }
 
 func (c *call) artifact(x state.Artifact) wire.Object {

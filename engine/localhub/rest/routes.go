@@ -316,6 +316,7 @@ func actionRoutes() []Route {
 		{"POST", run + "/cancel", writes(state.Write, actionsWrite), cancelRun},
 		{"POST", run + "/rerun", writes(state.Write, actionsWrite), rerunRun},
 		{"GET", run + "/jobs", reads(actionsRead), listJobs},
+		{"GET", run + "/logs", reads(actionsRead), downloadLogs},
 		{"GET", run + "/artifacts", reads(actionsRead), listRunArtifacts},
 		{"GET", inRepo + "/actions/jobs/{id}", reads(actionsRead), getJob},
 		{"GET", inRepo + "/actions/artifacts", reads(actionsRead), listArtifacts},

@@ -1,6 +1,8 @@
 package state
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +14,7 @@ type Workflow struct {
 	Name    string
 	Path    string // ".github/workflows/x.yml"
 	State   string // active or disabled_manually
+	RunName string // the title of its runs, in which ${{ inputs.NAME }} stands for an input; empty: Name
 	Created time.Time
 	Updated time.Time
 }
@@ -48,6 +51,7 @@ type Job struct {
 	Name       string
 	Status     string
 	Conclusion string
+	Log        string
 	Started    time.Time
 	Completed  time.Time
 }
@@ -99,6 +103,15 @@ func (s *Store) Workflow(fullName, idOrFile string) (*Workflow, error) {
 	})
 }
 
+// title is the name of a run: of GitHub's expressions it knows ${{ inputs.NAME }} alone.
+func (w Workflow) title(inputs map[string]any) string {
+	title := cmp.Or(w.RunName, w.Name)
+	for name, value := range inputs {
+		title = strings.ReplaceAll(title, "${{ inputs."+name+" }}", fmt.Sprint(value))
+	}
+	return title
+}
+
 // StartRun queues a run.
 func (s *Store) StartRun(a Actor, fullName string, in WorkflowRun) (*WorkflowRun, error) {
 	return change(s, fullName, func(r *repo) (*WorkflowRun, error) {
@@ -113,7 +126,7 @@ func (s *Store) StartRun(a Actor, fullName string, in WorkflowRun) (*WorkflowRun
 		in.Number = 1 + len(r.desk.workruns.all(func(x *WorkflowRun) bool { return x.Workflow == in.Workflow }))
 		in.Created, in.Updated, in.Started = s.Now(), s.Now(), s.Now()
 		if in.Title == "" {
-			in.Title = w.Name
+			in.Title = w.title(in.Inputs)
 		}
 		stow(s, r, &r.desk.workruns, "workflow_run", &in)
 		s.emitWork(a, r, &in, "requested")
