@@ -8,7 +8,9 @@ import (
 
 // TestSample: the alert that is made up is one that the match takes, or there is none.
 func TestSample(t *testing.T) {
-	is := func(field, op, text string) Constraint { return Constraint{Field: field, Want: Condition{Op: op, Text: text}} }
+	is := func(field, op, text string) Constraint {
+		return Constraint{Field: field, Want: Condition{Op: op, Text: text}}
+	}
 	for name, tt := range map[string]struct {
 		match []Constraint
 		want  map[string]string
