@@ -16,25 +16,20 @@ type Rest struct {
 	Branch   string   `json:"branch"`
 	Head     string   `json:"head"`
 	Teams    []string `json:"teams,omitempty"`
-	Wide     bool     `json:"wide,omitempty"` // what it waits for may also be on other incidents' branches
+	Wide     bool     `json:"wide,omitempty"`  // what it waits for may also be on other incidents' branches
+	Awake    bool     `json:"awake,omitempty"` // it does not rest: a step is under way, or something is not as it should be
 }
 
-// Resting returns the open incidents that this engine has looked at and that rest, ordered by branch, and the branches of the
-// others that it has looked at. One with a step under way, with events that are not on the hub, or whose branch is not where
-// it should be, does not rest.
-func (e *Engine) Resting() (out []Rest, others []string) {
+// Resting returns the open incidents that this engine has looked at, ordered by branch. One with a step under way, with events
+// that are not on the hub, or whose branch is not where it should be, is awake.
+func (e *Engine) Resting() (out []Rest) {
 	for _, w := range e.all() {
-		r, looked, rests := w.resting()
-		switch {
-		case rests:
+		if r, looked := w.resting(); looked {
 			out = append(out, r)
-		case looked:
-			others = append(others, w.branch)
 		}
 	}
 	slices.SortFunc(out, func(a, b Rest) int { return strings.Compare(a.Branch, b.Branch) })
-	slices.Sort(others)
-	return out, others
+	return out
 }
 
 // all are the workers that are remembered.
@@ -48,23 +43,25 @@ func (e *Engine) all() []*worker {
 	return workers
 }
 
-func (w *worker) resting() (r Rest, looked, rests bool) {
+func (w *worker) resting() (r Rest, looked bool) {
 	s, ok := w.standing()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	r = Rest{Standing: s, Branch: w.branch, Teams: w.frozen.teams, Awake: true}
 	n := w.ledger
-	if !ok || n == nil || s.Merged || s.Pull == 0 || n.gone || n.deleted || n.lost != "" || n.pushed < n.state.Seq || n.head != n.remote {
-		return r, ok || w.hub != nil, false
+	if !ok || n == nil || s.Merged {
+		return r, ok || w.hub != nil
 	}
-	r = Rest{Standing: s, Branch: w.branch, Head: n.remote, Teams: w.frozen.teams, Wide: n.state.Opened.Parent != nil}
+	r.Head, r.Wide, r.Awake = n.remote, n.state.Opened.Parent != nil, s.Pull == 0 || n.gone || n.deleted || n.lost != "" || n.pushed < n.state.Seq || n.head != n.remote
+	if n.deleted {
+		r.Head = n.head
+	}
 	for _, step := range n.state.Expand(w.plan.plan).Steps {
 		st := n.state.Step(step.Name)
-		if st.Phase == incident.PhaseStarted && !step.Kind.AsksPeople() && step.Kind != runbook.KindWait && step.Kind != runbook.KindRunbook {
-			return r, true, false
-		}
+		r.Awake = r.Awake || st.Phase == incident.PhaseStarted && !step.Kind.AsksPeople() && step.Kind != runbook.KindWait && step.Kind != runbook.KindRunbook
 		r.Wide = r.Wide || step.TakesLocks || step.Kind == runbook.KindRunbook
 	}
-	return r, true, true
+	return r, true
 }
 
 // Vetted returns the heads of the pull requests of people that need no check any more, by number.

@@ -84,18 +84,18 @@ func (svc *service) glance(ctx context.Context, now, soon time.Time) (*glance, e
 // sort finds out what is awake, or will be soon.
 func (g *glance) sort(now, soon time.Time) {
 	n, s := &g.note, g.survey
+	for _, e := range n.Incidents {
+		if g.heads[e.Branch].IsZero() {
+			g.gone, g.awake = append(g.gone, e), append(g.awake, e.Branch)
+		}
+	}
 	if !maps.Equal(n.Versions, versions()) || n.Signers != s.File || !now.Before(n.Until) {
 		*n = restNote{}
 	}
 	same := n.Heads == headsDigest(g.heads)
 	n.Incidents = slices.DeleteFunc(n.Incidents, func(e restEntry) bool {
-		if g.heads[e.Branch].IsZero() {
-			g.gone = append(g.gone, e)
-			g.awake = append(g.awake, e.Branch)
-			return true
-		}
 		grown := slices.ContainsFunc(e.Teams, func(team string) bool { return s.Members[team] == "" || s.Members[team] != n.Members[team] })
-		return grown || e.Talk == "" || e.Talk != s.Talk[e.Branch] || e.Head != g.heads[e.Branch].String() || e.Wide && !same || !e.Due.IsZero() && !soon.Before(e.Due)
+		return e.Awake || grown || e.Talk == "" || e.Talk != s.Talk[e.Branch] || e.Head != g.heads[e.Branch].String() || e.Wide && !same || !e.Due.IsZero() && !soon.Before(e.Due)
 	})
 	for _, branch := range slices.Sorted(maps.Keys(g.heads)) {
 		resting := slices.ContainsFunc(n.Incidents, func(e restEntry) bool { return e.Branch == branch })
@@ -148,28 +148,35 @@ func (a *advance) leave(ctx context.Context, now time.Time) error {
 			next.Proposals[number] = head
 		}
 	}
-	resting, looked := a.svc.engine.Resting()
-	for _, r := range resting {
-		looked = append(looked, r.Branch)
-		if talk := g.survey.Talk[r.Branch]; talk != "" && !a.failing(r.Branch) {
-			next.Incidents = append(next.Incidents, restEntry{Rest: r, Talk: talk, Due: due[r.Branch]})
-		}
-		for _, team := range r.Teams {
-			if _, known := next.Members[team]; !known {
-				next.Members[team] = "" // the next survey asks for it
-			}
+	looked := a.svc.engine.Resting()
+	for _, r := range looked {
+		if r.Head != "" {
+			next.Incidents = append(next.Incidents, restEntry{Rest: r, Talk: g.survey.Talk[r.Branch], Due: due[r.Branch]})
+			next.ask(r.Teams)
 		}
 	}
 	for _, e := range g.note.Incidents {
-		if !slices.Contains(looked, e.Branch) && !a.failing(e.Branch) {
+		if !slices.ContainsFunc(looked, func(r engine.Rest) bool { return r.Branch == e.Branch }) {
 			next.Incidents = append(next.Incidents, e)
 		}
+	}
+	for i := range next.Incidents {
+		next.Incidents[i].Awake = next.Incidents[i].Awake || a.failing(next.Incidents[i].Branch)
 	}
 	text, err := json.Marshal(next)
 	if err != nil {
 		return fmt.Errorf("write what the next run needs to know: %w", err)
 	}
 	return a.svc.tenure.Leave(text)
+}
+
+// ask makes the next survey ask for teams.
+func (n *restNote) ask(teams []string) {
+	for _, team := range teams {
+		if _, known := n.Members[team]; !known {
+			n.Members[team] = ""
+		}
+	}
 }
 
 // failing reports whether something about a branch could not be handled.

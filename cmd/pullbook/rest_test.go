@@ -168,3 +168,40 @@ func (s *scene) leaveNote(t *testing.T, svc *service, seen *glance, due time.Tim
 		t.Fatal(err)
 	}
 }
+
+// TestAdvanceMissesABranch deletes the branch of an incident between two runs: the second one knows from the first that there
+// was one, and asks for it back.
+func TestAdvanceMissesABranch(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, stage{open: true})
+	s.startToy(t)
+	opened := s.mustAdvance(t, "--alert", s.checkoutAlert(t))
+	s.mustAdvance(t)
+	c, err := s.world.client("carol")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Git.DeleteRef(t.Context(), demoOwner, demoName, "heads/"+opened.out.Open[0].ID.Branch()); err != nil {
+		t.Fatal(err)
+	}
+	missed := s.mustAdvance(t)
+	if len(missed.out.Open) != 1 || !strings.Contains(missed.out.Open[0].Headline, "/thaw") {
+		t.Errorf("after the branch was deleted: %+v", missed.out)
+	}
+	again := s.mustAdvance(t)
+	if len(again.out.Open) != 1 || again.out.Open[0].Headline != missed.out.Open[0].Headline {
+		t.Errorf("a run later: %+v", again.out)
+	}
+}
+
+func TestSummaryIsOnlyText(t *testing.T) {
+	t.Parallel()
+	s := summary{Done: []deed{{"2026-11-22-a-0123456789", "`@acme/sre` <img src=x> | [a](javascript:b)\n# big"}}, Failed: []string{"hub x: <script> @alice ![a](http://b)\n## h"},
+		Open: []engine.Standing{{Title: "<b>@bob</b>\n# t"}}}
+	got := s.markdown()
+	for _, bad := range []string{"<img", "<script", "<b>", "[a](", "![", "\n# ", "\n## h", " @alice", "`@acme"} {
+		if strings.Contains(got, bad) {
+			t.Errorf("%q is in\n%q", bad, got)
+		}
+	}
+}
