@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -25,6 +26,7 @@ import (
 	"github.com/pullbook/pullbook/engine/incident"
 	"github.com/pullbook/pullbook/engine/journal"
 	"github.com/pullbook/pullbook/engine/localhub"
+	"github.com/pullbook/pullbook/engine/localhub/limits"
 	"github.com/pullbook/pullbook/engine/runbook"
 	"github.com/pullbook/pullbook/runbooks"
 )
@@ -47,6 +49,7 @@ type world struct {
 	hooks       net.Listener // where the engine will take webhooks
 	tokens      map[string]string
 	fingerprint string // of the engine's signing key
+	limits      string // what the hub holds the engine to, and the engine itself: off or github
 	count       tally
 }
 
@@ -57,12 +60,13 @@ type stage struct {
 	files  map[string]string               // of the ledger, beside or in place of the sample's
 	cast   *cast                           // of a rehearsal, with its ledger; nil: the sample's
 	open   bool                            // whoever may write may also push to incidents' branches
+	limits string                          // of the hub, which the engine keeps: off or github; empty: off
 	wrap   func(http.Handler) http.Handler // stands before the hub, if it is set
 }
 
 // newWorld makes the keys, the sample ledger and the hub.
 func newWorld(ctx context.Context, st stage) (_ *world, err error) {
-	w := &world{dir: st.dir, owner: demoOwner, librarian: "carol", tokens: map[string]string{}, count: newTally()}
+	w := &world{dir: st.dir, owner: demoOwner, librarian: "carol", tokens: map[string]string{}, limits: cmp.Or(st.limits, "off"), count: newTally()}
 	defer func() {
 		if err != nil {
 			w.close()
@@ -83,7 +87,11 @@ func newWorld(ctx context.Context, st stage) (_ *world, err error) {
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	w.hub, err = localhub.Open(localhub.Config{Dir: filepath.Join(st.dir, "hub"), Seed: seed, Logger: slog.New(slog.DiscardHandler), OnRequest: w.count.add})
+	rates, err := limits.Parse(w.limits)
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	w.hub, err = localhub.Open(localhub.Config{Dir: filepath.Join(st.dir, "hub"), Seed: seed, Limits: rates, Logger: slog.New(slog.DiscardHandler), OnRequest: w.count.add})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the local hub: %w", err), listener.Close())
 	}
@@ -177,7 +185,7 @@ func sampleLedger(signer gitstore.Signer) map[string]string {
 func (w *world) service(ctx context.Context, log *slog.Logger, observe observer) (*service, error) {
 	s := settings{hubAPI: w.url + "/api/v3", repo: w.owner + "/" + demoName, rehearsal: w.rehearsal, appID: demoAppID, appKey: filepath.Join(w.dir, "app.pem"),
 		data: filepath.Join(w.dir, "engine"), webhookSecret: filepath.Join(w.dir, "webhook.secret"),
-		signingKey: filepath.Join(w.dir, "signing_key"), privateNetworks: true, limits: "off", sweep: time.Minute, lease: 10 * time.Minute}
+		signingKey: filepath.Join(w.dir, "signing_key"), privateNetworks: true, limits: w.limits, sweep: time.Minute, lease: 10 * time.Minute}
 	return newServiceOn(ctx, w.hooks, s, log, observe)
 }
 

@@ -249,7 +249,9 @@ func TestGatesHoldInEveryInterleaving(t *testing.T) {
 	if *long {
 		depth = 6
 	}
-	newModel(t).explore(t, depth, nil)
+	m := newModel(t)
+	m.explore(t, depth, nil)
+	t.Logf("%d things that can happen, up to length %d: %d situations that differ, each of them followed", len(happenings()), depth, len(m.seen))
 }
 
 // TestGatesHoldAtTheFlush: the same for what happens several at a time, and between a decision and its push.

@@ -323,7 +323,7 @@ func (s *stage) publish(action Action) (again bool) {
 	case RequestReview:
 		s.view.Pull.Asked = append(s.view.Pull.Asked, a.From...)
 	case WithdrawReviews:
-		s.view.Pull.Asked = slices.DeleteFunc(s.view.Pull.Asked, func(who string) bool { return slices.Contains(a.From, who) })
+		s.view.Pull.Asked = slices.DeleteFunc(slices.Clone(s.view.Pull.Asked), func(who string) bool { return slices.Contains(a.From, who) })
 	case React:
 		for i := range s.view.Comments {
 			s.view.Comments[i].Seen = s.view.Comments[i].Seen || s.view.Comments[i].ID == a.Comment

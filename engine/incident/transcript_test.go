@@ -341,7 +341,7 @@ func (s *stage) review(args map[string]string, body string) string {
 	}
 	s.view.Reviews = append(s.view.Reviews, r)
 	if s.view.Pull != nil { // who has reviewed is not asked any more, nor are their teams
-		s.view.Pull.Asked = slices.DeleteFunc(s.view.Pull.Asked, func(who string) bool { return approval.Named(r.By, []string{who}) })
+		s.view.Pull.Asked = slices.DeleteFunc(slices.Clone(s.view.Pull.Asked), func(who string) bool { return approval.Named(r.By, []string{who}) })
 	}
 	return "ok\n"
 }
