@@ -2,6 +2,7 @@ package incident
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/pullbook/pullbook/engine/runbook"
@@ -14,8 +15,12 @@ func (d *decider) rollupID(status RollupStatus, since int) string {
 
 // shownSince reports whether a rollup check that was published at an event or later says that people are waited for.
 func (d *decider) shownSince(seq int) bool {
-	for ; seq <= d.state.Seq; seq++ {
-		if d.view.Checks[d.rollupID(RollupWaiting, seq)] {
+	before := d.rollupID(RollupWaiting, 0)
+	before = before[:len(before)-1]
+	for id, there := range d.view.Checks {
+		event, ours := strings.CutPrefix(id, before)
+		event, _, _ = strings.Cut(event, "/") // behind it stands what the reviews come to
+		if at, err := strconv.Atoi(event); ours && there && err == nil && at >= seq {
 			return true
 		}
 	}
