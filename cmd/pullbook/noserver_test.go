@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"net/http"
 	"os"
@@ -18,6 +19,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/pullbook/pullbook/engine/localhub"
 	"github.com/pullbook/pullbook/runbooks/starter"
 )
 
@@ -44,7 +46,8 @@ type forge struct {
 // event is something that happened at the hub.
 type event struct {
 	name, action string
-	of           string // the workflow that ended
+	of           string // the workflow that ended, or is to run
+	run          int64  // that a dispatch asks for
 	body         []byte
 }
 
@@ -59,7 +62,8 @@ type job struct {
 // triggers are the part of a workflow's file that says what starts it. What else an event may have, such as the times of a
 // schedule, starts nothing here.
 type triggers struct {
-	On map[string]yaml.Node `yaml:"on"`
+	Name string               `yaml:"name"`
+	On   map[string]yaml.Node `yaml:"on"`
 }
 
 type filter struct {
@@ -112,6 +116,14 @@ runs:
       env: {TO: "${{ inputs.path }}"}
       run: mkdir -p "$TO" && ln -sf `+f.path("program")+` "$TO/pullbook"
 `, 0o600)
+	f.write("upload/action.yml", `name: upload
+inputs: {name: {}, path: {}, if-no-files-found: {}, retention-days: {}}
+runs:
+  using: composite
+  steps:
+    - shell: bash
+      env: {NAME: "${{ inputs.name }}", FROM: "${{ inputs.path }}"}
+      run: test "$NAME" = pullbook-output && cp -- "$FROM" `+f.path("artifact/output.json")+"\n", 0o600)
 	f.write("go/action.yml", "name: go\nruns: {using: composite, steps: [{shell: bash, run: exit 1}]}\n", 0o600)
 }
 
@@ -141,7 +153,13 @@ func (f *forge) run(env []string, name string, args ...string) {
 // take gets the hub's webhooks.
 func (f *forge) take(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
-	var what struct{ Action string }
+	var what struct {
+		Action string
+		Run    struct {
+			ID          int64
+			Name, Event string
+		} `json:"workflow_run"`
+	}
 	if err == nil {
 		err = json.Unmarshal(body, &what)
 	}
@@ -149,7 +167,11 @@ func (f *forge) take(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	f.happen(event{name: r.Header.Get("X-GitHub-Event"), action: what.Action, body: body})
+	e := event{name: r.Header.Get("X-GitHub-Event"), action: what.Action, of: what.Run.Name, body: body}
+	if e.name == "workflow_run" && e.action == "requested" {
+		e = event{name: what.Run.Event, of: what.Run.Name, run: what.Run.ID, body: []byte("{}")}
+	}
+	f.happen(e)
 }
 
 func (f *forge) happen(e event) {
@@ -197,6 +219,9 @@ func (f *forge) starts(file string, e event) bool {
 		err = yaml.Unmarshal(text, &w)
 	}
 	on, there := w.On[e.name]
+	if there && e.run != 0 {
+		there = w.Name == e.of
+	}
 	var only filter
 	if there && on.Kind == yaml.MappingNode {
 		err = on.Decode(&only)
@@ -218,6 +243,7 @@ func (f *forge) job(file string, e event) {
 		"--local-repository", "pullbook/pullbook@"+pinned+"="+f.path("pullbook"),
 		"--local-repository", "actions/cache@5a3ec84eff668545956fd18022155c47e93e2684="+f.path("cache"),
 		"--local-repository", "actions/setup-go@d35c59abb061a4a6fb18e82ac0862c26744d6ab5="+f.path("go"),
+		"--local-repository", "actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02="+f.path("upload"),
 		"--env", "GITHUB_API_URL="+f.scene.world.url+"/api/v3", "--env", "GITHUB_REPOSITORY="+demoOwner+"/"+demoName,
 		"--var", fmt.Sprintf("PULLBOOK_APP_ID=%d", demoAppID), "--var", fmt.Sprintf("PULLBOOK_INSTALLATION_ID=%d", demoInstallation))
 	cmd.Dir = filepath.Join(f.dir, "ledger")
@@ -240,9 +266,21 @@ func (f *forge) job(file string, e event) {
 		f.ran = append(f.ran, job{name, e.name, time.Since(began), err != nil, string(out)})
 		f.mu.Unlock()
 	}
-	if e.name != "workflow_run" {
-		f.happen(event{"workflow_run", "completed", name, fmt.Appendf(nil, `{"action": "completed", "workflow_run": {"name": %q, "conclusion": %q}}`, name, conclusion)})
+	switch {
+	case e.run != 0: // the hub tells of its end
+		f.finish(e.run, conclusion)
+	case e.name != "workflow_run":
+		f.happen(event{name: "workflow_run", action: "completed", of: name, body: fmt.Appendf(nil, `{"action": "completed", "workflow_run": {"name": %q, "conclusion": %q}}`, name, conclusion)})
 	}
+}
+
+// finish ends a run of the hub with what its job uploaded.
+func (f *forge) finish(run int64, conclusion string) {
+	done := localhub.RunStep{Status: "completed", Conclusion: conclusion}
+	if text, err := os.ReadFile(f.path("artifact/output.json")); err == nil {
+		done.Artifacts = []localhub.Artifact{{Name: outputArtifact, Zip: archiveOf(f.t, "output.json", text)}}
+	}
+	works{scene: f.scene}.drive(f.t, run, done)
 }
 
 // bill is how many minutes the jobs cost: each is rounded up.
@@ -258,29 +296,42 @@ func (f *forge) bill() (jobs, minutes int) {
 	return len(f.ran), minutes
 }
 
-// TestNoServer plays the demonstration's incident from alert to merge with nothing but workflows.
-func TestNoServer(t *testing.T) {
-	t.Parallel()
+// newNoServer is a scene whose engine is the workflows that init writes, with those of more besides or in their place.
+func newNoServer(t *testing.T, more map[string]string) (*scene, *forge) {
+	t.Helper()
 	files, err := starter.WithActions(demoOwner+"/sre", pinned)
 	if err != nil {
 		t.Fatal(err)
 	}
 	st := stage{files: map[string]string{}}
 	for _, name := range []string{"pullbook-advance.yml", "pullbook-review.yml"} {
-		st.files[".github/workflows/"+name] = files[".github/workflows/"+name]
+		st.files[".github/workflows/"+name] = strings.Replace(files[".github/workflows/"+name], "[pullbook-review, pullbook]", "[pullbook-review, pullbook, deploy]", 1)
 	}
+	maps.Copy(st.files, more)
 	s := newScene(t, st)
-	f := newForge(t, s)
+	return s, newForge(t, s)
+}
+
+// open sends an alert as the action does.
+func (f *forge) open(alert []byte) {
+	f.t.Helper()
+	f.run([]string{"LEDGER=" + demoOwner + "/" + demoName, "TOKEN=" + f.scene.world.tokens["carol"], "ALERT=" + string(alert),
+		"GITHUB_API_URL=" + f.scene.world.url + "/api/v3"}, "bash", filepath.Join(actionsDir, "open", "open.sh"))
+	waitFor(f.t, "the alert is at work", func() bool { return len(f.scene.branches(f.t)) == 2 })
+	f.idle()
+}
+
+// TestNoServer plays the demonstration's incident from alert to merge with nothing but workflows.
+func TestNoServer(t *testing.T) {
+	t.Parallel()
+	s, f := newNoServer(t, nil)
 	s.startToy(t)
 	alert, err := os.ReadFile(s.checkoutAlert(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.run([]string{"LEDGER=" + demoOwner + "/" + demoName, "TOKEN=" + s.world.tokens["carol"], "ALERT=" + string(alert),
-		"GITHUB_API_URL=" + s.world.url + "/api/v3"}, "bash", filepath.Join("..", "..", ".github", "actions", "open", "open.sh"))
-	waitFor(t, "the alert is at work", func() bool { return len(s.branches(t)) == 2 })
-	f.idle()
-	pull := 1
+	f.open(alert)
+	const pull = 1
 	if err := s.world.review(t.Context(), "alice", pull, "/approve rollback"); err != nil {
 		t.Fatal(err)
 	}
@@ -296,8 +347,48 @@ func TestNoServer(t *testing.T) {
 		t.Errorf("the service was rolled back %d times", n)
 	}
 	jobs, minutes := f.bill()
-	for _, j := range f.ran {
-		t.Logf("%-16s started by %-20s took %s", j.workflow, j.cause, j.took.Round(time.Millisecond))
-	}
 	t.Logf("without a server the incident took %d jobs, %d billed job-minutes", jobs, minutes)
+}
+
+// TestWorkflowsWithoutServer lets a step run a workflow whose job reports with the action step: the runner, the engine and the
+// step are all workflows.
+func TestWorkflowsWithoutServer(t *testing.T) {
+	t.Parallel()
+	s, f := newNoServer(t, map[string]string{
+		"runbooks/shop.cue": `title: "Deploy"
+match: labels: service: "shop"
+steps: deploy: {
+	approval: {from: ["acme/sre"], count: 1}
+	actions: {workflow: "deploy.yml", ref: "main", key: "pullbook"}
+	output: version: string
+}
+steps: tell: {
+	risk: "read"
+	exec: {command: ["sh", "-c", "test $VERSION = 1.4"], env: VERSION: steps.deploy.output.version}
+}
+`,
+		".github/workflows/deploy.yml": `name: deploy
+run-name: Deploy ${{ inputs.pullbook }}
+on: {workflow_dispatch: {inputs: {pullbook: {type: string}}}}
+permissions: {}
+jobs:
+  deploy:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: pullbook/pullbook/.github/actions/step@` + pinned + `
+        with: {output: '{"version": "1.4"}'}
+`})
+	if _, err := s.world.hub.AddWorkflow(demoOwner+"/"+demoName, localhub.Workflow{Name: "deploy", Path: ".github/workflows/deploy.yml", RunName: "Deploy ${{ inputs.pullbook }}"}); err != nil {
+		t.Fatal(err)
+	}
+	f.open([]byte(`{"name": "Shop", "labels": {"service": "shop"}}`))
+	if err := s.world.review(t.Context(), "alice", 1, "/approve deploy"); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the incident is merged", func() bool { return len(s.branches(t)) == 1 })
+	f.idle()
+	s.verify(t, 1)
+	if jobs, minutes := f.bill(); jobs != minutes {
+		t.Errorf("%d jobs took %d minutes", jobs, minutes)
+	}
 }
