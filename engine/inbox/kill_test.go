@@ -22,6 +22,13 @@ func TestMain(m *testing.M) {
 		fmt.Println("failed:", engineToBeKilled(path))
 		os.Exit(1)
 	}
+	if path := os.Getenv(poweredPath); path != "" {
+		if err := poweredEngine(path); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	os.Exit(m.Run())
 }
 
