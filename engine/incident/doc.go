@@ -37,6 +37,9 @@
 //   - Frozen is an incident whose branch holds what is not the engine's, or does not lead to what the engine left there. Nothing
 //     runs until a person gives it back: Thawed.
 //
+//   - An edit is a person's pull request for the plan itself. It has approvals of its own, bound to its head; PlanEdited puts
+//     another plan in force, in a commit that holds nothing else, and the caller resolves that plan before it decides again.
+//
 //   - A stage is main, undo or finally. UndoBegun and FinallyBegun move an incident from one to the next, never back.
 //
 // Flow:

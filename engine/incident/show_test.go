@@ -53,6 +53,8 @@ func show(action Action) string {
 	case Reply:
 		first, _, _ := strings.Cut(a.Text, "\n")
 		return "reply " + a.Key + ": " + first
+	case AnswerEdit:
+		return showEdit(a)
 	case AwaitLocks:
 		return "await locks " + strings.Join(a.Names, ",")
 	case WakeAt:

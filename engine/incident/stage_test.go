@@ -26,22 +26,24 @@ type stage struct {
 	pushed   State // as the remote branch has it
 	view     View
 	now      time.Time
-	journal  []Event         // all events of state
-	due      time.Time       // of the last WakeAt of a look, zero if it asked for none
-	withdraw int64           // the review that is dismissed when the next confirmation reads the reviews again
-	unpushed bool            // the next push fails
-	slow     time.Duration   // that passes before the next push departs
-	cut      bool            // the engine dies after the next push
-	confirm  func()          // called before each confirmation, when it is set
-	flushed  func([]Event)   // told of the events of every flush that departs, when it is set
-	started  func(Start)     // told of every start, when it is set
-	ordered  func(OpenChild) // told of every order of a child, when it is set
-	parent   *Parent         // of the incident, if it has one
-	unheard  bool            // orders of children are lost
-	unmerged bool            // the hub does not merge
-	told     []ID            // children that were told to look
-	thawing  Thawed          // the latest
-	game     *Rehearsal      // the incident is this rehearsal; nil: it is none
+	journal  []Event                 // all events of state
+	due      time.Time               // of the last WakeAt of a look, zero if it asked for none
+	withdraw int64                   // the review that is dismissed when the next confirmation reads the reviews again
+	unpushed bool                    // the next push fails
+	slow     time.Duration           // that passes before the next push departs
+	cut      bool                    // the engine dies after the next push
+	confirm  func()                  // called before each confirmation, when it is set
+	flushed  func([]Event)           // told of the events of every flush that departs, when it is set
+	started  func(Start)             // told of every start, when it is set
+	ordered  func(OpenChild)         // told of every order of a child, when it is set
+	parent   *Parent                 // of the incident, if it has one
+	unheard  bool                    // orders of children are lost
+	unmerged bool                    // the hub does not merge
+	told     []ID                    // children that were told to look
+	thawing  Thawed                  // the latest
+	plans    map[string]runbook.Plan // by digest, once somebody asks for an edit
+	unsaid   int64                   // the review of an edit that is dismissed just before the next push
+	game     *Rehearsal              // the incident is this rehearsal; nil: it is none
 }
 
 func newStage() *stage {
@@ -92,6 +94,7 @@ func people() map[string]approval.Person {
 
 // resolve says what each step is now.
 func (s *stage) resolve() runbook.Plan {
+	s.follow()
 	ended := s.state.Ended(s.plan)
 	p := s.plan
 	p.Steps = slices.Clone(p.Steps)
@@ -266,6 +269,10 @@ func (s *stage) flush(f Flush) (again bool, failed string) {
 		s.drop()
 		return false, why
 	}
+	if why := s.confirmEdit(f); why != "" {
+		s.drop()
+		return false, why
+	}
 	if s.reserve != nil && !s.reserve(s.state.Locks()) {
 		s.drop()
 		return false, "another incident was first to take a lock"
@@ -328,6 +335,8 @@ func (s *stage) publish(action Action) (again bool) {
 		for i := range s.view.Comments {
 			s.view.Comments[i].Seen = s.view.Comments[i].Seen || s.view.Comments[i].ID == a.Comment
 		}
+	case AnswerEdit, CloseEdit:
+		s.edited(a)
 	case Reply:
 		s.view.Comments = append(s.view.Comments, Comment{ID: -1, Own: true, Body: MarkReply(a.Key, a.Text)})
 	}

@@ -40,6 +40,9 @@ func (s *stage) command(t *testing.T, d *datadriven.TestData) string {
 		if n := args["concurrency"]; n != "" {
 			s.plan.Concurrency = int(number(t, n))
 		}
+		if n := args["edit"]; n != "" {
+			s.plan.Edit = &runbook.Approval{From: []string{"acme/sre"}, Count: int(number(t, n))}
+		}
 		s.calendar(t, args)
 		s.glass(args)
 		return said
@@ -111,6 +114,8 @@ func (s *stage) command(t *testing.T, d *datadriven.TestData) string {
 		return s.describe()
 	case "members", "leaves", "verdict":
 		return s.left(d.Cmd, args)
+	case "edit", "edit-review", "edit-withdraw":
+		return s.edits(t, d, args)
 	default:
 		return s.aboutRun(t, d, args)
 	}
