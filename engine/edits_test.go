@@ -1,0 +1,224 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/journal"
+	"github.com/pullbook/pullbook/engine/proposal"
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+const editedBook = "runbooks/a.cue"
+
+// desk is a hub with one edit, and the ledger that it is about.
+type desk struct {
+	Hub
+	Ledger
+	Inbox
+	Eval
+	pull    incident.Pull
+	changes []proposal.Change
+	writers proposal.Writers
+	head    map[string]string // below the plan directory, at the edit's head
+	fail    error             // of the next look
+	looks   int
+	woken   []string
+	said    []incident.Publication
+}
+
+func (d *desk) Look(context.Context, incident.HubQuery) (incident.HubView, error) {
+	d.looks++
+	return incident.HubView{Pull: &d.pull}, d.fail
+}
+func (d *desk) Publish(_ context.Context, p incident.Publication) error {
+	d.said = append(d.said, p)
+	return nil
+}
+func (d *desk) Changes(context.Context, int) ([]proposal.Change, error) {
+	if d.changes == nil {
+		return nil, proposal.ErrTooLarge
+	}
+	return d.changes, nil
+}
+func (d *desk) Writers(context.Context, int) (proposal.Writers, error) { return d.writers, nil }
+func (d *desk) Put(_ context.Context, m Message) error {
+	d.woken = append(d.woken, m.Kind+" "+m.Key)
+	return nil
+}
+func (d *desk) Files(_ context.Context, commit string, _ ...string) (map[string]File, error) {
+	out := map[string]File{}
+	if commit == "h1" {
+		for name, text := range d.head {
+			out["incidents/2026/11/22/20261122-k3jq5zabcd/plan/"+name] = File{Data: []byte(text)}
+		}
+	}
+	return out, nil
+}
+
+// clerk is the desk as it sees people's pull requests.
+type clerk struct{ *desk }
+
+func (c clerk) Proposals(context.Context) ([]proposal.Pull, error) { return nil, c.fail }
+func (c clerk) Vetted(context.Context, string) (bool, error)       { return true, c.fail }
+func (c clerk) Report(_ context.Context, _ proposal.Check) error   { return c.fail }
+
+// Load takes the text of a runbook for the title of its one step, and finds the word mistake.
+func (d *desk) Load(_ context.Context, src runbook.Source) (runbook.Plan, []runbook.Problem, error) {
+	text := string(src.Files[src.Runbook])
+	if strings.Contains(text, "mistake") {
+		return runbook.Plan{}, []runbook.Problem{{File: src.Runbook, Line: 1, Text: "is wrong"}}, nil
+	}
+	return editedPlan(text), nil, nil
+}
+
+func editedPlan(text string) runbook.Plan {
+	return runbook.Plan{Name: "a", Edit: &runbook.Approval{From: []string{"acme/sre"}, Count: 1},
+		Steps: []runbook.Step{{Name: "a", Kind: runbook.KindExec, Risk: runbook.RiskChange, Title: text, Lines: []runbook.Lines{{File: editedBook, From: 1, To: 1}}}}}
+}
+
+// newDesk is an engine with an open incident, and an edit that changes its runbook.
+func newDesk(t *testing.T) (*desk, *Engine, *worker) {
+	t.Helper()
+	static, err := planText(editedPlan("one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string][]byte{planFile: static, schemaFile: []byte("schema"), editedBook: []byte("one"), orgFile: []byte("org")}
+	opened := incident.Opened{ID: "20261122-k3jq5zabcd", Runbook: editedBook, Commit: "base", Plan: journal.PlanDigest(files)}
+	state, err := incident.Fold([]incident.Event{{Seq: 1, Data: opened}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &desk{pull: incident.Pull{Number: 9, Open: true, Head: "h1", Branch: "edit/a", Base: "incident/k3jq5zabcd"}, head: map[string]string{},
+		changes: []proposal.Change{{Path: "incidents/2026/11/22/20261122-k3jq5zabcd/plan/" + editedBook}},
+		writers: proposal.Writers{Head: "h1", Authors: []runbook.Author{{ID: 12, Login: "bob"}, {ID: 12, Login: "bob"}}}}
+	d.pull.By.ID, d.pull.By.Login = 13, "carol"
+	for name, text := range files {
+		d.head[name] = string(text)
+	}
+	d.head[editedBook] = "two"
+	e := New(Config{Hub: d, Ledger: d, Inbox: d, Eval: d, Reviewing: Reviewing{Hub: clerk{d}}, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	w := &worker{branch: "incident/k3jq5zabcd", mu: e.newLock(), ledger: &notes{state: state}}
+	if err := w.freeze(editedPlan("one"), opened, files); err != nil {
+		t.Fatal(err)
+	}
+	return d, e, w
+}
+
+func (d *desk) proposal() proposal.Pull {
+	return proposal.Pull{Number: 9, Head: "h1", Branch: "edit/a", Base: "incident/k3jq5zabcd"}
+}
+
+// TestEdits: an edit makes a plan of the sources that it changes; whatever else it does is said, and it is not taken.
+func TestEdits(t *testing.T) {
+	at := func(name string) []proposal.Change {
+		return []proposal.Change{{Path: "incidents/2026/11/22/20261122-k3jq5zabcd/plan/" + name}}
+	}
+	for name, c := range map[string]struct {
+		change func(*desk)
+		want   string // of the problem; empty: it makes a plan
+	}{
+		"as it should be":         {func(*desk) {}, ""},
+		"outside of the plan":     {func(d *desk) { d.changes = append(d.changes, proposal.Change{Path: "README.md"}) }, "README.md: an edit changes nothing but"},
+		"of another incident":     {func(d *desk) { d.changes = []proposal.Change{{Path: "incidents/2026/11/21/x/plan/" + editedBook}} }, "nothing but files of the plan"},
+		"the organisation":        {func(d *desk) { d.changes, d.head[orgFile] = at(orgFile), "x" }, "rules stay as they were"},
+		"the plan's own file":     {func(d *desk) { d.changes, d.head[planFile] = at(planFile), "{}" }, "the engine makes it"},
+		"the schema":              {func(d *desk) { d.changes, d.head[schemaFile] = at(schemaFile), "x" }, "the engine makes it"},
+		"a new file":              {func(d *desk) { d.changes = at("runbooks/b.cue") }, "it adds none"},
+		"a file less":             {func(d *desk) { d.changes[0].Gone = true }, "takes none away"},
+		"another mode":            {func(d *desk) { d.changes[0].Mode = true }, "plain files"},
+		"the plan was edited":     {func(d *desk) { d.head[planFile] = "{}" }, "merge incident/k3jq5zabcd into it"},
+		"nothing":                 {func(d *desk) { d.head[editedBook] = "one" }, "changes nothing"},
+		"too much":                {func(d *desk) { d.changes = nil }, "more files than the hub lists"},
+		"from a fork":             {func(d *desk) { d.pull.Fork = true }, "begins with edit/"},
+		"from another branch":     {func(d *desk) { d.pull.Branch = "fix" }, "begins with edit/"},
+		"by an unknown author":    {func(d *desk) { d.writers.Unmapped = "commit 1a2b3c4" }, "commit 1a2b3c4 is by somebody whom"},
+		"its head has just moved": {func(d *desk) { d.writers.Head = "h2" }, "cannot be read now"},
+		"the hub is away":         {func(d *desk) { d.fail = errors.New("502") }, "cannot be read now"},
+		"a mistake":               {func(d *desk) { d.head[editedBook] = "a mistake" }, "runbooks/a.cue:1:0: is wrong"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, e, w := newDesk(t)
+			c.change(d)
+			if err := e.noteEdits(t.Context(), []proposal.Pull{d.proposal(), {Number: 3, Head: "x"}}); err != nil {
+				t.Fatal(err)
+			}
+			if err := e.lookAtEdits(t.Context(), w); err != nil {
+				t.Fatalf("an edit keeps the incident from going on: %v", err)
+			}
+			edit := w.edits[0].edit
+			got := edit.Problem
+			for _, p := range edit.Problems {
+				got += p.String()
+			}
+			if !strings.Contains(got, c.want) || (edit.Draft == nil) != (c.want != "") {
+				t.Fatalf("got %q, %+v, want %q", got, edit.Draft, c.want)
+			}
+			if c.want != "" {
+				return
+			}
+			draft := edit.Draft
+			if !slices.Equal(draft.Changed, []string{"a"}) || draft.Plan.Edits != 1 || !slices.Equal(slices.Sorted(maps.Keys(draft.Files)), []string{planFile, editedBook}) ||
+				len(edit.Authors) != 2 || !strings.Contains(draft.Diff, "-one") {
+				t.Errorf("%+v by %+v", draft, edit.Authors)
+			}
+			if err := w.edited(draft.Files); err != nil || w.frozen.digest != draft.Digest || string(w.frozen.source.Files[editedBook]) != "two" || w.plan.known {
+				t.Errorf("taken: %v, %s, want %s", err, w.frozen.digest, draft.Digest)
+			}
+		})
+	}
+}
+
+// TestEditsCostNothing: where no edit is open, or the organisation names nobody for them, the hub is not asked; and the incident
+// is woken only by one that is new, has moved, or is gone.
+func TestEditsCostNothing(t *testing.T) {
+	d, e, w := newDesk(t)
+	if err := e.lookAtEdits(t.Context(), w); err != nil || d.looks != 0 {
+		t.Errorf("without edits: %v, %d looks", err, d.looks)
+	}
+	moved := d.proposal()
+	moved.Head = "h2"
+	for _, list := range [][]proposal.Pull{{d.proposal()}, {d.proposal()}, {moved}, {}, {}} {
+		if err := e.noteEdits(t.Context(), list); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := slices.Repeat([]string{"hub incident/k3jq5zabcd"}, 3); !slices.Equal(d.woken, want) {
+		t.Errorf("woken by %v", d.woken)
+	}
+	w.frozen.plan.Edit = nil
+	if err := errors.Join(e.noteEdits(t.Context(), []proposal.Pull{d.proposal()}), e.lookAtEdits(t.Context(), w)); err != nil || d.looks != 0 || len(w.openEdits()) != 1 {
+		t.Errorf("where nobody may edit: %v, %d looks", err, d.looks)
+	}
+}
+
+// TestClosedEdits: an edit that was taken is closed with a word of why, which is not said a second time after a crash.
+func TestClosedEdits(t *testing.T) {
+	for _, commented := range []bool{false, true} {
+		d, e, w := newDesk(t)
+		w.ledger.state.Edits = []incident.PlanEdited{{Pull: 9, Head: "h1", Changed: []string{"a"}}}
+		if err := e.noteEdits(t.Context(), []proposal.Pull{d.proposal()}); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.closeEdit(t.Context(), w, incident.CloseEdit{Pull: 9, Commented: commented}); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(d.said); (n == 1) != commented || !d.said[n-1].Close || d.said[n-1].Pull != 9 {
+			t.Errorf("said %+v", d.said)
+		}
+		if !commented && !incident.HasReplyKey(*d.said[0].Comment, "edit-taken") {
+			t.Errorf("the comment is %q", *d.said[0].Comment)
+		}
+		if len(e.editsOf(w.branch)) != 0 {
+			t.Error("it is read once more")
+		}
+	}
+}
