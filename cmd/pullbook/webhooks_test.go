@@ -92,6 +92,8 @@ func (s sample) wanted() (pull int, wanted bool) {
 		return 0, p.CheckRun.CheckSuite.HeadBranch != nil
 	case "check_suite":
 		return 0, p.CheckSuite.HeadBranch != nil
+	case "workflow_run":
+		return 0, true
 	}
 	return 0, false
 }
