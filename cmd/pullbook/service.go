@@ -307,6 +307,7 @@ func (svc *service) putPress(ctx context.Context, id incident.ID, p incident.Pre
 
 func (svc *service) webhookConfig(secret []byte) github.WebhookConfig {
 	return github.WebhookConfig{Secret: secret, Repository: svc.settings.repo, InstallationID: svc.hub.InstallationID(), AppID: svc.settings.appID, OwnSender: svc.hub.Bot(), Logger: svc.log,
+		Event: svc.takeEvent, Events: intake.Events(),
 		Once: func(ctx context.Context, delivery string, h github.Hint) (bool, error) {
 			m := inbox.Message{Kind: engine.KindSweep, Key: "ledger"}
 			if p := h.Press; p != nil {
@@ -335,7 +336,7 @@ func (svc *service) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	failed := make(chan error, 3)
-	go func() { failed <- svc.inbox.Run(ctx, inboxHandler{svc.engine}) }()
+	go func() { failed <- svc.inbox.Run(ctx, svc.events()) }()
 	go func() {
 		err := svc.server.Serve(svc.listener)
 		if errors.Is(err, http.ErrServerClosed) {

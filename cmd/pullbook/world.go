@@ -144,7 +144,7 @@ func (w *world) seed(st stage) (localhub.Seed, error) {
 			Webhook: localhub.SeedWebhook{URL: "http://" + w.hooks.Addr().String() + "/webhooks", Secret: secret},
 			Permissions: map[string]string{"contents": "write", "pull_requests": "write", "checks": "write", "statuses": "write",
 				"issues": "write", "members": "read", "metadata": "read", "actions": "write"},
-			Events: []string{"pull_request", "pull_request_review", "issue_comment", "push", "check_run", "repository_dispatch", "workflow_run"}}},
+			Events: []string{"pull_request", "pull_request_review", "issue_comment", "push", "check_run", "repository_dispatch", "workflow_run", "issues", "deployment_status"}}},
 		Installations: []localhub.SeedInstallation{{ID: demoInstallation, App: "pullbook", Account: demoOwner}},
 		Repositories: []localhub.SeedRepository{{Name: demoOwner + "/" + demoName, Description: "Runbooks and incidents of Acme",
 			Collaborators: map[string]string{"alice": "write", "bob": "write", "carol": "admin"}, Teams: map[string]string{"sre": "write"},

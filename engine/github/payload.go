@@ -2,7 +2,11 @@ package github
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -118,6 +122,39 @@ func (h *webhook) press(p payload) *incident.Press {
 	}
 	return &incident.Press{By: approval.Person{ID: p.Sender.ID, Login: p.Sender.Login, Bot: p.Sender.Type != "User"},
 		Check: run.ID, Run: run.ExternalID, Button: p.RequestedAction.Identifier}
+}
+
+// event hands on an event of which an alert can be made: of the installation, and not of our own doing, so that a step that
+// fails opens no incident of its own.
+func (h *webhook) event(ctx context.Context, id, kind string, body []byte) (noted bool, refused *refusal) {
+	if h.Event == nil || !slices.Contains(h.Events, kind) {
+		return false, nil
+	}
+	var p struct {
+		Repository struct {
+			FullName string `json:"full_name"`
+		}
+		Installation struct{ ID int64 }
+		Sender       struct {
+			ID    int64
+			Login string
+		}
+	}
+	if err := json.Unmarshal(body, &p); err != nil {
+		return false, &refusal{status: http.StatusBadRequest, text: "the body is not a JSON object of this event", cause: err}
+	}
+	if h.InstallationID != 0 && p.Installation.ID != h.InstallationID || h.OwnSender != "" && strings.EqualFold(p.Sender.Login, h.OwnSender) {
+		return false, nil
+	}
+	noted, err := h.Event(ctx, Event{Delivery: id, Kind: kind, Repository: p.Repository.FullName, SenderID: p.Sender.ID, Sender: p.Sender.Login, Body: body})
+	wrong, theirs := errors.AsType[*EventError](err)
+	switch {
+	case theirs:
+		return false, &refusal{status: http.StatusUnprocessableEntity, text: line(wrong.Problem), cause: err}
+	case err != nil:
+		return false, &refusal{status: http.StatusServiceUnavailable, text: "could not be stored", cause: err}
+	}
+	return noted, nil
 }
 
 func (h *webhook) where(kind string, p payload) Hint {

@@ -30,6 +30,14 @@ type WebhookConfig struct {
 	// power cut. Fresh is false for a delivery that was here before. It is required.
 	Once func(ctx context.Context, deliveryID string, hint Hint) (fresh bool, err error)
 
+	// Event takes an event of which an alert can be made, of any repository of the installation, and makes durable what follows
+	// from it, unless the same delivery was here before. Noted is false where nothing does. An *EventError is the sender's
+	// fault. nil: no event is taken.
+	Event func(ctx context.Context, e Event) (noted bool, err error)
+
+	// Events are the events that Event wants.
+	Events []string
+
 	// Logger gets one record for each answer, without foreign text except names that were checked; nil is silence.
 	Logger *slog.Logger
 }
@@ -44,6 +52,20 @@ type Hint struct {
 
 	Press *incident.Press // of a button: the one fact that a delivery carries, since the hub tells it nowhere else
 }
+
+// Event is a verified delivery.
+type Event struct {
+	Delivery, Kind string
+	Repository     string // owner/name
+	SenderID       int64
+	Sender         string // login
+	Body           []byte
+}
+
+// EventError says what is wrong with an event, in words that its sender may see.
+type EventError struct{ Problem string }
+
+func (e *EventError) Error() string { return e.Problem }
 
 const (
 	maxDelivery  = 1 << 20 // bytes
@@ -125,7 +147,16 @@ func (h *webhook) receive(w http.ResponseWriter, r *http.Request) (outcome strin
 	if err != nil {
 		return "", &refusal{status: http.StatusBadRequest, text: "the body is not a JSON object of this event", cause: err}
 	}
-	if outcome != "" {
+	noted, refused := h.event(r.Context(), id, kind, body)
+	switch {
+	case refused != nil && refused.status == http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "5")
+		return "", refused
+	case refused != nil:
+		return "", refused
+	case noted && outcome != "":
+		return "noted", nil
+	case outcome != "":
 		return outcome, nil
 	}
 	if hint.Press != nil {

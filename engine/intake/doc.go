@@ -37,6 +37,10 @@
 // means that there is no such intake; 422 that the body, or what became of it, is not of the declared type, and names the
 // field. Source, group and fingerprint are worked out as for generic, apart for each NAME.
 //
+// Event makes such an alert of a webhook of the hub, which somebody else has verified; its source is github. Each problem has a
+// beginning and an end by the same fingerprint: an issue with the label incident, a deployment, a workflow on the default branch, a
+// finding. decisions/0029-alerts-from-github.md has the table. The secret that was found is not read.
+//
 // All text is foreign and stays foreign; this package only bounds it. Values keep newlines and tabs; every other control
 // character, every bidirectional override and every byte that is not UTF-8 becomes U+FFFD. A value above 4 KiB ends in
 // "… [cut, sha256 <digest of the whole>]". Quoting for markdown, terminals and shells is the task of whoever prints.
