@@ -31,17 +31,18 @@ const (
 )
 
 type advanceFlags struct {
-	incident string
-	alert    string
-	event    string
-	runbook  string
-	inputs   []string
-	linger   time.Duration
-	within   time.Duration
-	summary  string
-	outputs  string
-	json     bool
-	verbose  bool
+	incident  string
+	alert     string
+	event     string // file
+	eventName string
+	runbook   string
+	inputs    []string
+	linger    time.Duration
+	within    time.Duration
+	summary   string
+	outputs   string
+	json      bool
+	verbose   bool
 }
 
 func advanceCommand() *cobra.Command {
@@ -75,9 +76,11 @@ be done within --within, 2 wrong usage.`,
 	fl.StringVar(&s.secrets, "secrets-dir", "", "directory with one file per secret that steps may name")
 	fl.BoolVar(&s.privateNetworks, "private-networks", false, "let http, probe and notify steps reach private and loopback addresses")
 	fl.StringVar(&s.limits, "limits", "github", "keep the hub's limits: github or off")
+	fl.BoolVar(&s.buttons, "buttons", false, "show buttons: the event of one that is pressed starts a run with --event")
 	fl.StringVar(&f.incident, "incident", "", "look at this incident alone: its id or its branch")
 	fl.StringVar(&f.alert, "alert", "", "take this alert first: a file with a generic alert (JSON), - for standard input")
-	fl.StringVar(&f.event, "event", "", "take the alert of this repository_dispatch first: a file with GitHub's event ($GITHUB_EVENT_PATH)")
+	fl.StringVar(&f.event, "event", "", "take what this event brings first, an alert or a button that was pressed: a file with GitHub's event ($GITHUB_EVENT_PATH)")
+	fl.StringVar(&f.eventName, "event-name", cmp.Or(os.Getenv("GITHUB_EVENT_NAME"), repositoryDispatch), "which event it is (default $GITHUB_EVENT_NAME, or repository_dispatch)")
 	fl.StringVar(&f.runbook, "runbook", "", "open the incident with this runbook, whatever the alert matches")
 	fl.StringArrayVar(&f.inputs, "input", nil, "value of an input of --runbook, as name=value; can be given many times")
 	fl.DurationVar(&f.linger, "linger", 10*time.Second, "stay for timers that are due this soon")
@@ -143,7 +146,7 @@ func runAdvance(cmd *cobra.Command, s settings, f advanceFlags) error {
 	if err := a.look(ctx); err != nil {
 		return err
 	}
-	if arrival == nil && f.incident == "" && a.seen.quiet() {
+	if arrival == nil && f.incident == "" && f.event == "" && a.seen.quiet() {
 		return a.report(cmd, inbox.Standing{})
 	}
 	if err := a.svc.prepare(ctx, a.observe); err != nil {
@@ -192,6 +195,9 @@ func (a *advance) arrival(stdin io.Reader) (*engine.Arrival, error) {
 		if f.alert != "" || f.runbook != "" || len(f.inputs) > 0 {
 			return nil, usageError{errors.New("--event brings its own alert, runbook and inputs")}
 		}
+		if f.eventName != repositoryDispatch {
+			return nil, nil
+		}
 		out, err := dispatched(f.event)
 		return &out, err
 	}
@@ -227,6 +233,9 @@ func (a *advance) put(ctx context.Context, arrival *engine.Arrival) error {
 		if err := a.svc.putAlert(ctx, *arrival); err != nil {
 			return fmt.Errorf("keep the alert: %w", err)
 		}
+	}
+	if err := a.heed(ctx); err != nil {
+		return err
 	}
 	messages, err := a.wanted()
 	for _, m := range messages {

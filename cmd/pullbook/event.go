@@ -1,6 +1,9 @@
 package main
 
 import (
+	"cmp"
+	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pullbook/pullbook/engine"
+	"github.com/pullbook/pullbook/engine/github"
 )
 
 const (
@@ -16,20 +20,50 @@ const (
 	maxPayload = 64<<10 - 1 // characters of client_payload ("Create a repository dispatch event" in GitHub's description of its REST API)
 )
 
-// dispatched reads what a repository_dispatch brings ($GITHUB_EVENT_PATH): an order, in which a runbook may be missing where an
-// alert is given.
-func dispatched(path string) (engine.Arrival, error) {
-	var a engine.Arrival
+// readEvent reads the file in which a job finds the event that started it ($GITHUB_EVENT_PATH).
+func readEvent(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err == nil && info.Size() > maxEvent {
 		err = fmt.Errorf("it has %d bytes, and an event has at most %d", info.Size(), maxEvent)
 	}
 	if err != nil {
-		return a, fmt.Errorf("read the event: %w", err)
+		return nil, fmt.Errorf("read the event: %w", err)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return a, fmt.Errorf("read the event: %w", err)
+		return nil, fmt.Errorf("read the event: %w", err)
+	}
+	return text, nil
+}
+
+// heed puts what the event says that the hub tells nowhere else, such as a button that was pressed. Everything else is looked up.
+func (a *advance) heed(ctx context.Context) error {
+	if a.flags.event == "" || a.flags.eventName == repositoryDispatch {
+		return nil
+	}
+	text, err := readEvent(a.flags.event)
+	if err != nil {
+		return err
+	}
+	id := "run-" + cmp.Or(os.Getenv("GITHUB_RUN_ID"), rand.Text()) // a job that is run again tells of the same event
+	config := a.svc.webhookConfig(nil)
+	hint, err := github.ReadEvent(config, a.flags.eventName, id, text)
+	if err != nil || hint.Press == nil && hint.Again == "" {
+		return err
+	}
+	_, err = config.Once(ctx, id, hint)
+	return err
+}
+
+// repositoryDispatch is the event that brings an alert.
+const repositoryDispatch = "repository_dispatch"
+
+// dispatched reads what a repository_dispatch brings: an order, in which a runbook may be missing where an alert is given.
+func dispatched(path string) (engine.Arrival, error) {
+	var a engine.Arrival
+	text, err := readEvent(path)
+	if err != nil {
+		return a, err
 	}
 	var event struct {
 		Payload json.RawMessage `json:"client_payload"`

@@ -19,6 +19,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/pullbook/pullbook/engine/incident"
 	"github.com/pullbook/pullbook/engine/localhub"
 	"github.com/pullbook/pullbook/runbooks/starter"
 )
@@ -350,13 +351,14 @@ func TestNoServer(t *testing.T) {
 	t.Logf("without a server the incident took %d jobs, %d billed job-minutes", jobs, minutes)
 }
 
-// TestWorkflowsWithoutServer lets a step run a workflow whose job reports with the action step: the runner, the engine and the
-// step are all workflows.
+// TestWorkflowsWithoutServer lets a step run a workflow whose job reports with the action step, after one that a person skips by a
+// button: the runner, the engine and the step are all workflows.
 func TestWorkflowsWithoutServer(t *testing.T) {
 	t.Parallel()
 	s, f := newNoServer(t, map[string]string{
 		"runbooks/shop.cue": `title: "Deploy"
 match: labels: service: "shop"
+steps: broken: {risk: "read", exec: command: ["sh", "-c", "exit 3"]}
 steps: deploy: {
 	approval: {from: ["acme/sre"], count: 1}
 	actions: {workflow: "deploy.yml", ref: "main", key: "pullbook"}
@@ -381,7 +383,18 @@ jobs:
 	if _, err := s.world.hub.AddWorkflow(demoOwner+"/"+demoName, localhub.Workflow{Name: "deploy", Path: ".github/workflows/deploy.yml", RunName: "Deploy ${{ inputs.pullbook }}"}); err != nil {
 		t.Fatal(err)
 	}
-	f.open([]byte(`{"name": "Shop", "labels": {"service": "shop"}}`))
+	alert := []byte(`{"name": "Shop", "labels": {"service": "shop"}}`)
+	f.open(alert)
+	read, err := orderedAlert(alert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.press(t, s.await(t, read.Group, "a step has failed", func(v sight) bool { return len(endings(v, "broken")) == 1 }), "bob", "broken", "skip")
+	seen := s.await(t, read.Group, "it is skipped by a button", func(v sight) bool { return has[incident.StepSkipped](v) })
+	if skipped, _ := find[incident.StepSkipped](seen); skipped.Deed.Via != incident.ViaButton || skipped.Deed.By.Login != "bob" {
+		t.Errorf("the button is recorded as %+v", skipped.Deed)
+	}
+	f.idle()
 	if err := s.world.review(t.Context(), "alice", 1, "/approve deploy"); err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -23,23 +25,23 @@ import (
 // looked at. Only a run that holds the same signing key believes it. What it says of the hub was read before the incidents
 // were looked at: what happened meanwhile makes the next run look again.
 type restNote struct {
-	Versions  map[string]string `json:"versions"`
+	Program   string            `json:"program"` // digest of the program that left it
 	Signers   string            `json:"signers"` // git's id of allowed_signers on the default branch
 	Heads     string            `json:"heads"`   // digest of all branches
 	Members   map[string]string `json:"members"`
 	Incidents []restEntry       `json:"incidents"`
 	Proposals map[int]string    `json:"proposals"` // heads of people's pull requests that have their check
-	Until     time.Time         `json:"until"`     // after that every incident is looked at, whatever the note says
 }
 
 // restEntry is one incident that rests.
 type restEntry struct {
 	engine.Rest
-	Talk string    `json:"talk"`         // digest of what people did
-	Due  time.Time `json:"due,omitzero"` // when its first timer ends
+	Talk  string    `json:"talk"`         // digest of what people did
+	Until time.Time `json:"until"`        // after that it is looked at, whatever the note says
+	Due   time.Time `json:"due,omitzero"` // when its first timer ends
 }
 
-// restFor is how long a note is believed. What no digest shows, such as a grant to somebody who has approved, is seen then.
+// restFor is how long an incident rests at most. What no digest shows is seen then.
 const restFor = 24 * time.Hour
 
 // glance is what a run saw before it took the ledger.
@@ -54,7 +56,7 @@ type glance struct {
 
 // quiet reports whether nothing is due in the whole ledger.
 func (g *glance) quiet() bool {
-	return g != nil && len(g.awake) == 0 && !g.vet && !g.note.Until.IsZero()
+	return g != nil && len(g.awake) == 0 && !g.vet && g.note.Program != ""
 }
 
 // glance reads, in three requests besides the token's, whether anything is due. It needs no lease: what it sees is either
@@ -89,13 +91,13 @@ func (g *glance) sort(now, soon time.Time) {
 			g.gone, g.awake = append(g.gone, e), append(g.awake, e.Branch)
 		}
 	}
-	if !maps.Equal(n.Versions, versions()) || n.Signers != s.File || !now.Before(n.Until) {
+	if n.Program != programDigest() || n.Signers != s.File {
 		*n = restNote{}
 	}
 	same := n.Heads == headsDigest(g.heads)
 	n.Incidents = slices.DeleteFunc(n.Incidents, func(e restEntry) bool {
 		grown := slices.ContainsFunc(e.Teams, func(team string) bool { return s.Members[team] == "" || s.Members[team] != n.Members[team] })
-		return e.Awake || grown || e.Talk == "" || e.Talk != s.Talk[e.Branch] || e.Head != g.heads[e.Branch].String() || e.Wide && !same || !e.Due.IsZero() && !soon.Before(e.Due)
+		return e.Awake || grown || !now.Before(e.Until) || e.Talk == "" || e.Talk != s.Talk[e.Branch] || e.Head != g.heads[e.Branch].String() || e.Wide && !same || !e.Due.IsZero() && !soon.Before(e.Due)
 	})
 	for _, branch := range slices.Sorted(maps.Keys(g.heads)) {
 		resting := slices.ContainsFunc(n.Incidents, func(e restEntry) bool { return e.Branch == branch })
@@ -123,6 +125,25 @@ func (g *glance) standings() (out []engine.Standing, next time.Time) {
 	return out, next
 }
 
+// programDigest tells this program from every other one: one that was built from other sources may find something due where
+// this one does not. Empty: it cannot be told.
+func programDigest() string {
+	path, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return ""
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
 // headsDigest is equal while no branch has moved.
 func headsDigest(heads map[string]gitstore.Hash) string {
 	h := sha256.New()
@@ -142,7 +163,7 @@ func (a *advance) leave(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	next := restNote{Versions: versions(), Signers: g.survey.File, Heads: headsDigest(g.heads), Members: g.survey.Members, Until: now.Add(restFor), Proposals: a.svc.engine.Vetted()}
+	next := restNote{Program: programDigest(), Signers: g.survey.File, Heads: headsDigest(g.heads), Members: g.survey.Members, Proposals: a.svc.engine.Vetted()}
 	for number, head := range g.note.Proposals { // those that were not looked at again
 		if slices.ContainsFunc(g.survey.Proposals, func(p proposal.Pull) bool { return p.Number == number && p.Head == head }) {
 			next.Proposals[number] = head
@@ -151,7 +172,7 @@ func (a *advance) leave(ctx context.Context, now time.Time) error {
 	looked := a.svc.engine.Resting()
 	for _, r := range looked {
 		if r.Head != "" {
-			next.Incidents = append(next.Incidents, restEntry{Rest: r, Talk: g.survey.Talk[r.Branch], Due: due[r.Branch]})
+			next.Incidents = append(next.Incidents, restEntry{Rest: r, Talk: g.survey.Talk[r.Branch], Until: now.Add(restFor), Due: due[r.Branch]})
 			next.ask(r.Teams)
 		}
 	}

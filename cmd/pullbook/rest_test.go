@@ -147,9 +147,9 @@ func (s *scene) reaching(t *testing.T) *service {
 // leaveNote takes the ledger and gives it back with the note that everything which was seen rests until due.
 func (s *scene) leaveNote(t *testing.T, svc *service, seen *glance, due time.Time) {
 	t.Helper()
-	note := restNote{Versions: versions(), Signers: seen.survey.File, Heads: headsDigest(seen.heads), Members: map[string]string{}, Until: time.Now().Add(restFor)}
+	note := restNote{Program: programDigest(), Signers: seen.survey.File, Heads: headsDigest(seen.heads), Members: map[string]string{}}
 	for i, branch := range seen.awake {
-		note.Incidents = append(note.Incidents, restEntry{Talk: seen.survey.Talk[branch], Due: due, Rest: engine.Rest{Branch: branch, Head: seen.heads[branch].String(),
+		note.Incidents = append(note.Incidents, restEntry{Until: due.Add(time.Hour), Talk: seen.survey.Talk[branch], Due: due, Rest: engine.Rest{Branch: branch, Head: seen.heads[branch].String(),
 			Standing: engine.Standing{ID: incident.ID(branch), Title: "One of many", Headline: fmt.Sprintf("It waits for alice %d", i)}}})
 	}
 	text, err := json.Marshal(note)

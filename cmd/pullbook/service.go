@@ -42,6 +42,7 @@ type settings struct {
 	secrets         string // directory, a file per secret
 	privateNetworks bool
 	limits          string // github or off
+	buttons         bool   // whoever presses a button is heard without a webhook: a job brings the event
 	sweep           time.Duration
 	holder          string              // name of this engine among those of the ledger; empty: kept in the data directory
 	rehearsal       *incident.Rehearsal // every incident is this rehearsal; nil: none is
@@ -250,7 +251,7 @@ func (svc *service) buildEngine(observe observer) error {
 		Reviewing: engine.Reviewing{Hub: svc.hub, List: ledger.list,
 			Checker: cueval.New(cueval.Config{Child: []string{exe, evalChild}, Wall: vetWall, Children: 1})}, // incidents need the other processors
 		Clock: wallClock{}, Bookmarks: svc.bookmarks(), DefaultBranch: svc.hub.DefaultBranch(), Triage: triage, Versions: versions(), Schema: schema.Runbook(),
-		Observe: observe, Log: svc.log, Buttons: s.webhookSecret != "",
+		Observe: observe, Log: svc.log, Buttons: s.webhookSecret != "" || s.buttons,
 	})
 	return nil
 }

@@ -22,10 +22,13 @@ args=("--app-id=$APP_ID" "--app-key=$keys/app.pem" "--signing-key=$keys/signing"
 [ -z "${INCIDENT:-}" ] || args+=("--incident=$INCIDENT")
 [ -z "${RUNBOOK:-}" ] || args+=("--runbook=$RUNBOOK")
 [ -z "${SECRETS_DIR:-}" ] || args+=("--secrets-dir=$SECRETS_DIR")
+[ "${BUTTONS:-false}" != true ] || args+=(--buttons)
 [ "${PRIVATE_NETWORKS:-false}" != true ] || args+=(--private-networks)
 if [ -s "$keys/alert.json" ]; then
   args+=("--alert=$keys/alert.json")
-elif [ "${GITHUB_EVENT_NAME:-}" = repository_dispatch ]; then
-  args+=("--event=$GITHUB_EVENT_PATH")
+else
+  case ${GITHUB_EVENT_NAME:-} in
+  repository_dispatch | check_run) args+=("--event=$GITHUB_EVENT_PATH") ;; # these bring what is told nowhere else
+  esac
 fi
 foreign "$program" advance "${args[@]}" || stop "Something could not be done; the log of this step and the job's summary say what"
