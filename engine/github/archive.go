@@ -40,7 +40,7 @@ func (c *Client) RunArtifact(ctx context.Context, repo string, run int64, name s
 	}
 	var newest *gh.Artifact
 	for _, a := range all {
-		if a.GetName() == name && !a.GetCreatedAt().Before(since) && (newest == nil || newest.GetCreatedAt().Before(a.GetCreatedAt().Time)) {
+		if a.GetName() == name && !a.GetCreatedAt().Before(since) && (newest == nil || newest.GetID() < a.GetID()) { // times are in whole seconds
 			newest = a
 		}
 	}
