@@ -1,14 +1,20 @@
 package cueval
 
 import (
+	"runtime"
+
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
 
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
-// together is how many steps are evaluated in one context. What an evaluation holds in memory grows with it.
-const together = 500
+const (
+	// together is how many steps are evaluated in one context. What an evaluation holds in memory grows with it.
+	together = 500
+	// large is the number of steps from which on the runbook itself takes much of the memory that there is.
+	large = 2000
+)
 
 // resolve says what each step is now. With a known plan it does not make that once more.
 func (t *texts) resolve(q runbook.Query, known *runbook.Plan) (runbook.Plan, error) {
@@ -28,9 +34,15 @@ func (t *texts) resolveBy(most int, q runbook.Query, known *runbook.Plan) (runbo
 	if err != nil {
 		return runbook.Plan{}, err
 	}
+	if len(plan.Steps) >= large {
+		most = min(most, together/2)
+	}
 	for next := 0; next == 0 || next < len(plan.Steps); {
 		if next > 0 {
 			d = d.afresh()
+		}
+		if len(plan.Steps) >= large {
+			runtime.GC() // on a busy machine the collector alone falls behind, and what it has left counts
 		}
 		if next, err = d.resolveSome(&plan, q, next, most); err != nil {
 			return runbook.Plan{}, err
