@@ -205,9 +205,10 @@ func (f *forge) comment(p *pull, by *person, body string) *comment {
 	return c
 }
 
-// setState closes or opens a pull request. One that was merged, or lost its branch, stays as it is.
+// setState closes or opens a pull request. One that was merged, or lost its branch, or whose branch has another one that is
+// open, stays as it is.
 func (f *forge) setState(p *pull, open bool) error {
-	if p.merged || open && f.w.remote.heads[p.branch] == "" {
+	if other := f.of(p.branch); p.merged || open && (f.w.remote.heads[p.branch] == "" || other != p && other.open) {
 		return fmt.Errorf("change the state of pull request %d: %w", p.number, errInvalid)
 	}
 	p.open = open

@@ -17,6 +17,7 @@ type reckoning struct {
 	named   map[string]bool       // steps of which some event since the stage began says something
 	finally bool                  // the finally steps have begun
 	stopped bool                  // a person stopped them
+	thawed  bool                  // the incident was frozen for a while
 	level   map[string]int        // by step: how often its gate was escalated
 	owed    map[int]approval.Vote // by the event that broke a glass: who did it
 }
@@ -70,6 +71,8 @@ func (c *chronicle) reckon(p *process, r *record, before incident.State, e incid
 		c.reviewed(r, d)
 	case incident.CancelAsked:
 		k.stopped = k.stopped || d.During == runbook.StageFinally
+	case incident.Thawed:
+		k.thawed = true
 	case incident.UndoBegun:
 		k.withdraw(r)
 	case incident.FinallyBegun:
