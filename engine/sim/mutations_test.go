@@ -58,7 +58,7 @@ func mutatedRing() []mutation {
 		{"a lock is ignored", []edit{
 			{"locks.go", "		if by, taken := l.takenBy(branch, lock); taken {\n			return fmt", "		if by, taken := l.takenBy(branch, lock); taken && lock == \"\" {\n			return fmt"},
 			{"incident/locks.go", "	return len(out) > 0\n}\n\n// lockedStep", "	d.locked, d.awaited = nil, AwaitLocks{}\n	return false\n}\n\n// lockedStep"}}},
-		one("memberships and reviews are not read again before an intent departs", "perform.go", "approval.Evaluate(g, seen.Reviews, n.state", "approval.Evaluate(g, w.hub.Reviews, n.state"),
+		one("memberships and reviews are not read again before an intent departs", "perform.go", "f.Withdrawn(seen.Reviews, ", "f.Withdrawn(w.hub.Reviews, "),
 		{"the incident of a step is opened again after its merge", []edit{
 			{"child.go", "	case kin != nil:\n		return e.wakeParent(ctx, &o.Parent)\n	}\n	if e.unwanted", "	case kin != nil && !kin.merged:\n		return e.wakeParent(ctx, &o.Parent)\n	}\n	if e.unwanted"},
 			{"child.go", "	if err := e.checkFree(ctx, w.branch); err != nil {", "	if err := ctx.Err(); err != nil {"},

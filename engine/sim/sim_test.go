@@ -15,6 +15,7 @@ import (
 var (
 	seeds = flag.Uint64("seeds", 150/fewer, "how many seeds TestSeeds simulates")
 	from  = flag.Uint64("from", 0, "the first seed of TestSeeds")
+	until = flag.Bool("until-found", false, "TestSeeds ends with the first seed that finds something")
 	seed  = flag.Uint64("seed", 0, "the seed that TestReplay tells")
 )
 
@@ -24,14 +25,14 @@ func TestSeeds(t *testing.T) {
 	var group sync.WaitGroup
 	var mu sync.Mutex
 	total := Tally{Faults: map[Fault]int{}}
-	failed := 0
+	var failed atomic.Int64
 	defer debug.SetGCPercent(debug.SetGCPercent(800)) // a world is small, and makes much that is soon forgotten
 	begun := time.Now()
 	for range runtime.GOMAXPROCS(0) {
 		group.Go(func() {
 			for {
 				n := next.Add(1) - 1
-				if n >= *seeds || t.Failed() && failed >= 5 {
+				if n >= *seeds || failed.Load() >= 5 || failed.Load() > 0 && *until {
 					return
 				}
 				r := Run(*from+n, Options{})
@@ -45,7 +46,7 @@ func TestSeeds(t *testing.T) {
 					total.Faults[f] += n
 				}
 				if r.Err != nil {
-					failed++
+					failed.Add(1)
 					t.Errorf("seed %d: %v\n  go test ./engine/sim -run Replay -seed %d -v", r.Seed, r.Err, r.Seed)
 				}
 				mu.Unlock()
