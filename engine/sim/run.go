@@ -11,10 +11,11 @@ import (
 
 // Options say what a simulation is like.
 type Options struct {
-	Story  bool                              // keep the story
-	Clean  bool                              // nothing goes wrong
-	script trouble                           // what goes wrong instead of what the seed draws; nil as a rule
-	spoil  func(engine.Config) engine.Config // puts something wrong between the engine and its ports; nil as a rule
+	Story   bool                              // keep the story
+	Clean   bool                              // nothing goes wrong
+	script  trouble                           // what goes wrong instead of what the seed draws; nil as a rule
+	witness func(*World)                      // sees the world when all is over; nil as a rule
+	spoil   func(engine.Config) engine.Config // puts something wrong between the engine and its ports; nil as a rule
 }
 
 func (o Options) trouble(w *World) trouble {
@@ -80,6 +81,9 @@ func Run(seed uint64, o Options) (report Report) {
 		w.fail("I8", "people do what they are asked, and it does not end: %v", w.unfinished())
 	}
 	w.chronicle.verify()
+	if o.witness != nil {
+		o.witness(w)
+	}
 	return report
 }
 
