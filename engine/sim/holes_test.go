@@ -15,7 +15,7 @@ type slowOpening struct {
 }
 
 func (s *slowOpening) at(_ *process, pt Point) Fault {
-	if s.paused || pt != "journal.flush" {
+	if s.paused || !pt.below("journal.flush.") {
 		return NoFault
 	}
 	s.paused = true

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -126,7 +127,11 @@ func pointOf(n incident.Publication) Point {
 	case n.Screen != nil:
 		return "hub.publish.body"
 	case n.Check != nil:
-		return "hub.publish.check"
+		what := "step."
+		if n.Check.Name == incident.RollupName {
+			what = "rollup."
+		}
+		return Point("hub.publish.check." + what + cmp.Or(n.Check.Conclusion, n.Check.Status))
 	case len(n.Reviewers)+len(n.Unasked) > 0:
 		return "hub.publish.reviewers"
 	case n.Comment != nil:

@@ -31,7 +31,7 @@ func (p *process) on(pt Point, do func(s *store) error) error {
 }
 
 func (i inboxPort) Put(_ context.Context, m engine.Message) error {
-	return i.p.on("inbox.put", func(s *store) error {
+	return i.p.on(Point("inbox.put."+m.Kind), func(s *store) error {
 		if !m.Due.IsZero() {
 			i.p.w.tell(i.p.name, "wake %s by %s at %s", m.Key, m.Kind, m.Due.Format("15:04:05.000"))
 		}
@@ -41,7 +41,7 @@ func (i inboxPort) Put(_ context.Context, m engine.Message) error {
 }
 
 func (i inboxPort) StartStep(_ context.Context, j engine.StepJob) error {
-	return i.p.on("inbox.start", func(s *store) error {
+	return i.p.on(Point("inbox.start."+j.Kind), func(s *store) error {
 		if s.spent[j.Key] || s.step(j.Key) != nil {
 			return nil
 		}
@@ -224,7 +224,7 @@ func (p *process) work(r *stepRow) {
 	t := &task{name: r.job.Key, key: r.job.Key, after: func() {}}
 	p.spawn(t, func(ctx context.Context, t *task) {
 		begun := false
-		err := p.on("inbox.begin", func(s *store) error {
+		err := p.on(Point("inbox.begin."+r.job.Kind), func(s *store) error {
 			if r.state == stepQueued {
 				r.state, begun = stepRunning, true
 				r.starts++
@@ -260,7 +260,7 @@ func (p *process) foundRunning(r *stepRow) {
 // record stores the outcome of an attempt, or takes it back. While the disk refuses, it tries again.
 func (p *process) record(t *task, r *stepRow, outcome []byte, failure error) {
 	for !p.dead {
-		err := p.on("inbox.end", func(s *store) error {
+		err := p.on(Point("inbox.end."+r.job.Kind), func(s *store) error {
 			if failure != nil {
 				p.w.tell(p.name, "%s has no outcome: %v", r.job.Key, failure)
 				if r.state == stepRunning {

@@ -63,7 +63,7 @@ func (n *pending) tip() string { return n.commits[len(n.commits)-1].id }
 type journalPort struct{ p *process }
 
 func (j journalPort) Append(_ context.Context, c engine.NewCommit) (id string, err error) {
-	err = j.p.call("journal.append", func() error {
+	err = j.p.call("journal.append."+lastKind(c.Files), func() error {
 		n := j.p.pending[c.Branch]
 		if n != nil && (n.tip() != c.Parent || c.Create) {
 			return fmt.Errorf("append to %s: %w", c.Branch, engine.ErrMoved)
@@ -86,6 +86,18 @@ func (j journalPort) Append(_ context.Context, c engine.NewCommit) (id string, e
 	return id, err
 }
 
+// lastKind is the kind of the last event that a commit adds: what becomes durable by it.
+func lastKind(files map[string][]byte) Point {
+	last := slices.Max(append(slices.Collect(maps.Keys(files)), ""))
+	for path := range files {
+		if strings.Contains(path, "/journal/") && (!strings.Contains(last, "/journal/") || path > last) {
+			last = path
+		}
+	}
+	_, kind, _ := strings.Cut(strings.TrimSuffix(last[strings.LastIndexByte(last, '/')+1:], ".json"), "-")
+	return Point(kind)
+}
+
 func (j journalPort) Discard(branch string) {
 	if !j.p.dead {
 		delete(j.p.pending, branch)
@@ -104,7 +116,7 @@ func (j journalPort) Flush(ctx context.Context, branch string, confirm func(cont
 	}
 	replied := false
 	p.w.current.branch = branch
-	err := p.call("journal.flush", func() error {
+	err := p.call("journal.flush."+lastKind(p.pending[branch].commits[len(p.pending[branch].commits)-1].files), func() error {
 		n := p.pending[branch]
 		if n == nil {
 			return fmt.Errorf("push %s: the commits were discarded", branch)

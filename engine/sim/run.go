@@ -60,7 +60,11 @@ func Run(seed uint64, o Options) (report Report) {
 	for _, s := range w.sources {
 		s.plan(until)
 	}
-	crowd{w: w, rough: oneIn(w.dice.people, 3)}.plan(until)
+	if _, fixed := o.script.(*crash); fixed {
+		until = 6 * time.Minute
+	} else {
+		crowd{w: w, rough: oneIn(w.dice.people, 3)}.plan(until)
+	}
 	w.trouble.plan(w, until)
 	w.run(w.now.Add(until))
 	w.settle()

@@ -7,12 +7,20 @@ type single struct {
 	n     int
 	fault Fault
 	calls int
-	point Point // where it happened, once it has
+	point Point     // where it happened, once it has
+	full  time.Time // until when the disk is full
 }
 
-func (s *single) at(_ *process, pt Point) Fault {
+func (s *single) at(p *process, pt Point) Fault {
 	s.calls++
-	if s.calls != s.n || !s.fault.fits(pt) {
+	writes := pt.below("inbox.") && !pt.reads()
+	switch {
+	case s.calls == s.n && s.fault == DiskFull && writes:
+		s.point, s.full = pt, p.w.now.Add(30*time.Second)
+		return Refused
+	case writes && p.w.now.Before(s.full):
+		return Refused
+	case s.calls != s.n || s.fault == DiskFull || !s.fault.fits(pt):
 		return NoFault
 	}
 	s.point = pt

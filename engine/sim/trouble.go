@@ -24,6 +24,10 @@ const (
 	Overtaken  Fault = "overtaken"   // somebody else writes to the branch just before a push
 )
 
+// DiskFull is what only single faults bring: nothing can be written on the machine for half a minute, from this call on. In
+// random trouble it is an outage.
+const DiskFull Fault = "disk full"
+
 // Faults are all of them.
 func Faults() []Fault {
 	return []Fault{Refused, ReplyLost, Twice, KillBefore, KillAfter, Paused, Overtaken}
@@ -203,7 +207,7 @@ func (pt Point) reads() bool {
 func (f Fault) fits(pt Point) bool {
 	switch f {
 	case Overtaken:
-		return pt == "journal.flush"
+		return pt.below("journal.flush.")
 	case Twice, ReplyLost:
 		return !pt.reads() && !pt.below("runner.")
 	case Refused:

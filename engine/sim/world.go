@@ -131,6 +131,10 @@ func newWorld(seed uint64, o Options) *World {
 	w.remote, w.forge, w.chronicle = newRemote(), newForge(w), newChronicle(w)
 	w.watch = invariants()
 	w.trouble = o.trouble(w)
+	if _, fixed := o.script.(*crash); fixed {
+		w.foundCrash()
+		return w
+	}
 	w.found(1 + w.dice.plan.IntN(3))
 	return w
 }
