@@ -203,6 +203,7 @@ func (w *World) drawStep(b *book, name string, stage runbook.Stage) bookStep {
 	s.HasOutput = s.Kind == kindExec && oneIn(r, 2) || s.Kind == runbook.KindChoose
 	s.Timeout = map[bool]time.Duration{true: pick(r, 30*time.Second, 5*time.Minute), false: 24 * time.Hour}[s.Kind.NeedsRunner()]
 	if s.Kind == runbook.KindWait {
+		s.Timeout = longest
 		s.Wait = &runbook.Wait{For: pick(r, 30*time.Second, 5*time.Minute, time.Hour)}
 		if oneIn(r, 4) {
 			s.Wait = &runbook.Wait{Window: &runbook.Window{Days: everyDay(), From: 4 * time.Hour, To: 3 * time.Hour}}

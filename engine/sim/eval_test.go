@@ -188,7 +188,7 @@ func (b *book) fieldsOf(s *bookStep, prefix string) string {
 			add("needs: %s", asJSON(s.Needs))
 		}
 	}
-	if s.Kind != runbook.KindRunbook {
+	if s.Kind != runbook.KindRunbook && s.Kind != runbook.KindWait {
 		add("timeout: %q", length(s.Timeout))
 	}
 	if s.When != nil && b.step(s.When.Step).Kind == runbook.KindChoose {
