@@ -94,9 +94,10 @@ be done within --within, 2 wrong usage.`,
 
 // advance is one run.
 type advance struct {
-	flags advanceFlags
-	svc   *service
-	seen  *glance // before the ledger was taken; nil: it could not be seen
+	flags   advanceFlags
+	svc     *service
+	ordered bool    // the event is an order
+	seen    *glance // before the ledger was taken; nil: it could not be seen
 
 	mu     sync.Mutex
 	deeds  []deed
@@ -146,14 +147,18 @@ func runAdvance(cmd *cobra.Command, s settings, f advanceFlags) error {
 	if err := a.look(ctx); err != nil {
 		return err
 	}
-	if arrival == nil && f.incident == "" && f.event == "" && a.seen.quiet() {
+	event, err := a.brings()
+	if err != nil {
+		return err
+	}
+	if arrival == nil && f.incident == "" && event == nil && a.seen.quiet() {
 		return a.report(cmd, inbox.Standing{})
 	}
 	if err := a.svc.prepare(ctx, a.observe); err != nil {
 		return err
 	}
 	defer a.svc.releaseLedger(cmd.Context())
-	if err := a.put(ctx, arrival); err != nil {
+	if err := errors.Join(a.heed(ctx, event), a.put(ctx, arrival)); err != nil {
 		return err
 	}
 	left, err := a.drain(ctx)
@@ -199,7 +204,8 @@ func (a *advance) arrival(stdin io.Reader) (*engine.Arrival, error) {
 			return nil, nil
 		}
 		out, err := dispatched(f.event)
-		return &out, err
+		a.ordered = out != nil
+		return out, err
 	}
 	if f.alert == "" && f.runbook == "" {
 		if len(f.inputs) > 0 {
@@ -233,9 +239,6 @@ func (a *advance) put(ctx context.Context, arrival *engine.Arrival) error {
 		if err := a.svc.putAlert(ctx, *arrival); err != nil {
 			return fmt.Errorf("keep the alert: %w", err)
 		}
-	}
-	if err := a.heed(ctx); err != nil {
-		return err
 	}
 	messages, err := a.wanted()
 	for _, m := range messages {
@@ -290,7 +293,7 @@ func (a *advance) observe(id incident.ID, events []incident.Event) {
 
 // Handle and RunStep let the inbox call the engine, and count what fails.
 func (a *advance) Handle(ctx context.Context, m inbox.Message) error {
-	err := inboxHandler{a.svc.engine}.Handle(ctx, m)
+	err := a.svc.events().Handle(ctx, m)
 	key := m.Kind + " " + m.Key
 	a.mu.Lock()
 	defer a.mu.Unlock()

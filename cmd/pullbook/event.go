@@ -13,6 +13,7 @@ import (
 
 	"github.com/pullbook/pullbook/engine"
 	"github.com/pullbook/pullbook/engine/github"
+	"github.com/pullbook/pullbook/engine/intake"
 )
 
 const (
@@ -36,52 +37,92 @@ func readEvent(path string) ([]byte, error) {
 	return text, nil
 }
 
-// heed puts what the event says that the hub tells nowhere else, such as a button that was pressed. Everything else is looked up.
-func (a *advance) heed(ctx context.Context) error {
-	if a.flags.event == "" || a.flags.eventName == repositoryDispatch {
+// brought is what the event that started a job says and the hub tells nowhere else.
+type brought struct {
+	id    string
+	hint  github.Hint  // of a button that was pressed, or a check that is asked for again
+	event github.Event // of which an alert may be made
+}
+
+// brings reads what the event brings; nil where the hub can be asked for everything in it.
+func (a *advance) brings() (*brought, error) {
+	f := a.flags
+	if f.event == "" || a.ordered {
+		return nil, nil
+	}
+	text, err := readEvent(f.event)
+	if err != nil {
+		return nil, err
+	}
+	b := &brought{id: "run-" + cmp.Or(os.Getenv("GITHUB_RUN_ID"), rand.Text())} // a job that is run again tells of the same event
+	if b.hint, err = github.ReadEvent(github.WebhookConfig{Repository: a.svc.settings.repo, AppID: a.svc.settings.appID}, f.eventName, b.id, text); err != nil {
+		return nil, err
+	}
+	alert, err := intake.Event(f.eventName, text)
+	if err != nil { // a look is due all the same
+		a.svc.log.Warn("the event can be no alert", "event", f.eventName, "error", err)
+		alert, err = nil, nil
+	}
+	if alert != nil {
+		b.event, err = github.EventOf(f.eventName, b.id, text)
+	}
+	if err != nil || b.hint.Press == nil && b.hint.Again == "" && alert == nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// heed makes durable what an event brings.
+func (a *advance) heed(ctx context.Context, b *brought) error {
+	if b == nil {
 		return nil
 	}
-	text, err := readEvent(a.flags.event)
-	if err != nil {
-		return err
+	var err error
+	if b.event.Kind != "" {
+		_, err = a.svc.takeEvent(ctx, b.event)
 	}
-	id := "run-" + cmp.Or(os.Getenv("GITHUB_RUN_ID"), rand.Text()) // a job that is run again tells of the same event
-	config := a.svc.webhookConfig(nil)
-	hint, err := github.ReadEvent(config, a.flags.eventName, id, text)
-	if err != nil || hint.Press == nil && hint.Again == "" {
-		return err
+	if b.hint.Press != nil || b.hint.Again != "" {
+		_, more := a.svc.webhookConfig(nil).Once(ctx, b.id, b.hint)
+		err = errors.Join(err, more)
 	}
-	_, err = config.Once(ctx, id, hint)
 	return err
 }
 
-// repositoryDispatch is the event that brings an alert.
-const repositoryDispatch = "repository_dispatch"
+// What the workflows of a ledger are sent an alert with: the event, and its type.
+const (
+	repositoryDispatch = "repository_dispatch"
+	dispatchType       = "pullbook"
+)
 
-// dispatched reads what a repository_dispatch brings: an order, in which a runbook may be missing where an alert is given.
-func dispatched(path string) (engine.Arrival, error) {
-	var a engine.Arrival
+// dispatched reads what a repository_dispatch of type pullbook brings: an order, in which a runbook may be missing where an
+// alert is given. Of another type it is nil: the intakes of pullbook.cue decide on it.
+func dispatched(path string) (*engine.Arrival, error) {
 	text, err := readEvent(path)
 	if err != nil {
-		return a, err
+		return nil, err
 	}
 	var event struct {
+		Type    string          `json:"action"`
 		Payload json.RawMessage `json:"client_payload"`
 	}
 	if err := json.Unmarshal(text, &event); err != nil {
-		return a, fmt.Errorf("read the event: %w", err)
+		return nil, fmt.Errorf("read the event: %w", err)
+	}
+	if event.Type != dispatchType {
+		return nil, nil
 	}
 	if len(event.Payload) > maxPayload {
-		return a, fmt.Errorf("the client_payload of the event has %d characters, and GitHub takes at most %d", len(event.Payload), maxPayload)
+		return nil, fmt.Errorf("the client_payload of the event has %d characters, and GitHub takes at most %d", len(event.Payload), maxPayload)
 	}
 	o, err := decodeOrder(strings.NewReader(string(event.Payload)))
 	if err == nil && o.Runbook == "" && len(o.Alert) == 0 {
 		err = errors.New("it holds neither an alert nor a runbook")
 	}
 	if err != nil {
-		return a, withHint(fmt.Errorf("the client_payload of the event: %w", err), `it is {"alert": {"name": ...}}, with runbook and inputs beside it where a person chose them`)
+		return nil, withHint(fmt.Errorf("the client_payload of the event: %w", err), `it is {"alert": {"name": ...}}, with runbook and inputs beside it where a person chose them`)
 	}
-	return o.arrival()
+	a, err := o.arrival()
+	return &a, err
 }
 
 // appendOutputs sets the outputs of a job's step: numbers and a time, nothing of what anybody wrote.

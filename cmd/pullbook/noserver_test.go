@@ -271,7 +271,7 @@ func (f *forge) job(file string, e event) {
 	case e.run != 0: // the hub tells of its end
 		f.finish(e.run, conclusion)
 	case e.name != "workflow_run":
-		f.happen(event{name: "workflow_run", action: "completed", of: name, body: fmt.Appendf(nil, `{"action": "completed", "workflow_run": {"name": %q, "conclusion": %q}}`, name, conclusion)})
+		f.happen(event{name: "workflow_run", action: "completed", of: name, body: fmt.Appendf(nil, `{"action": "completed", "repository": {"full_name": "acme/ops", "default_branch": "main"}, "workflow_run": {"name": %q, "conclusion": %q}}`, name, conclusion)})
 	}
 }
 

@@ -1,6 +1,7 @@
 package github
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 )
@@ -23,4 +24,13 @@ func ReadEvent(c WebhookConfig, kind, id string, body []byte) (Hint, error) {
 		return Hint{}, nil
 	}
 	return hint, nil
+}
+
+// EventOf is an event that the hub handed to a job, as a webhook brings it.
+func EventOf(kind, id string, body []byte) (Event, error) {
+	var p payload
+	if err := json.Unmarshal(body, &p); err != nil {
+		return Event{}, fmt.Errorf("read the event %s: %w", line(kind), err)
+	}
+	return Event{Delivery: id, Kind: kind, Repository: p.Repository.FullName, SenderID: p.Sender.ID, Sender: p.Sender.Login, Body: body}, nil
 }

@@ -28,7 +28,9 @@ if [ -s "$keys/alert.json" ]; then
   args+=("--alert=$keys/alert.json")
 else
   case ${GITHUB_EVENT_NAME:-} in
-  repository_dispatch | check_run) args+=("--event=$GITHUB_EVENT_PATH") ;; # these bring what is told nowhere else
+  repository_dispatch | check_run | issues | deployment_status | workflow_run)
+    args+=("--event=$GITHUB_EVENT_PATH") # these may bring what is told nowhere else
+    ;;
   esac
 fi
 foreign "$program" advance "${args[@]}" || stop "Something could not be done; the log of this step and the job's summary say what"
