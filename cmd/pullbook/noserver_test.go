@@ -91,7 +91,9 @@ func newForge(t *testing.T, s *scene) *forge {
 	server := &http.Server{Handler: http.HandlerFunc(f.take)}
 	go server.Serve(s.world.hooks) //nolint:errcheck // it ends with ErrServerClosed
 	t.Cleanup(func() { server.Close() })
-	go f.work()
+	done := make(chan struct{})
+	go func() { defer close(done); f.work() }()
+	t.Cleanup(func() { <-done }) // the test's context has ended by then
 	return f
 }
 
