@@ -201,3 +201,33 @@ func TestArchives(t *testing.T) {
 		t.Error(problem, err)
 	}
 }
+
+// TestMayWrite asks by login and id: a name that changed hands, an App, and nobody may not.
+func TestMayWrite(t *testing.T) {
+	s := newStage(t)
+	c := s.client()
+	line := "GET " + shop + "/collaborators/alice/permission"
+	may := func(id int64, login string) bool {
+		t.Helper()
+		got, err := c.MayWrite(t.Context(), "acme/shop", id, login)
+		if err != nil {
+			t.Error(err)
+		}
+		return got
+	}
+	if may(101, "alice") {
+		t.Error("somebody who is not known may write")
+	}
+	s.say(line, 200, `{"permission": "read", "user": `+user(101, "alice")+`}`)
+	if may(101, "alice") {
+		t.Error("a reader may write")
+	}
+	s.say(line, 200, `{"permission": "write", "user": `+user(101, "alice")+`}`)
+	if !may(101, "alice") || may(102, "alice") || may(0, "alice") || may(101, "../alice") {
+		t.Error("it is not asked by login and id")
+	}
+	s.say(line, 500, `{}`)
+	if _, err := c.MayWrite(t.Context(), "acme/shop", 101, "alice"); err == nil {
+		t.Error("a hub that fails has said something")
+	}
+}

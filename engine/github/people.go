@@ -147,8 +147,13 @@ func (c *Client) place(ctx context.Context, q incident.HubQuery, members roll, p
 
 // permission asks for the highest permission of a login over all grants; nil where the hub does not know the login.
 func (c *Client) permission(ctx context.Context, login string) (level *gh.RepositoryPermissionLevel, err error) {
+	return c.permissionIn(ctx, c.hub, c.repo, login)
+}
+
+// permissionIn is permission, of a repository of the installation.
+func (c *Client) permissionIn(ctx context.Context, hub *gh.Client, repo, login string) (level *gh.RepositoryPermissionLevel, err error) {
 	err = c.read("read the permission of "+login, func() (err error) {
-		level, _, err = c.hub.Repositories.GetPermissionLevel(ctx, c.owner, c.repo, login)
+		level, _, err = hub.Repositories.GetPermissionLevel(ctx, c.owner, repo, login)
 		return err
 	})
 	if status(err) == http.StatusNotFound {

@@ -1,11 +1,6 @@
 package github
 
-import (
-	"context"
-	"net/http"
-
-	gh "github.com/google/go-github/v60/github"
-)
+import "context"
 
 // MayWrite reports whether a person may write to a repository of the installation now, by their login and numeric id. Apps,
 // and who is not known, may not.
@@ -14,13 +9,6 @@ func (c *Client) MayWrite(ctx context.Context, repo string, id int64, login stri
 	if err != nil || !plain(login) {
 		return false, err
 	}
-	var level *gh.RepositoryPermissionLevel
-	err = c.read("read the permission of "+line(login), func() (err error) {
-		level, _, err = hub.Repositories.GetPermissionLevel(ctx, c.owner, name, login)
-		return err
-	})
-	if status(err) == http.StatusNotFound {
-		return false, nil
-	}
+	level, err := c.permissionIn(ctx, hub, name, login)
 	return id > 0 && writes(level) && level.GetUser().GetID() == id, err
 }
