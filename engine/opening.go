@@ -40,6 +40,9 @@ func (e *Engine) arrive(ctx context.Context, a Arrival) error {
 			return fmt.Errorf("find the incident of group %s: %w", a.Alert.Group, err)
 		}
 		if place.open != nil {
+			if a.Asked && place.open.report.Load().state.Tells(a.Alert) {
+				return nil
+			}
 			return e.update(ctx, place.open, a.Alert)
 		}
 		if a.Alert.Status == incident.ResolvedNow {

@@ -145,6 +145,9 @@ type Arrival struct {
 	// Inputs are values for the runbook's inputs, a JSON object by name. A text also stands for what it says as JSON, where
 	// the input is no text: "3" for 3.
 	Inputs json.RawMessage `json:"inputs,omitempty"`
+	// Asked says that the alert's source was asked what fires. What the open incident of the group knows already is no news then, although
+	// it was said in other words.
+	Asked bool `json:"asked,omitempty"`
 }
 
 // Inbox holds wake-ups and step jobs durably. Its methods return when what they were given survives a power cut.

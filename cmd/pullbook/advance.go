@@ -308,7 +308,7 @@ func (a *advance) Handle(ctx context.Context, m inbox.Message) error {
 }
 
 func (a *advance) RunStep(ctx context.Context, s inbox.Step) (json.RawMessage, error) {
-	return inboxHandler{a.svc.engine}.RunStep(ctx, s)
+	return inboxHandler{a.svc.engine, a.svc.askAlertmanager}.RunStep(ctx, s)
 }
 
 // drain works until nothing is left that could be done now.

@@ -142,7 +142,13 @@ func (am alertmanager) send(t *testing.T, s *scene, began, ended time.Time) {
 	if !ended.IsZero() {
 		alert["endsAt"] = ended
 	}
-	body, err := json.Marshal([]any{alert})
+	am.tell(t, alert)
+}
+
+// tell sends alerts in the form of Alertmanager's API.
+func (am alertmanager) tell(t *testing.T, alerts ...any) {
+	t.Helper()
+	body, err := json.Marshal(alerts)
 	if err != nil {
 		t.Fatal(err)
 	}

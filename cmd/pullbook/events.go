@@ -36,7 +36,7 @@ type events struct {
 }
 
 func (svc *service) events() events {
-	return events{inboxHandler: inboxHandler{svc.engine}, customs: svc.customs, mayWrite: svc.hub.MayWrite, put: svc.putAlert,
+	return events{inboxHandler: inboxHandler{svc.engine, svc.askAlertmanager}, customs: svc.customs, mayWrite: svc.hub.MayWrite, put: svc.putAlert,
 		drop: func(why string, e hubEvent, err error) {
 			svc.log.Info("an event of the hub is no alert", "why", why, "event", e.Kind, "repository", e.Repo, "sender", e.Sender, "detail", err)
 		}}

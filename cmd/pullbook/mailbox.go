@@ -31,7 +31,7 @@ func (svc *service) openInbox(ctx context.Context) error {
 		switch {
 		case err == nil:
 			if note := svc.inbox.Recovered(); note != "" {
-				svc.log.Warn("the inbox begins anew; the sweep brings back what git and the hub hold", "detail", note)
+				svc.tellLoss(note)
 			}
 			return nil
 		case !errors.Is(err, inbox.ErrLocked):

@@ -256,9 +256,15 @@ func attemptOf(r inbox.StepRecord) (incident.Attempt, error) {
 }
 
 // inboxHandler lets the inbox call the engine.
-type inboxHandler struct{ engine *engine.Engine }
+type inboxHandler struct {
+	engine *engine.Engine
+	ask    func(context.Context) error // Alertmanager
+}
 
 func (h inboxHandler) Handle(ctx context.Context, m inbox.Message) error {
+	if m.Kind == kindAsk {
+		return h.ask(ctx)
+	}
 	return h.engine.Handle(ctx, engine.Message{Kind: m.Kind, Key: m.Key, Body: m.Body, Due: m.Due})
 }
 

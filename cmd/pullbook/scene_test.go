@@ -32,6 +32,7 @@ type scene struct {
 	token  string   // of alert sources; empty: loopback may send without
 	env    []string // of the engine, over this process's
 	inbox  string   // PostgreSQL database of the engines' inbox; empty: a file
+	asks   string   // address of the Alertmanager that the engine asks what fires; empty: none
 	hooks  hooks
 	log    bytes.Buffer // of the engine; read only when it has exited
 	effect atomic.Int32 // rollbacks of the service
@@ -201,6 +202,9 @@ func (s *scene) launch(data string, log io.Writer) (engine *exec.Cmd, exited cha
 	}
 	if s.inbox != "" {
 		cmd.Args = append(cmd.Args, "--inbox", s.inbox)
+	}
+	if s.asks != "" {
+		cmd.Args = append(cmd.Args, "--alertmanager", s.asks)
 	}
 	cmd.Args[0] = "pullbook"
 	cmd.Env = append(os.Environ(), s.env...)

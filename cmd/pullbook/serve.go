@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/pullbook/pullbook/engine/intake"
 )
 
 func serveCommand() *cobra.Command {
@@ -53,6 +55,8 @@ func serveFlags(cmd *cobra.Command, s *settings) {
 	f.StringVar(&s.listen, "listen", "127.0.0.1:8480", "address for alerts and webhooks")
 	f.StringVar(&s.webhookSecret, "webhook-secret-file", "", "file with the secret of the App's webhooks; without it none are taken")
 	f.StringVar(&s.alertToken, "alert-token-file", "", "file with the bearer token of alert sources; without it only loopback may send")
+	f.StringVar(&s.alertmanager, "alertmanager", "", "address of the Alertmanager that is asked what fires when the inbox is new, or was lost")
+	f.StringVar(&s.receiver, "alertmanager-receiver", "pullbook", "the receiver by which that Alertmanager posts to this engine")
 	f.StringVar(&s.signingKey, "signing-key", "", "ssh ed25519 key that signs the ledger (default DATA/signing_key, made when absent)")
 	f.StringVar(&s.secrets, "secrets-dir", "", "directory with one file per secret that steps may name")
 	f.BoolVar(&s.privateNetworks, "private-networks", false, "let http, probe and notify steps reach private and loopback addresses")
@@ -93,6 +97,11 @@ func (s *settings) check() error {
 		return fmt.Errorf("--lease is at least 2m")
 	case s.sweep < time.Second:
 		return fmt.Errorf("--sweep is at least 1s")
+	}
+	if s.alertmanager != "" {
+		if _, err := intake.ParseAsked(s.alertmanager, s.receiver); err != nil {
+			return fmt.Errorf("--alertmanager: %w", err)
+		}
 	}
 	return nil
 }

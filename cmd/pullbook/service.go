@@ -38,6 +38,8 @@ type settings struct {
 	listen          string // address for alerts and webhooks
 	webhookSecret   string // file
 	alertToken      string // file; empty: anonymous alerts from loopback only
+	alertmanager    string // address; empty: no Alertmanager is asked what fires
+	receiver        string // of the Alertmanager: the one that posts to this engine
 	signingKey      string // file; made when absent
 	secrets         string // directory, a file per secret
 	privateNetworks bool
@@ -61,6 +63,7 @@ type service struct {
 	engine   *engine.Engine
 	tenure   *gitstore.Tenure
 	customs  *customs
+	asked    intake.Asked // the zero value: nobody is
 	server   *http.Server
 	listener net.Listener
 }
@@ -95,6 +98,9 @@ func (svc *service) prepare(ctx context.Context, observe observer) error {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
 	if err := svc.openInbox(ctx); err != nil {
+		return err
+	}
+	if err := svc.oweQuestion(ctx); err != nil {
 		return err
 	}
 	if err := svc.reach(ctx); err != nil {

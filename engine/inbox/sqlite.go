@@ -67,8 +67,22 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger) (*database, 
 	if err != nil {
 		return nil, "", errors.Join(err, lock.Close())
 	}
+	if recovered != "" && existed {
+		recovered += lastOpened(path + ".lock")
+	}
+	now := time.Now()
+	_ = os.Chtimes(path+".lock", now, now) // a loss is told with less, if this fails
 	return &database{DB: db, river: riversqlite.New(db), unlock: lock.Close, durably: synced,
 		numbers: "SELECT value FROM json_each($1)", now: "datetime('now', 'subsec')", arrival: "rowid"}, recovered, nil
+}
+
+// lastOpened says when an engine opened the inbox last, by the time of its lock file.
+func lastOpened(lock string) string {
+	file, err := os.Stat(lock)
+	if err != nil {
+		return ""
+	}
+	return "; an engine opened it last at " + file.ModTime().UTC().Format(time.RFC3339)
 }
 
 // synced is durably of a database, for SQLite.

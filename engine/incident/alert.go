@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -98,6 +99,16 @@ func (id ID) Dir() string {
 // not over, or the notification is still about the problem that is.
 func (s State) Takes(a Alert) bool {
 	return s.End == "" && (s.MitigatedAt.IsZero() || s.Concerns(a))
+}
+
+// Tells reports whether the last notification of the incident told all that another one tells of what fires. It compares times by
+// the millisecond: Alertmanager's API has no more.
+func (s State) Tells(a Alert) bool {
+	return s.Alert.Status == a.Status && !slices.ContainsFunc(a.Alerts, func(m Member) bool {
+		return !slices.ContainsFunc(s.Alert.Alerts, func(k Member) bool {
+			return k.Status == m.Status && k.Fingerprint == m.Fingerprint && k.StartsAt.Truncate(time.Millisecond).Equal(m.StartsAt.Truncate(time.Millisecond))
+		})
+	})
 }
 
 // Concerns reports whether a notification is still about the problem of a mitigated incident: it is resolved, it says

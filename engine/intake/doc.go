@@ -41,9 +41,17 @@
 // beginning and an end by the same fingerprint: an issue with the label incident, a deployment, a workflow on the default branch, a
 // finding. decisions/0029-alerts-from-github.md has the table. The secret that was found is not read.
 //
+// An Alertmanager can also be asked what fires (Asked), since an alert that was answered and then lost is never posted again before
+// its repeat_interval. What it answers becomes what its notifications would have been, under the same group keys, which are worked
+// out from its routes:
+//
+//	GET api/v2/status ─ routes ─┐
+//	GET api/v2/alerts/groups ───┴─ notification of each group ─ parsed as if it had been posted
+//
 // All text is foreign and stays foreign; this package only bounds it. Values keep newlines and tabs; every other control
 // character, every bidirectional override and every byte that is not UTF-8 becomes U+FFFD. A value above 4 KiB ends in
 // "… [cut, sha256 <digest of the whole>]". Quoting for markdown, terminals and shells is the task of whoever prints.
 //
-// This package does not choose a runbook, does not know whether an incident is open, keeps no state, and sends nothing.
+// This package does not choose a runbook, does not know whether an incident is open, keeps no state, and sends nothing but
+// these questions.
 package intake
