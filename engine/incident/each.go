@@ -150,7 +150,7 @@ func (s *State) elementStarts(template string, st StepState, d StepStarted) (Gat
 	switch {
 	case t.Phase != PhaseEach:
 		return Gate{}, fmt.Errorf("step %s cannot start while %s is %q", d.Step, template, t.Phase)
-	case !t.Gate.Opened.IsZero() && d.Gate == "":
+	case st.Round == 1 && !t.Gate.Opened.IsZero() && d.Gate == "": // in a later round it may be that only the calendar had asked
 		return Gate{}, fmt.Errorf("step %s starts without the gate of %s", d.Step, template)
 	case st.Round == 1:
 		return t.Gate, nil
