@@ -45,7 +45,7 @@ func mutatedCore() []mutation {
 			"	gate.Verb, gate.Glass, gate.Rule = q.verb, nil, runbook.Approval{From: d.base.Command, Count: 1}"),
 		one("a gate opens after its time", "incident/advance.go", "	case d.late(st, answer):", "	case d.late(st, answer) && answer.Verdict.Status != approval.StatusApproved:"),
 		one("a freeze is ignored", "incident/calendar.go", "	return plan.Under(d.demands)", "	return plan"),
-		one("who asked for the attempt approves it", "incident/advance.go", "Rule: st.Gate.Rule, Excluded: not, Wrote: wrote,", "Rule: st.Gate.Rule, Excluded: map[int64]string{}, Wrote: wrote, Glass: glass(d.base, st.Gate.Rule), Teams: d.view.Teams}\n	_ = approval.Gate{Excluded: not,"),
+		one("who asked for the attempt approves it", "incident/advance.go", "	not, wrote := d.state.excluded(d.base, step.Name)", "	_, wrote := d.state.excluded(d.base, step.Name)\n	not := map[int64]string{}"),
 		one("an approval of another commit counts", "approval/approval.go", "	case page != t.gate.Page:\n		return abstains", "	case page == \"\":\n		return abstains"),
 		one("a repetition does not wait", "incident/repeat.go", "		return st.Repeats.Begun.Add(step.Every)", "		return st.Repeats.Begun"),
 		one("a lock is free while nobody knows whether its step happened", "incident/locks.go", "func (s StepState) holds() bool { return s.Phase == PhaseStarted || s.Phase == PhaseUnknown }",
@@ -73,6 +73,7 @@ func mutatedRing() []mutation {
 		one("bug 10: a look begins anew without end", "look.go", "if anew++; anew > maxAnew {", "if anew++; anew > maxRounds {"),
 		one("bug 11: the head of a closed pull request is compared", "perform.go", "if seen.Pull == nil || seen.Pull.Open && seen.Pull.Head != n.remote {", "if seen.Pull == nil || seen.Pull.Head != n.remote {"),
 		one("bug 13: what is only here decides where an alert belongs", "opening.go", "	return w.report.Load().state, nil", "	return w.ledger.state, nil"),
+		one("bug 15: an element of a later round names the gate of its template", "incident/each.go", "	case st.Round == 1 && !t.Gate.Opened.IsZero()", "	case !t.Gate.Opened.IsZero()"),
 		one("bug 14: an opening takes as long as it likes", "opening.go", "took < 0 || took > atOnce {", "took < -1<<62 {"),
 	}
 }
