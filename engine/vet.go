@@ -69,6 +69,7 @@ func Vet(ctx context.Context, c Checker, t Tree, v Vetting) (proposal.Findings, 
 	for _, name := range b.Check {
 		one := found[name]
 		f.Problems = slices.Concat(f.Problems, one.Problems, one.Idle())
+		f.Remarks = append(f.Remarks, one.Remarks...)
 		if v.Loose {
 			continue
 		}
@@ -82,7 +83,7 @@ func Vet(ctx context.Context, c Checker, t Tree, v Vetting) (proposal.Findings, 
 		}
 		f.Problems = append(f.Problems, more...)
 	}
-	f.Problems = inOrder(f.Problems)
+	f.Problems, f.Remarks = inOrder(f.Problems), inOrder(f.Remarks)
 	return f, nil
 }
 

@@ -14,7 +14,24 @@ import (
 // finding is a problem in a file on this machine. File is the path as the user would write it, with slashes.
 type finding struct {
 	runbook.Problem
-	disk string
+	remark bool // it is no mistake
+	disk   string
+}
+
+// level is what programs call it.
+func (f finding) level() string {
+	if f.remark {
+		return "warning"
+	}
+	return "error"
+}
+
+// message is the problem with what to do about it.
+func (f finding) message() string {
+	if advice := f.Advice(); advice != "" {
+		return f.sentence() + "\n" + advice
+	}
+	return f.sentence()
 }
 
 func (f finding) place() string {
@@ -50,11 +67,16 @@ func (s sources) line(f finding) string {
 	return strings.TrimSuffix(lines[f.Line-1], "\r")
 }
 
-// printText prints each mistake as compilers do: the place and a sentence, the line with a mark below the place, and a hint.
+// printText prints each mistake as compilers do: the place and a sentence, the line with a mark below the place, and a hint. A
+// remark is one line.
 func printText(w io.Writer, found []finding) error {
 	var b strings.Builder
 	files := sources{}
 	for i, f := range found {
+		if f.remark {
+			fmt.Fprintf(&b, "%s: remark: %s\n", f.place(), visible(f.sentence()))
+			continue
+		}
 		if i > 0 {
 			b.WriteByte('\n')
 		}
@@ -64,8 +86,8 @@ func printText(w io.Writer, found []finding) error {
 			number := fmt.Sprint(f.Line)
 			fmt.Fprintf(&b, "  %s | %s\n  %*s | %s\n", number, text, len(number), "", mark)
 		}
-		if f.Hint != "" {
-			fmt.Fprintf(&b, "  hint: %s\n", visible(f.Hint))
+		if advice := f.Advice(); advice != "" {
+			fmt.Fprintf(&b, "  hint: %s\n", visible(advice))
 		}
 	}
 	_, err := io.WriteString(w, b.String())
@@ -139,9 +161,13 @@ func visible(text string) string {
 
 // printList prints a JSON list of objects.
 func printList(w io.Writer, found []finding) error {
-	list := make([]runbook.Problem, len(found))
+	type item struct {
+		Level string `json:"level"` // error or warning
+		runbook.Problem
+	}
+	list := make([]item, len(found))
 	for i, f := range found {
-		list[i] = f.Problem
+		list[i] = item{f.level(), f.Problem}
 	}
 	return printJSON(w, list)
 }
@@ -153,10 +179,6 @@ func printCommands(w io.Writer, found []finding) error {
 	property := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 	files := sources{}
 	for _, f := range found {
-		text := f.sentence()
-		if f.Hint != "" {
-			text += "\n" + f.Hint
-		}
 		at := "file=" + property.Replace(f.File)
 		if f.Line > 0 {
 			at += fmt.Sprintf(",line=%d,col=%d", f.Line, f.Column)
@@ -164,7 +186,7 @@ func printCommands(w io.Writer, found []finding) error {
 				at += fmt.Sprintf(",endColumn=%d", f.Column+wordLength(line[f.Column-1:]))
 			}
 		}
-		if _, err := fmt.Fprintf(w, "::error %s,title=%s::%s\n", at, property.Replace("pullbook vet"), data.Replace(text)); err != nil {
+		if _, err := fmt.Fprintf(w, "::%s %s,title=%s::%s\n", f.level(), at, property.Replace("pullbook vet"), data.Replace(f.message())); err != nil {
 			return err
 		}
 	}

@@ -16,8 +16,8 @@ func TestSARIF(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := []finding{
-		{runbook.Problem{File: "runbooks/a b.cue", Line: 2, Column: strings.Index("steps: \"ä€😀\": x: 1", "x") + 1, Path: "steps.x", Text: "is wrong", Hint: "make it right"}, path},
-		{runbook.Problem{File: "pullbook.cue", Text: "is wrong as a whole"}, "nowhere"},
+		{Problem: runbook.Problem{File: "runbooks/a b.cue", Line: 2, Column: strings.Index("steps: \"ä€😀\": x: 1", "x") + 1, Path: "steps.x", Text: "is wrong", Hint: "make it right"}, disk: path},
+		{Problem: runbook.Problem{File: "pullbook.cue", Text: "is wrong as a whole"}, disk: "nowhere"},
 	}
 	for _, some := range [][]finding{found, nil} {
 		log := sarifLog(some)

@@ -36,6 +36,8 @@ runbook, a directory of runbooks, a pullbook.cue or a ledger; without one it is 
 runbooks. pullbook.cue, what runbooks import and what they name are looked for beside the runbooks
 and in the directory above.
 
+A file that cue fmt would write differently is remarked upon, once its mistakes are mended; that is no mistake.
+
 With --rules it also says which alerting rules of Prometheus no runbook answers.
 
 Exit status: 0 all good, 1 there are mistakes, 2 wrong usage. Mistakes go to standard output in the
@@ -91,11 +93,25 @@ func runVet(cmd *cobra.Command, args []string, f vetFlags) error {
 	if err := print(cmd.OutOrStdout(), found); err != nil {
 		return fmt.Errorf("print the mistakes: %w", err)
 	}
-	if len(found) > 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "pullbook: %d %s\n", len(found), plural(len(found), "mistake", "mistakes"))
+	return verdict(cmd.ErrOrStderr(), found, checked)
+}
+
+// verdict counts what was found. Only mistakes make it an error.
+func verdict(w io.Writer, found []finding, checked int) error {
+	mistakes, remarks := 0, ""
+	for _, f := range found {
+		if !f.remark {
+			mistakes++
+		}
+	}
+	if n := len(found) - mistakes; n > 0 {
+		remarks = fmt.Sprintf(", %d %s", n, plural(n, "remark", "remarks"))
+	}
+	if mistakes > 0 {
+		fmt.Fprintf(w, "pullbook: %d %s%s\n", mistakes, plural(mistakes, "mistake", "mistakes"), remarks)
 		return toldError{1}
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "pullbook: %d %s, no mistakes\n", checked, plural(checked, "runbook", "runbooks"))
+	fmt.Fprintf(w, "pullbook: %d %s, no mistakes%s\n", checked, plural(checked, "runbook", "runbooks"), remarks)
 	return nil
 }
 
@@ -120,17 +136,31 @@ func (l ledgerDir) vet(ctx context.Context, eval *cueval.Evaluator, rules []runb
 	if err != nil {
 		return nil, 0, err
 	}
-	out := make([]finding, len(f.Problems))
-	for i, p := range f.Problems {
-		out[i] = finding{Problem: p}
+	var out []finding
+	for _, p := range f.Problems {
+		disk := l.onDisk(p.File)
 		if slices.ContainsFunc(rules, func(r runbook.AlertRule) bool { return r.At.File == p.File && r.At.Line == p.Line }) {
-			out[i].disk = filepath.FromSlash(p.File)
-		} else {
-			out[i].disk = l.onDisk(p.File)
+			disk = filepath.FromSlash(p.File)
 		}
-		out[i].File = filepath.ToSlash(out[i].disk)
+		out = append(out, l.finding(p, disk))
+	}
+	for _, p := range f.Remarks {
+		one := l.finding(p, l.onDisk(p.File))
+		one.remark = true
+		out = append(out, one)
 	}
 	return out, f.Runbooks, nil
+}
+
+// finding names the files of a problem as they are called here.
+func (l ledgerDir) finding(p runbook.Problem, disk string) finding {
+	p.File = filepath.ToSlash(disk)
+	if p.See != nil {
+		see := *p.See
+		see.At.File = filepath.ToSlash(l.onDisk(see.At.File))
+		p.See = &see
+	}
+	return finding{Problem: p, disk: disk}
 }
 
 // ledgersOf turns arguments into what is to be vetted of which directories. What is named twice is vetted once.

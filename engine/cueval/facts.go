@@ -20,6 +20,11 @@ func (t *texts) checkup(files map[string][]byte, name string) (c runbook.Checkup
 		}
 	}()
 	src := runbook.SourceOf(files, name)
+	defer func() {
+		if len(c.Problems) == 0 { // whoever mends a mistake formats the file afterwards
+			c.Remarks = unformatted(src)
+		}
+	}()
 	if name == organisationFile {
 		c.Problems = t.vetOrganisation(src)
 		c.Problems = tidy(append(c.Problems, secretsIn(newLibrary(src), name)...))

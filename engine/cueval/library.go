@@ -211,13 +211,9 @@ func (l *library) imports(f *ast.File, chain []string, ps []runbook.Problem) ([]
 // broughtBy adds to the problems of a package which import brought it.
 func broughtBy(at token.Pos, ps []runbook.Problem) {
 	for i, p := range ps {
-		if strings.Contains(p.Hint, "imported at") || p.File == at.Filename() {
-			continue
+		if p.See == nil && p.File != at.Filename() {
+			ps[i].See = &runbook.See{Words: "imported at", At: spotAt(at)}
 		}
-		if p.Hint != "" {
-			p.Hint += "; "
-		}
-		ps[i].Hint = p.Hint + "imported at " + placeOf(at)
 	}
 }
 

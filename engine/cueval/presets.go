@@ -59,7 +59,7 @@ func (d *document) tooManySteps() []runbook.Problem {
 	p := d.place("steps")
 	p.Text = fmt.Sprintf("has %d steps, undo and finally steps included; at most %d are allowed", len(d.homes), most)
 	if f, depth := fieldOf(d.org.file, []string{"limits", "steps"}); depth == 2 {
-		p.Hint = "the rule is at " + placeOf(f.Pos())
+		p.See = ruleAt(f.Pos())
 	}
 	return []runbook.Problem{p}
 }
@@ -151,6 +151,13 @@ func number[T int | float64](n T) ast.Expr {
 // preset is *value | typ.
 func preset(value ast.Expr, typ string) ast.Expr {
 	return &ast.BinaryExpr{X: &ast.UnaryExpr{Op: token.MUL, X: value}, Op: token.OR, Y: ast.NewIdent(typ)}
+}
+
+// ruleAt leads to a rule of the organisation.
+func ruleAt(p token.Pos) *runbook.See { return &runbook.See{Words: "the rule is at", At: spotAt(p)} }
+
+func spotAt(p token.Pos) runbook.Spot {
+	return runbook.Spot{File: p.Filename(), Line: p.Line(), Column: p.Column()}
 }
 
 func placeOf(p token.Pos) string { return fmt.Sprintf("%s:%d:%d", p.Filename(), p.Line(), p.Column()) }

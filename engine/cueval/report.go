@@ -80,12 +80,15 @@ func (r reporter) one(e errors.Error) (runbook.Problem, int) {
 		p.Text = fmt.Sprintf("has no value, only %s", name)
 		return p, rankOther
 	}
+	given := r.given(path)
 	if def, ok := lookup(r.def, path); ok {
-		given := r.given(path)
+		if r.fits(def, given) {
+			given = "" // by itself it is right: it contradicts something else
+		}
 		if values := alternatives(def); len(values) > 0 && given != "" {
 			p := r.at(path, e, true)
 			p.Text = fmt.Sprintf("%s is not one of %s", given, strings.Join(values, ", "))
-			p.Hint = didYouMean(strings.Trim(given, `"`), trimmed(values))
+			p.Hint, p.See = didYouMean(strings.Trim(given, `"`), trimmed(values)), nil
 			return p, rankMissing
 		}
 		if words := rule(def); words != "" && given != "" && r.own(e) {
@@ -106,9 +109,9 @@ func (r reporter) one(e errors.Error) (runbook.Problem, int) {
 		p.Text = "must not be empty"
 	case noAlternative(e):
 		p.Text = "fits none of the alternatives"
-	case isConflict(e) && ok && def.IncompleteKind() != cue.TopKind && r.given(path) != "" && r.own(e):
+	case isConflict(e) && ok && def.IncompleteKind() != cue.TopKind && given != "" && r.own(e):
 		p = r.at(path, e, true) // and not where somebody refers to it
-		p.Text = fmt.Sprintf("%s is no %s", r.given(path), def.IncompleteKind())
+		p.Text = fmt.Sprintf("%s is no %s", given, def.IncompleteKind())
 	case isConflict(e):
 		p.Text = plain(e)
 		return p, rankValue
@@ -116,6 +119,11 @@ func (r reporter) one(e errors.Error) (runbook.Problem, int) {
 		p.Text = plain(e)
 	}
 	return p, rankOther
+}
+
+// fits reports whether a literal by itself is what the schema demands.
+func (r reporter) fits(def cue.Value, literal string) bool {
+	return literal != "" && def.Unify(def.Context().CompileString(literal)).Validate(cue.Concrete(true)) == nil
 }
 
 func (r reporter) notAllowed(path []string, e errors.Error) runbook.Problem {
@@ -127,6 +135,8 @@ func (r reporter) notAllowed(path []string, e errors.Error) runbook.Problem {
 	name := path[len(path)-1]
 	parent, ok := lookup(r.def, path[:len(path)-1])
 	p.Text = fmt.Sprintf("unknown field %q", name)
+	from := p.See
+	p.See = nil
 	switch {
 	case ok && len(path) == 2 && (path[0] == "steps" || path[0] == "finally"):
 		p.Text = fmt.Sprintf("%q is no name for a step", name)
@@ -143,9 +153,12 @@ func (r reporter) notAllowed(path []string, e errors.Error) runbook.Problem {
 		if words := keyRule(path); words != "" {
 			p.Text, p.Hint = fmt.Sprintf("%q is no name for %s", name, words), ""
 		}
+	default:
+		p.See = from
 	}
-	if place := r.imported(e); place != "" && !r.ownPosition(e).IsValid() && p.Hint != "" {
-		p.Hint += "; it comes from " + place
+	p.See = nil
+	if pos := r.imported(e); pos.IsValid() && !r.ownPosition(e).IsValid() && p.Hint != "" {
+		p.See = broughtFrom(pos)
 	}
 	return p
 }
@@ -190,7 +203,7 @@ func (r reporter) at(path []string, e errors.Error, exact bool) runbook.Problem 
 	if p.File == "" {
 		p.File = r.file.Filename
 	}
-	p.Hint = r.ruleOf(e)
+	p.See = r.ruleOf(e)
 	return p
 }
 
@@ -215,44 +228,48 @@ func (r reporter) mine(file string) bool {
 }
 
 // foreign returns the place of a rule that the organisation wrote.
-func (r reporter) foreign(e errors.Error) string {
+func (r reporter) foreign(e errors.Error) token.Pos {
 	for _, p := range append([]token.Pos{e.Position()}, e.InputPositions()...) {
 		if p.IsValid() && p.Filename() == organisationFile && r.file.Filename != organisationFile {
-			return placeOf(p)
+			return p
 		}
 	}
-	return ""
+	return token.NoPos
 }
 
-// ruleOf names the place of the organisation's rule that an error comes from.
-func (r reporter) ruleOf(err error) string {
+// ruleOf leads to the organisation's rule that an error comes from, or to the package; nil if it comes from neither.
+func (r reporter) ruleOf(err error) *runbook.See {
 	for _, e := range errors.Errors(err) {
-		if rule := r.foreign(e); rule != "" {
-			return "the rule is at " + rule
+		if rule := r.foreign(e); rule.IsValid() {
+			return ruleAt(rule)
 		}
 	}
 	for _, e := range errors.Errors(err) {
-		if place := r.imported(e); place != "" {
-			return "it comes from " + place
+		if pos := r.imported(e); pos.IsValid() {
+			return broughtFrom(pos)
 		}
 	}
-	return ""
+	return nil
+}
+
+func broughtFrom(p token.Pos) *runbook.See {
+	return &runbook.See{Words: "it comes from", At: spotAt(p)}
 }
 
 // imported returns the place in a package of the ledger that an error comes from, if it comes from nowhere else.
-func (r reporter) imported(e errors.Error) string {
+func (r reporter) imported(e errors.Error) token.Pos {
 	for _, p := range append([]token.Pos{e.Position()}, e.InputPositions()...) {
 		if p.IsValid() && strings.HasSuffix(p.Filename(), ".cue") && !r.mine(p.Filename()) && p.Filename() != schemaName {
-			return placeOf(p)
+			return p
 		}
 	}
-	return ""
+	return token.NoPos
 }
 
 // schemaName is what the schema is called in positions.
 const schemaName = "schema/runbook.cue"
 
-func (r reporter) own(e errors.Error) bool { return r.foreign(e) == "" }
+func (r reporter) own(e errors.Error) bool { return !r.foreign(e).IsValid() }
 
 // given returns the literal that the author wrote at path, or nothing.
 func (r reporter) given(path []string) string {

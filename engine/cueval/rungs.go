@@ -31,7 +31,7 @@ func (d *document) rungProblems(name string) (ps []runbook.Problem) {
 			if _, below, in := strings.Cut(p.Path, strings.Join(append(slices.Clone(h.path), "approval"), ".")); in { // after the name of the policy
 				q.Path += below
 			}
-			q.Text, q.Hint = p.Text, p.Hint
+			q.Text, q.Hint, q.See = p.Text, p.Hint, p.See
 			ps = append(ps, q)
 		}
 	}

@@ -56,7 +56,7 @@ func TestShippedPolicyBites(t *testing.T) {
 				if p.File != "runbooks/x.cue" || p.Line == 0 {
 					t.Errorf("the error has no place in the runbook: %s", p)
 				}
-				found = found || strings.Contains(p.String(), c.place) && strings.Contains(ruleAt(p), c.rule)
+				found = found || strings.Contains(p.String(), c.place) && strings.Contains(lineOfRule(p), c.rule)
 			}
 			if !found {
 				t.Errorf("%s\ngives %v\nwant %q by the rule %q", c.body, ps, c.place, c.rule)
@@ -72,14 +72,12 @@ func TestShippedPolicyLetsPeopleBeTold(t *testing.T) {
 	}
 }
 
-// ruleAt returns the line of the policy that a problem names.
-func ruleAt(p runbook.Problem) string {
-	_, place, found := strings.Cut(p.Hint, "the rule is at "+organisationFile+":")
-	var line int
-	if _, err := fmt.Sscanf(place, "%d:", &line); !found || err != nil {
+// lineOfRule returns the line of the policy that a problem names.
+func lineOfRule(p runbook.Problem) string {
+	if p.See == nil || p.See.At.File != organisationFile {
 		return ""
 	}
-	return strings.Split(string(runbooks.Organisation()), "\n")[line-1]
+	return strings.Split(string(runbooks.Organisation()), "\n")[p.See.At.Line-1]
 }
 
 // TestShippedPolicyLetsPass shows what the policy that comes along is content with.

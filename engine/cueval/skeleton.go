@@ -101,8 +101,9 @@ func (s *skeleton) known(f cue.Value, at ...string) bool {
 		return false
 	}
 	if err := f.Validate(cue.Concrete(true)); err != nil {
-		if rule := s.doc.reporter().ruleOf(err); rule != "" {
-			s.problem("must be written out", rule, at...)
+		if see := s.doc.reporter().ruleOf(err); see != nil {
+			s.problem("must be written out", "", at...)
+			s.ps[len(s.ps)-1].See = see
 			return false
 		}
 		s.problem("must be known before anything runs",

@@ -60,5 +60,6 @@ const MostAnnotations = 200
 // Findings are what vetting a scope gave.
 type Findings struct {
 	Problems []runbook.Problem // sorted by place
+	Remarks  []runbook.Problem // what fails nothing, such as how a file is formatted; sorted by place
 	Runbooks int               // that were vetted
 }

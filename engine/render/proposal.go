@@ -49,7 +49,7 @@ func problemTable(ps []runbook.Problem) string {
 		if p.Path != "" {
 			text = p.Path + ": " + text
 		}
-		rows = append(rows, fmt.Sprintf("| %s | %s | %s |\n", code(place), Safe(text), Safe(p.Hint)))
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s |\n", code(place), Safe(text), Safe(p.Advice())))
 	}
 	return "| where | what | hint |\n|---|---|---|\n" + bounded(rows, "", 30_000)
 }
@@ -57,8 +57,8 @@ func problemTable(ps []runbook.Problem) string {
 // annotation is a problem as a remark on its line. The hub shows it as plain text.
 func annotation(p runbook.Problem) proposal.Annotation {
 	text := p.Text
-	if p.Hint != "" {
-		text += "\n" + p.Hint
+	if advice := p.Advice(); advice != "" {
+		text += "\n" + advice
 	}
 	a := proposal.Annotation{Path: p.File, Line: max(1, p.Line), Title: plain(p.Path, 200)}
 	var lines []string

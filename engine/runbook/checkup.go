@@ -11,6 +11,7 @@ type Batch struct {
 type Checkup struct {
 	Runbook  string    `json:"runbook"`            // path
 	Problems []Problem `json:"problems,omitempty"` // sorted by place
+	Remarks  []Problem `json:"remarks,omitempty"`  // what is no mistake, such as how it is formatted; sorted by place
 	Facts    Facts     `json:"facts,omitzero"`     // as far as the problems let them be known
 }
 

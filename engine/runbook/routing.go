@@ -77,13 +77,15 @@ func Rivals(all []Checkup, ours func(name string) bool) (ps []Problem) {
 }
 
 func rivalry(first, later Checkup, alert string, atLater bool) Problem {
-	hint := "add a constraint to one of them; the other match is at "
+	here, there := first, later
+	text := fmt.Sprintf("takes the alerts of %s, such as %s, since it comes first by its name", later.Runbook, alert)
 	if atLater {
-		return problem(later.Facts.At, "match", fmt.Sprintf("%s matches the same alerts, such as %s, and comes first by its name", first.Runbook, alert),
-			hint+first.Facts.At.String())
+		here, there = later, first
+		text = fmt.Sprintf("%s matches the same alerts, such as %s, and comes first by its name", first.Runbook, alert)
 	}
-	return problem(first.Facts.At, "match", fmt.Sprintf("takes the alerts of %s, such as %s, since it comes first by its name", later.Runbook, alert),
-		hint+later.Facts.At.String())
+	p := problem(here.Facts.At, "match", text, "add a constraint to one of them")
+	p.See = &See{"the other match is at", there.Facts.At}
+	return p
 }
 
 // fieldsOf names the fields that are constrained.

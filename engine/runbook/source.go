@@ -59,8 +59,27 @@ type Problem struct {
 	Path   string `json:"path,omitempty"`
 	Text   string `json:"text"`           // one sentence, lower case, no period
 	Hint   string `json:"hint,omitempty"` // what to write instead
+	See    *See   `json:"see,omitempty"`  // another place that belongs to it
 	// Missing is a directory of the ledger that is imported and that was not among the files at hand.
 	Missing string `json:"missing,omitempty"`
+}
+
+// See is another place that a problem leads to, and what is there, such as "the rule is at".
+type See struct {
+	Words string `json:"words"`
+	At    Spot   `json:"at"`
+}
+
+// Advice is the hint, with the other place that the problem leads to; empty where there is neither.
+func (p Problem) Advice() string {
+	if p.See == nil {
+		return p.Hint
+	}
+	see := p.See.Words + " " + p.See.At.String()
+	if p.Hint == "" {
+		return see
+	}
+	return p.Hint + "; " + see
 }
 
 // String gives the place, the problem and the hint on one line, for example
@@ -74,8 +93,8 @@ func (p Problem) String() string {
 		s += ": " + p.Path
 	}
 	s += ": " + p.Text
-	if p.Hint != "" {
-		s += "; " + p.Hint
+	if advice := p.Advice(); advice != "" {
+		s += "; " + advice
 	}
 	return s
 }
