@@ -195,7 +195,7 @@ func (e *Engine) editWriters(ctx context.Context, edit *incident.Edit) (problem 
 
 // editFiles are the sources of the plan with the files of an edit in their places. Only files that the plan has may be changed.
 func (e *Engine) editFiles(ctx context.Context, w *worker, pull incident.Pull) (after map[string][]byte, problem string, err error) {
-	changes, err := e.Reviewing.Hub.Changes(ctx, pull.Number)
+	changes, err := e.Reviewing.Hub.Changes(ctx, proposal.Pull{Number: pull.Number, Head: pull.Head, Base: w.branch})
 	if errors.Is(err, proposal.ErrTooLarge) {
 		return nil, err.Error(), nil
 	}

@@ -28,8 +28,8 @@ const againPrefix = "again/"
 type Proposals interface {
 	// Proposals lists the open pull requests to the default branch and to incidents' branches.
 	Proposals(ctx context.Context) ([]proposal.Pull, error)
-	// Changes lists what one changes, or returns proposal.ErrTooLarge.
-	Changes(ctx context.Context, number int) ([]proposal.Change, error)
+	// Changes lists what the head of one changes, and of no other head; or it returns proposal.ErrTooLarge.
+	Changes(ctx context.Context, p proposal.Pull) ([]proposal.Change, error)
 	// Writers returns who wrote the commits of one.
 	Writers(ctx context.Context, number int) (proposal.Writers, error)
 	// Vetted reports whether a commit has a finished check.
@@ -62,7 +62,7 @@ func (e *Engine) vetProposals(ctx context.Context) error {
 	open := map[int]string{}
 	var failed []error
 	for _, p := range pulls {
-		if p.Incident() || p.Base != "" {
+		if p.Incident() || p.Base != "" || standsIn(p, pulls) {
 			continue
 		}
 		open[p.Number] = p.Head
@@ -84,6 +84,12 @@ func (e *Engine) vetProposals(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
+// standsIn reports whether the head of a proposal is that of an incident. It gets no check: the hub would take it for the
+// incident's own, which says that the incident has ended.
+func standsIn(p proposal.Pull, pulls []proposal.Pull) bool {
+	return slices.ContainsFunc(pulls, func(q proposal.Pull) bool { return q.Incident() && q.Head == p.Head })
+}
+
 func (e *Engine) wasVetted(p proposal.Pull) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -101,7 +107,7 @@ func (e *Engine) vetAgain(ctx context.Context, key string) error {
 		return fmt.Errorf("vet %s once more: %w", key, err)
 	}
 	for _, p := range pulls {
-		if p.Incident() || AgainKey(p.Head) != key {
+		if p.Incident() || AgainKey(p.Head) != key || standsIn(p, pulls) {
 			continue
 		}
 		if err := e.vetProposal(ctx, p); err != nil {
@@ -122,7 +128,7 @@ func (e *Engine) vetUnvetted(ctx context.Context, p proposal.Pull) error {
 
 // vetProposal checks one head as it would be merged: the default branch as it is now, with the files that the proposal changes.
 func (e *Engine) vetProposal(ctx context.Context, p proposal.Pull) error {
-	changes, err := e.Reviewing.Hub.Changes(ctx, p.Number)
+	changes, err := e.Reviewing.Hub.Changes(ctx, p)
 	if err == nil && slices.ContainsFunc(changes, proposal.Change.Odd) {
 		err = proposal.ErrOddName
 	}

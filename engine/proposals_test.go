@@ -27,7 +27,8 @@ type review struct {
 }
 
 func (r *review) Proposals(context.Context) ([]proposal.Pull, error) { return r.pulls, nil }
-func (r *review) Changes(_ context.Context, n int) ([]proposal.Change, error) {
+func (r *review) Changes(_ context.Context, p proposal.Pull) ([]proposal.Change, error) {
+	n := p.Number
 	if r.changes[n] == nil {
 		return nil, proposal.ErrTooLarge
 	}
@@ -151,6 +152,14 @@ func TestVetProposals(t *testing.T) {
 	r.changes[9] = []proposal.Change{{Path: "README.md"}}
 	if err := e.Handle(t.Context(), Message{Kind: KindProposals}); err != nil || r.done["h9"].Conclusion != "success" {
 		t.Errorf("a fork's branch: %+v, %v", r.done["h9"], err)
+	}
+	// A branch of somebody's at the head of an incident would get the incident a check that says that it is well.
+	r.pulls = append(r.pulls, proposal.Pull{Number: 10, Head: "h10", Branch: "mine"}, proposal.Pull{Number: 11, Head: "h10", Branch: "incident/y"})
+	r.changes[10] = []proposal.Change{{Path: "README.md"}}
+	for _, m := range []Message{{Kind: KindProposals}, {Kind: KindAgain, Key: AgainKey("h10")}} {
+		if err := e.Handle(t.Context(), m); err != nil || r.done["h10"].Title != "" {
+			t.Errorf("the head of an incident: %+v, %v", r.done["h10"], err)
+		}
 	}
 	if len(e.vetted) != 2 {
 		t.Errorf("remembers %v", e.vetted)

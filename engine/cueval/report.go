@@ -81,19 +81,10 @@ func (r reporter) one(e errors.Error) (runbook.Problem, int) {
 		return p, rankOther
 	}
 	given := r.given(path)
-	if def, ok := lookup(r.def, path); ok {
+	if def, ok := lookup(r.def, path); ok && given != "" {
 		if r.fits(def, given) {
-			given = "" // by itself it is right: it contradicts something else
-		}
-		if values := alternatives(def); len(values) > 0 && given != "" {
-			p := r.at(path, e, true)
-			p.Text = fmt.Sprintf("%s is not one of %s", given, strings.Join(values, ", "))
-			p.Hint, p.See = didYouMean(strings.Trim(given, `"`), trimmed(values)), nil
-			return p, rankMissing
-		}
-		if words := rule(def); words != "" && given != "" && r.own(e) {
-			p := r.at(path, e, true)
-			p.Text = fmt.Sprintf("%s is not %s", given, words)
+			given = "" // it contradicts something else
+		} else if p, is := r.misfit(def, path, e); is {
 			return p, rankMissing
 		}
 	}
@@ -119,6 +110,23 @@ func (r reporter) one(e errors.Error) (runbook.Problem, int) {
 		p.Text = plain(e)
 	}
 	return p, rankOther
+}
+
+// misfit is the problem of a literal that is none of the values, or not of the form, that the schema wants.
+func (r reporter) misfit(def cue.Value, path []string, e errors.Error) (runbook.Problem, bool) {
+	given := r.given(path)
+	if values := alternatives(def); len(values) > 0 {
+		p := r.at(path, e, true)
+		p.Text = fmt.Sprintf("%s is not one of %s", given, strings.Join(values, ", "))
+		p.Hint, p.See = didYouMean(strings.Trim(given, `"`), trimmed(values)), nil
+		return p, true
+	}
+	if words := rule(def); words != "" && r.own(e) {
+		p := r.at(path, e, true)
+		p.Text = fmt.Sprintf("%s is not %s", given, words)
+		return p, true
+	}
+	return runbook.Problem{}, false
 }
 
 // fits reports whether a literal by itself is what the schema demands.

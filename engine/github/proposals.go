@@ -1,6 +1,7 @@
 package github
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,11 +39,16 @@ func (c *Client) Proposals(ctx context.Context) ([]proposal.Pull, error) {
 	return out, nil
 }
 
-// Changes lists what a pull request changes. Of one that changes more files than the hub lists, the error is
-// proposal.ErrTooLarge.
-func (c *Client) Changes(ctx context.Context, number int) ([]proposal.Change, error) {
-	list, err := pages(c, fmt.Sprintf("list the files of pull request %d", number), func(p gh.ListOptions) ([]*gh.CommitFile, *gh.Response, error) {
-		return c.hub.PullRequests.ListFiles(ctx, c.owner, c.repo, number, &p)
+// errMoved says that the hub lists the files of another head: somebody has pushed. The next look asks again.
+var errMoved = errors.New("the pull request has moved on")
+
+// Changes lists what the head of a pull request changes. The hub lists the files of the head that there is when it is asked;
+// where that is another one, there is an error, so that whoever pushes at the right moment does not get one commit checked for
+// the changes of another. Of one that changes more files than the hub lists, the error is proposal.ErrTooLarge.
+func (c *Client) Changes(ctx context.Context, pull proposal.Pull) ([]proposal.Change, error) {
+	op := fmt.Sprintf("list the files of pull request %d", pull.Number)
+	list, err := pages(c, op, func(p gh.ListOptions) ([]*gh.CommitFile, *gh.Response, error) {
+		return c.hub.PullRequests.ListFiles(ctx, c.owner, c.repo, pull.Number, &p)
 	}, nil)
 	if errors.Is(err, errPages) {
 		return nil, fmt.Errorf("%w: %w", proposal.ErrTooLarge, err)
@@ -50,7 +56,42 @@ func (c *Client) Changes(ctx context.Context, number int) ([]proposal.Change, er
 	if err != nil {
 		return nil, err
 	}
-	var out []proposal.Change
+	told := false
+	for _, f := range list {
+		if f.GetStatus() == "removed" {
+			continue // it is in no commit of the pull request
+		}
+		if told = true; !strings.HasSuffix(f.GetContentsURL(), "?ref="+pull.Head) {
+			return nil, fmt.Errorf("%s: %w", op, errMoved)
+		}
+	}
+	if !told {
+		if list, err = c.compared(ctx, pull); err != nil {
+			return nil, err
+		}
+	}
+	return changesOf(list), nil
+}
+
+// compared lists what a commit changes by comparing it: slower, of at most 300 files ("Compare two commits" in GitHub's
+// description of its REST API), and of that commit whatever is pushed.
+func (c *Client) compared(ctx context.Context, pull proposal.Pull) (files []*gh.CommitFile, err error) {
+	const most = 300
+	base := cmp.Or(pull.Base, c.defaultBranch)
+	err = c.read(fmt.Sprintf("compare pull request %d with %s", pull.Number, line(base)), func() error {
+		found, _, err := c.hub.Repositories.CompareCommits(ctx, c.owner, c.repo, base, pull.Head, &gh.ListOptions{PerPage: 1})
+		if err == nil {
+			files = found.Files
+		}
+		return err
+	})
+	if err == nil && len(files) >= most {
+		return nil, proposal.ErrTooLarge
+	}
+	return files, err
+}
+
+func changesOf(list []*gh.CommitFile) (out []proposal.Change) {
 	for _, f := range list {
 		switch f.GetStatus() {
 		case "removed":
@@ -61,7 +102,7 @@ func (c *Client) Changes(ctx context.Context, number int) ([]proposal.Change, er
 			out = append(out, proposal.Change{Path: f.GetFilename(), Mode: f.GetStatus() == "changed" || f.GetStatus() == "modified" && f.GetChanges() == 0})
 		}
 	}
-	return out, nil
+	return out
 }
 
 // Vetted reports whether a commit has the App's own finished check of a proposal.

@@ -39,17 +39,42 @@ func TestProposals(t *testing.T) {
 func TestChanges(t *testing.T) {
 	s := newStage(t)
 	c := s.client()
-	s.say("GET "+repo+"/pulls/1/files", 200, `[{"filename": "a", "status": "added"}, {"filename": "b", "status": "removed"},
-		{"filename": "d", "previous_filename": "c", "status": "renamed"}, {"filename": "e", "status": "modified", "changes": 2}, {"filename": "f", "status": "modified"}, {"filename": "g", "status": "changed"}]`)
-	got, err := c.Changes(context.Background(), 1)
+	const at = `"contents_url": "https://api.github.com/repos/acme/ops/contents/x?ref=aa"`
+	s.say("GET "+repo+"/pulls/1/files", 200, `[{"filename": "a", "status": "added", `+at+`}, {"filename": "b", "status": "removed"},
+		{"filename": "d", "previous_filename": "c", "status": "renamed", `+at+`}, {"filename": "e", "status": "modified", "changes": 2, `+at+`},
+		{"filename": "f", "status": "modified", `+at+`}, {"filename": "g", "status": "changed", `+at+`}]`)
+	got, err := c.Changes(context.Background(), proposal.Pull{Number: 1, Head: "aa"})
 	want := []proposal.Change{{Path: "a"}, {Path: "b", Gone: true}, {Path: "c", Gone: true}, {Path: "d"}, {Path: "e"}, {Path: "f", Mode: true}, {Path: "g", Mode: true}}
 	if d := cmp.Diff(want, got); d != "" || err != nil {
 		t.Error(d, err)
 	}
-	full := "[" + strings.TrimSuffix(strings.Repeat(`{"filename": "a", "status": "added"},`, 100), ",") + "]"
+	full := "[" + strings.TrimSuffix(strings.Repeat(`{"filename": "a", "status": "added", `+at+`},`, 100), ",") + "]"
 	s.say("GET "+repo+"/pulls/2/files", 200, full)
-	if _, err := c.Changes(context.Background(), 2); !errors.Is(err, proposal.ErrTooLarge) {
+	if _, err := c.Changes(context.Background(), proposal.Pull{Number: 2, Head: "aa"}); !errors.Is(err, proposal.ErrTooLarge) {
 		t.Errorf("more than is listed: %v", err)
+	}
+}
+
+// TestChangesOfThatHead: what is listed of another head, pushed in between, is not taken for what this one changes.
+func TestChangesOfThatHead(t *testing.T) {
+	s := newStage(t)
+	c := s.client()
+	pull := proposal.Pull{Number: 1, Head: "aa"}
+	s.say("GET "+repo+"/pulls/1/files", 200, `[{"filename": "README.md", "status": "modified", "changes": 1, "contents_url": "https://api.github.com/repos/acme/ops/contents/README.md?ref=bb"}]`)
+	if got, err := c.Changes(context.Background(), pull); !errors.Is(err, errMoved) {
+		t.Errorf("the files of another head: %v, %v", got, err)
+	}
+	for name, listed := range map[string]string{"nothing": `[]`, "only a file that is gone": `[{"filename": "README.md", "status": "removed"}]`} {
+		s.say("GET "+repo+"/pulls/1/files", 200, listed)
+		s.say("GET "+repo+"/compare/main...aa", 200, `{"files": [{"filename": "runbooks/a.cue", "status": "modified", "changes": 1}]}`)
+		got, err := c.Changes(context.Background(), pull)
+		if d := cmp.Diff([]proposal.Change{{Path: "runbooks/a.cue"}}, got); d != "" || err != nil {
+			t.Errorf("%s is listed: %s %v", name, d, err)
+		}
+	}
+	s.say("GET "+repo+"/compare/main...aa", 200, `{"files": [`+strings.TrimSuffix(strings.Repeat(`{"filename": "a", "status": "removed"},`, 300), ",")+`]}`)
+	if _, err := c.Changes(context.Background(), pull); !errors.Is(err, proposal.ErrTooLarge) {
+		t.Errorf("more than is compared: %v", err)
 	}
 }
 
