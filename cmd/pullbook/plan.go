@@ -107,7 +107,25 @@ func runPlan(cmd *cobra.Command, called string, f planFlags) error {
 	if plan, err = eval.Forecast(cmd.Context(), q); err != nil {
 		return err
 	}
+	if f.alert == "" {
+		fmt.Fprint(cmd.ErrOrStderr(), lacksAlert(plan))
+	}
 	return write(cmd.OutOrStdout(), forecast.Of(plan, at), f.format)
+}
+
+// lacksAlert says which steps cannot be worked out where no alert was given, and what gives one; empty if all can.
+func lacksAlert(plan runbook.Plan) string {
+	var steps []string
+	for _, s := range plan.Steps {
+		if s.Now.Status == runbook.StatusBroken {
+			steps = append(steps, s.Name)
+		}
+	}
+	if len(steps) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("pullbook: no alert was given, and without one that has what they refer to these steps cannot be worked out: %s\n"+
+		"pullbook: hint: --alert takes a file with an alert, its labels and annotations\n", strings.Join(steps, ", "))
 }
 
 // question is what the flags give to the runbook.
@@ -115,7 +133,7 @@ func (f planFlags) question(stdin io.Reader) (q runbook.Query, err error) {
 	var given []byte
 	if f.alert != "" {
 		if given, err = readFile(stdin, f.alert); err != nil {
-			return q, fmt.Errorf("read the alert: %w", err)
+			return q, withHint(fmt.Errorf("read the alert: %w", err), `a file with an alert is such as {"name": "ServiceDown", "labels": {"service": "shop"}}`)
 		}
 	}
 	alert, err := orderedAlert(given)

@@ -161,6 +161,9 @@ func (f rehearseFlags) gameDay(cmd *cobra.Command, called string) (gameDay, erro
 	if s.plan, err = eval.Forecast(cmd.Context(), q); err != nil {
 		return s, err
 	}
+	if f.plan.alert == "" {
+		fmt.Fprint(cmd.ErrOrStderr(), lacksAlert(s.plan))
+	}
 	plans, err := withChildren(cmd.Context(), eval, shelf, plan)
 	if err != nil {
 		return s, err

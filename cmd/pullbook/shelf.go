@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/pullbook/pullbook/engine/cueval"
@@ -60,6 +61,19 @@ func (s *shelf) add(name, file string) error {
 	return err
 }
 
+// named is the path of what an argument names that is no path: a runbook by its name alone, in the directory runbooks.
+func named(arg string) string {
+	if _, err := os.Lstat(arg); err == nil || arg == "" || strings.ContainsRune(arg, filepath.Separator) {
+		return arg
+	}
+	for _, at := range []string{filepath.Join(runbook.Dir, arg+".cue"), filepath.Join(runbook.Dir, arg)} {
+		if _, err := os.Stat(at); err == nil {
+			return at
+		}
+	}
+	return arg
+}
+
 // find returns the ledger's path of the runbook that an argument names: by its name, or by its path on disk.
 func (s *shelf) find(called string) (string, error) {
 	if rel, err := filepath.Rel(s.root, called); err == nil {
@@ -70,8 +84,22 @@ func (s *shelf) find(called string) (string, error) {
 	if name, ok := runbook.Find(s.files, called); ok {
 		return name, nil
 	}
-	return "", withHint(fmt.Errorf("there is no runbook %s in %s", called, filepath.Join(s.root, runbook.Dir)),
-		"name it as its file is called, for example checkout or runbooks/checkout.cue")
+	hint := "name it as its file is called, for example checkout or runbooks/checkout.cue"
+	if near := runbook.Nearest(called, s.names()); near != "" {
+		hint = fmt.Sprintf("did you mean %s?", near)
+	}
+	return "", withHint(fmt.Errorf("there is no runbook %s in %s", called, filepath.Join(s.root, runbook.Dir)), hint)
+}
+
+// names are what the runbooks are called, sorted.
+func (s *shelf) names() (out []string) {
+	for file := range s.files {
+		if runbook.IsRunbook(file) {
+			out = append(out, strings.TrimSuffix(path.Base(runbook.PathOf(file)), ".cue"))
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // load loads a runbook, and reads the packages that it imports as they turn out to be missing.

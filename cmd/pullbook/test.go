@@ -130,9 +130,10 @@ func runTest(cmd *cobra.Command, args []string, f testFlags) error {
 // testFiles lists the files of tests that arguments name, each once.
 func testFiles(args []string) (out []string, err error) {
 	for _, arg := range args {
+		arg = named(arg)
 		info, err := os.Stat(arg)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, withHint(fmt.Errorf("there is no %s", arg), "name a file of tests, a runbook, or a directory of runbooks")
+			return nil, withHint(fmt.Errorf("there is no file or directory %s here", arg), "name a file of tests, a runbook, or a directory of runbooks")
 		}
 		if err != nil {
 			return nil, err

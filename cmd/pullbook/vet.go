@@ -192,9 +192,10 @@ func ledgersOf(args []string) (out []ledgerDir, err error) {
 
 // meant is the directory of runbooks that an argument is about, and what of it.
 func meant(arg string) (dir string, scope proposal.Scope, err error) {
+	arg = named(arg)
 	info, err := os.Stat(arg)
 	if os.IsNotExist(err) {
-		return "", scope, withHint(fmt.Errorf("there is no %s", arg), "name a runbook, or a directory that holds runbooks")
+		return "", scope, withHint(fmt.Errorf("there is no file or directory %s here", arg), "name a runbook, or a directory that holds runbooks")
 	}
 	if err != nil {
 		return "", scope, err

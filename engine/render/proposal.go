@@ -25,12 +25,22 @@ func Proposal(p proposal.Pull, s proposal.Scope, f proposal.Findings) proposal.C
 	if len(f.Problems) > 0 {
 		b.WriteString("\n" + problemTable(f.Problems) + "\n`pullbook vet` says the same on a clone.\n")
 	}
+	for i, remark := range f.Remarks {
+		if i == mostRemarks {
+			fmt.Fprintf(&b, "\nThere are %d more remarks.\n", len(f.Remarks)-i)
+			break
+		}
+		fmt.Fprintf(&b, "\nRemark, which fails nothing: %s: %s.\n", code(fmt.Sprintf("%s:%d", remark.File, remark.Line)), Safe(remark.Text))
+	}
 	c.Summary = b.String()
 	for _, problem := range f.Problems[:min(len(f.Problems), proposal.MostAnnotations)] {
 		c.Annotations = append(c.Annotations, annotation(problem))
 	}
 	return c
 }
+
+// mostRemarks bounds what the summary says of what is no mistake.
+const mostRemarks = 20
 
 // Unvetted writes the check of a pull request that cannot be vetted, and says why.
 func Unvetted(p proposal.Pull, why string) proposal.Check {

@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,6 +35,11 @@ func TestProposal(t *testing.T) {
 		t.Errorf("%d annotations, %d bytes", len(c.Annotations), len(c.Summary))
 	}
 	if c = Proposal(proposal.Pull{}, proposal.Scope{Runbooks: []string{"a"}}, proposal.Findings{Runbooks: 2}); c.Conclusion != "success" || c.Title != "2 runbooks vetted, no mistakes" {
+		t.Errorf("%+v", c)
+	}
+	odd := runbook.Problem{File: "runbooks/@a.cue", Line: 2, Text: "@x is odd"}
+	c = Proposal(proposal.Pull{}, proposal.Scope{Runbooks: []string{"a"}}, proposal.Findings{Runbooks: 1, Remarks: slices.Repeat([]runbook.Problem{odd}, 25)})
+	if c.Conclusion != "success" || len(c.Annotations) != 0 || strings.Count(c.Summary, "Remark, which fails nothing") != 20 || !strings.Contains(c.Summary, "5 more remarks") || strings.Contains(c.Summary, "@x is") {
 		t.Errorf("%+v", c)
 	}
 	if c = Unvetted(proposal.Pull{}, "@x"); c.Conclusion != "failure" || strings.Contains(c.Summary, "@x") {

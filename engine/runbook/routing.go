@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"regexp/syntax"
 	"slices"
 	"strings"
 )
@@ -35,6 +36,8 @@ func (c Condition) impossible(field string) (text, hint string) {
 		return "the status of an alert is firing or resolved", "leave status out"
 	case c.Op == Equals && c.Text == "" && slices.Contains([]string{"name", "source", "group", "fingerprint"}, field):
 		return fmt.Sprintf("no alert is without a %s", field), ""
+	case c.Op == Fits && wrongPattern(c.Text) != "":
+		return fmt.Sprintf("%q is no regular expression: %s", c.Text, wrongPattern(c.Text)), "CUE takes those of RE2"
 	case c.Op == Fits && len(c.samples()) == 0:
 		return fmt.Sprintf("no text fits %q", c.Text), ""
 	case c.Op == All:
@@ -45,6 +48,14 @@ func (c Condition) impossible(field string) (text, hint string) {
 		}
 	}
 	return "", ""
+}
+
+// wrongPattern says what is wrong with a regular expression, or nothing.
+func wrongPattern(text string) string {
+	if _, err := syntax.Parse(text, syntax.Perl); err != nil {
+		return strings.TrimPrefix(err.Error(), "error parsing regexp: ")
+	}
+	return ""
 }
 
 // Rivals reports runbooks that match the same alert with as many constraints on the same fields: which of them answers is

@@ -85,6 +85,7 @@ func TestIdle(t *testing.T) {
 		"labels.x ==":                        "",
 		`name =~ [^\x00-\x{10FFFF}]`:         "no text fits",
 		`name != a & =~ [^\x00-\x{10FFFF}]b`: "no text fits",
+		`name =~ [Service`:                   `"[Service" is no regular expression: missing closing ]`,
 		"name ? opaque":                      "",
 	} {
 		c := book("runbooks/a.cue", match)
