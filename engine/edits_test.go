@@ -42,7 +42,7 @@ func (d *desk) Publish(_ context.Context, p incident.Publication) error {
 	d.said = append(d.said, p)
 	return nil
 }
-func (d *desk) Changes(context.Context, int) ([]proposal.Change, error) {
+func (d *desk) Changes(context.Context, proposal.Pull) ([]proposal.Change, error) {
 	if d.changes == nil {
 		return nil, proposal.ErrTooLarge
 	}

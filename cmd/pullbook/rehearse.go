@@ -81,6 +81,9 @@ func runRehearse(cmd *cobra.Command, called string, f rehearseFlags) error {
 	if err != nil {
 		return err
 	}
+	if f.plan.alert == "" {
+		fmt.Fprint(cmd.ErrOrStderr(), lacksAlert(s.plan))
+	}
 	ctx, cancel := context.WithCancel(cmd.Context())
 	defer cancel()
 	g := &game{gameDay: s, show: &show{flags: f.demo, out: cmd.ErrOrStderr()}, seen: make(chan beat, 1024),
@@ -160,9 +163,6 @@ func (f rehearseFlags) gameDay(cmd *cobra.Command, called string) (gameDay, erro
 	}
 	if s.plan, err = eval.Forecast(cmd.Context(), q); err != nil {
 		return s, err
-	}
-	if f.plan.alert == "" {
-		fmt.Fprint(cmd.ErrOrStderr(), lacksAlert(s.plan))
 	}
 	plans, err := withChildren(cmd.Context(), eval, shelf, plan)
 	if err != nil {
