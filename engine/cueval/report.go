@@ -10,6 +10,7 @@ import (
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/cuecontext"
 	"cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/token"
 
@@ -131,7 +132,7 @@ func (r reporter) misfit(def cue.Value, path []string, e errors.Error) (runbook.
 
 // fits reports whether a literal by itself is what the schema demands.
 func (r reporter) fits(def cue.Value, literal string) bool {
-	return literal != "" && def.Unify(def.Context().CompileString(literal)).Validate(cue.Concrete(true)) == nil
+	return literal != "" && def.Unify(cuecontext.New().CompileString(literal)).Validate(cue.Concrete(true)) == nil
 }
 
 func (r reporter) notAllowed(path []string, e errors.Error) runbook.Problem {
