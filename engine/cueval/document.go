@@ -43,6 +43,7 @@ type document struct {
 	known       *runbook.Plan // the plan that was made of the same source, or nil while it is being made
 	alone       cue.Value     // value without what was given, once somebody asked; authored returns it
 	open        cue.Value     // value without inputs, likewise; inputless returns it
+	blind       cue.Value     // value without any type of what is not known yet, likewise; blindly returns it
 	shaped      cue.Value     // the names of the runbook, likewise
 	given       []ast.Decl    // the values of the inputs, as declarations of the runbook
 	inputsGiven bool          // somebody gave them, be it none: what is missing then is missing for good

@@ -77,7 +77,9 @@ type walker struct {
 	vals  map[string][]ast.Expr // path, joined by NUL → its values
 	seen  map[ast.Node]bool     // helpers that were followed for the step at hand
 	lists map[ast.Node]bool     // values that were read as lists of steps
-	tops  []ast.Expr            // what is embedded at the top, and could bring steps along
+	// listed are the values of which somebody asked whether they name all of their fields.
+	listed map[ast.Node]bool
+	tops   []ast.Expr // what is embedded at the top, and could bring steps along
 	// shared are the names that the files of a package declare for each other.
 	shared map[string]bool
 
@@ -94,8 +96,8 @@ func newWalker(f *ast.File) *walker {
 			computed: map[runbook.Stage]token.Pos{}, patterns: map[runbook.Stage]bool{}},
 		path:  map[ast.Node][]string{},
 		vals:  map[string][]ast.Expr{},
-		lists: map[ast.Node]bool{},
-		seen:  map[ast.Node]bool{},
+		lists: map[ast.Node]bool{}, listed: map[ast.Node]bool{},
+		seen: map[ast.Node]bool{},
 	}
 	w.index(f.Decls, nil)
 	return w

@@ -16,13 +16,13 @@ func (s *skeleton) ownersIn(rule *runbook.Approval, at []string) {
 	}
 	at = append(slices.Clone(at), "from")
 	f := field(s.doc.static(), "service")
-	name, err := f.String()
+	name, settled := s.doc.servedName()
 	owners := s.doc.org.Services[name].Owners
 	_, listed := s.doc.org.Services[name]
 	switch {
 	case !f.Exists():
 		s.problem("the runbook has no service whose owners could be asked", `write service: "..." in the runbook, a service of `+organisationFile, at...)
-	case err != nil:
+	case !settled:
 		s.problem("whose owners are asked must be known before anything runs", "write out the service of the runbook, or name the teams", at...)
 	case !listed && len(s.doc.org.Services) > 0: // reported where the service is named
 	case len(owners) == 0:

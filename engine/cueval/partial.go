@@ -111,6 +111,6 @@ func (d *document) afresh() *document {
 	n.def = n.types.LookupPath(cue.MakePath(cue.Def("#Runbook")))
 	n.org, _ = readOrganisation(n.ctx, n.types, n.kinds, n.lib)
 	n.value, n.fixed, n.alone, n.lists, n.only = cue.Value{}, cue.Value{}, cue.Value{}, nil, nil
-	n.open, n.shaped = cue.Value{}, cue.Value{}
+	n.open, n.shaped, n.blind = cue.Value{}, cue.Value{}, cue.Value{}
 	return &n
 }

@@ -158,6 +158,9 @@ func (d *document) ready(s runbook.Step, step, whole cue.Value) runbook.Resoluti
 	if p, ok := d.strangeEnv(s, work.Run); ok {
 		return broken(p)
 	}
+	if p, ok := d.overreaches(s, step); ok {
+		return broken(p)
+	}
 	return runbook.Resolution{Status: runbook.StatusReady, Work: work, Locks: locks}
 }
 

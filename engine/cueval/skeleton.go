@@ -106,8 +106,7 @@ func (s *skeleton) known(f cue.Value, at ...string) bool {
 			s.ps[len(s.ps)-1].See = see
 			return false
 		}
-		s.problem("must be known before anything runs",
-			"only when, title, doc and the values inside a kind can depend on outputs and the alert", at...)
+		s.problem(unsettledText, unsettledHint, at...)
 		return false
 	}
 	return true

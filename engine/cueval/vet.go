@@ -118,7 +118,7 @@ func (t *texts) assemble(src runbook.Source) (*document, runbook.Plan, []runbook
 	}
 	ps = append(ps, d.whole(&plan)...)
 	ps = append(ps, d.rehearsals(&plan)...)
-	ps = append(ps, slices.Concat(d.permitted(plan), d.secretly(plan), d.ungated(plan))...)
+	ps = append(ps, slices.Concat(d.permitted(plan), d.secretly(plan), d.ungated(plan), d.unsettled(plan))...)
 	ps = append(ps, d.link(&plan, len(ps) == 0)...)
 	if len(ps) > 0 {
 		return nil, runbook.Plan{}, ps
@@ -138,7 +138,8 @@ func (d *document) whole(plan *runbook.Plan) (ps []runbook.Problem) {
 			plan.Concurrency = int(n)
 		}
 	}
-	plan.Calendar = d.org.calendar.of(oneLine(field(d.static(), "service"), ""))
+	served, _ := d.servedName()
+	plan.Calendar = d.org.calendar.of(served)
 	more := append(d.wholeInputs(plan), d.peopleOfRunbook()...)
 	return append(s.ps, more...)
 }
