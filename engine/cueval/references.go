@@ -134,6 +134,9 @@ func (d *document) wrongReference(e edge, names []string) (text, hint string) {
 		return "", "" // the type of the item is looked at elsewhere
 	case e.path[0] == "output" && !field(v, "output").Exists():
 		hint = "declare its type with output: {...}"
+		if field(v, fieldEach).Exists() {
+			hint = "declare its type with output: [string]: {...}, by the keys of its elements"
+		}
 		if field(v, string(runbook.KindChoose)).Exists() {
 			hint = "declare it with output: choice: string"
 		}
