@@ -211,7 +211,7 @@ func keyRule(path []string) string {
 	case "env":
 		return "an environment variable: capital letters, digits and _"
 	case "headers":
-		return "a header: letters, digits and -"
+		return "a header: letters, digits and -, and not one that stands for the method"
 	}
 	return ""
 }
