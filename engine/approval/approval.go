@@ -22,7 +22,8 @@
 //     an earlier page or of a commit that is not the engine's, both hold; said before the gate opened, they take back
 //     what that person had said of it.
 //  6. `/break-glass <step> <reason>` in the body of a review, by a person whom the gate names for it, stands for the whole
-//     rule, for the page in front of them. It does not bring back what was rejected.
+//     rule, for the page in front of them. It does not bring back what was rejected, and ends with what that person says
+//     against the step afterwards.
 //  7. `/skip` and `/did-it-by-hand` in a review are answers to another question about the step, with the same rule and the
 //     same people, bound to the same commit. Whoever gives one takes back their approval, and the other way round.
 //  8. Commands in the body of an edited review count for nothing. That it requests changes is not in its words, and
@@ -185,6 +186,9 @@ func (t *tally) count(r Review) {
 	if c == abstains {
 		t.note(r, why)
 		return
+	}
+	if c != approves {
+		t.mend(r.By) // who breaks the glass needs no vote on the gate, and neither does taking that back
 	}
 	if why := t.barred(r.By); why != "" {
 		t.note(r, why)

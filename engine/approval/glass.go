@@ -46,7 +46,7 @@ func (t *tally) breaks(r Review) {
 	}
 }
 
-// mend takes back what a person said when they dismiss it.
+// mend takes back that a person broke the glass: it was dismissed, or they have said something else of the step since.
 func (t *tally) mend(by Person) {
 	if t.glass != nil && t.glass.By.ID == by.ID {
 		t.glass = nil
