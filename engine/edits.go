@@ -62,16 +62,28 @@ func (e *Engine) noteEdits(ctx context.Context, pulls []proposal.Pull) error {
 	return nil
 }
 
-// editsOf lists the open edits of a branch by number.
-func (e *Engine) editsOf(branch string) (out []proposal.Pull) {
+// editsOf lists the open edits of a branch that are read, by number. Those that can be taken come first: anybody may open a pull
+// request from a fork, and keeps no other out by that.
+func (e *Engine) editsOf(branch string) []proposal.Pull {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	var edits, others []proposal.Pull
 	for _, number := range slices.Sorted(maps.Keys(e.edits)) {
-		if p := e.edits[number]; p.Base == branch && len(out) < mostEdits {
-			out = append(out, p)
+		switch p := e.edits[number]; {
+		case p.Base != branch:
+		case fromEditBranch(p.Fork, p.Branch):
+			edits = append(edits, p)
+		default:
+			others = append(others, p)
 		}
 	}
-	return out
+	all := slices.Concat(edits, others)
+	return all[:min(len(all), mostEdits)]
+}
+
+// fromEditBranch reports whether a pull request is from a branch that edits come from.
+func fromEditBranch(fork bool, branch string) bool {
+	return !fork && strings.HasPrefix(branch, incident.EditPrefix)
 }
 
 // lookAtEdits reads the open edits of an incident. Where there is none it asks nobody. One that cannot be read is not taken, and
@@ -128,7 +140,7 @@ func (e *Engine) readEdit(ctx context.Context, w *worker, n *editNotes, p propos
 // draftEdit works out the plan that an edit makes. What is wrong with the edit is in it; an error is one of the world.
 func (e *Engine) draftEdit(ctx context.Context, w *worker, edit *incident.Edit) error {
 	pull := edit.Pull
-	if pull.Fork || !strings.HasPrefix(pull.Branch, incident.EditPrefix) {
+	if !fromEditBranch(pull.Fork, pull.Branch) {
 		edit.Problem = "its branch is not one of this repository that begins with " + incident.EditPrefix
 		return nil
 	}

@@ -222,3 +222,23 @@ func TestClosedEdits(t *testing.T) {
 		}
 	}
 }
+
+// TestForksKeepNoEditOut: of more pull requests against an incident's branch than are read, those that can be taken come first.
+func TestForksKeepNoEditOut(t *testing.T) {
+	_, e, w := newDesk(t)
+	var pulls []proposal.Pull
+	for i := range mostEdits + 2 {
+		pulls = append(pulls, proposal.Pull{Number: i + 1, Head: "h1", Branch: "edit/a", Base: w.branch, Fork: i%2 == 0})
+	}
+	pulls = append(pulls, proposal.Pull{Number: 8, Head: "h1", Branch: "fix", Base: w.branch}, proposal.Pull{Number: 9, Head: "h1", Branch: "edit/a", Base: w.branch})
+	if err := e.noteEdits(t.Context(), pulls); err != nil {
+		t.Fatal(err)
+	}
+	var got []int
+	for _, p := range e.editsOf(w.branch) {
+		got = append(got, p.Number)
+	}
+	if want := []int{2, 4, 6, 9, 1}; !slices.Equal(got, want) {
+		t.Errorf("read are %v, want %v", got, want)
+	}
+}
