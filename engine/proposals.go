@@ -107,7 +107,7 @@ func (e *Engine) vetAgain(ctx context.Context, key string) error {
 		return fmt.Errorf("vet %s once more: %w", key, err)
 	}
 	for _, p := range pulls {
-		if p.Incident() || AgainKey(p.Head) != key || standsIn(p, pulls) {
+		if p.Incident() || p.Base != "" || AgainKey(p.Head) != key || standsIn(p, pulls) { // what an edit comes to is said by its incident
 			continue
 		}
 		if err := e.vetProposal(ctx, p); err != nil {

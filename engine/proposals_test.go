@@ -139,7 +139,9 @@ func TestVetProposals(t *testing.T) {
 		t.Errorf("a new engine vetted again what is done: %d batches, %v", len(r.vetted)-vetted, err)
 	}
 	vetted = len(r.vetted)
-	for _, commit := range []string{"h1", "h3", "gone"} { // of an incident, and of nothing that is open any more, there is nothing to check
+	r.pulls = append(r.pulls, proposal.Pull{Number: 9, Head: "h9", Branch: "edit/a", Base: "incident/x"})
+	r.changes[9] = []proposal.Change{{Path: "incidents/2026/11/22/x/plan/runbooks/a.cue"}}
+	for _, commit := range []string{"h1", "h3", "h9", "gone"} { // of an incident, of an edit, which is never green, and of nothing that is open any more, there is nothing to check
 		r.commits["h1"]["runbooks/a.cue"] = "fine"
 		if err := e.Handle(t.Context(), Message{Kind: KindAgain, Key: AgainKey(commit)}); err != nil {
 			t.Fatal(err)
