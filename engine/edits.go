@@ -193,6 +193,8 @@ func (e *Engine) editWriters(ctx context.Context, edit *incident.Edit) (problem 
 		return "", err
 	case who.Head != pull.Head:
 		return "", fmt.Errorf("its head is %s and was %s just now", who.Head, pull.Head)
+	case who.Base != pull.Base: // against another branch other commits are its own, and other people wrote them
+		return "", fmt.Errorf("it is against %s and was against %s just now", who.Base, pull.Base)
 	case who.Unmapped != "":
 		return who.Unmapped + " is by somebody whom the hub does not know, so nobody can tell who may approve it", nil
 	}

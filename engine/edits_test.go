@@ -99,7 +99,7 @@ func newDesk(t *testing.T) (*desk, *Engine, *worker) {
 	}
 	d := &desk{pull: incident.Pull{Number: 9, Open: true, Head: "h1", Branch: "edit/a", Base: "incident/k3jq5zabcd"}, head: map[string]string{},
 		changes: []proposal.Change{{Path: "incidents/2026/11/22/20261122-k3jq5zabcd/plan/" + editedBook}},
-		writers: proposal.Writers{Head: "h1", Authors: []runbook.Author{{ID: 12, Login: "bob"}, {ID: 12, Login: "bob"}}}}
+		writers: proposal.Writers{Head: "h1", Base: "incident/k3jq5zabcd", Authors: []runbook.Author{{ID: 12, Login: "bob"}, {ID: 12, Login: "bob"}}}}
 	d.pull.By.ID, d.pull.By.Login = 13, "carol"
 	for name, text := range files {
 		d.head[name] = string(text)
@@ -142,6 +142,7 @@ func TestEdits(t *testing.T) {
 		"from another branch":     {func(d *desk) { d.pull.Branch = "fix" }, "begins with edit/"},
 		"by an unknown author":    {func(d *desk) { d.writers.Unmapped = "commit 1a2b3c4" }, "commit 1a2b3c4 is by somebody whom"},
 		"its head has just moved": {func(d *desk) { d.writers.Head = "h2" }, "cannot be read now"},
+		"its base has just moved": {func(d *desk) { d.writers.Base = "edit/bobs" }, "cannot be read now"},
 		"the hub is away":         {func(d *desk) { d.fail = errors.New("502") }, "cannot be read now"},
 		"a mistake":               {func(d *desk) { d.head[editedBook] = "a mistake" }, "runbooks/a.cue:1:0: is wrong"},
 	} {

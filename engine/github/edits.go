@@ -32,6 +32,7 @@ func (c *Client) Writers(ctx context.Context, number int) (w proposal.Writers, e
 		Repository struct {
 			Pull struct {
 				Head    string `json:"headRefOid"`
+				Base    string `json:"baseRefName"`
 				Commits struct {
 					TotalCount int `json:"totalCount"`
 					Nodes      []*struct {
@@ -42,14 +43,14 @@ func (c *Client) Writers(ctx context.Context, number int) (w proposal.Writers, e
 		} `json:"repository"`
 	}
 	q := question{Variables: map[string]any{"owner": c.owner, "name": c.repo, "number": number},
-		Query: `query($owner:String! $name:String! $number:Int!){repository(owner:$owner,name:$name){pullRequest(number:$number){headRefOid ` +
+		Query: `query($owner:String! $name:String! $number:Int!){repository(owner:$owner,name:$name){pullRequest(number:$number){headRefOid baseRefName ` +
 			`commits(first:100){totalCount nodes{commit{abbreviatedOid committedViaWeb committer{user{databaseId login}} ` +
 			`authors(first:10){totalCount nodes{user{databaseId login}}}}}}}}}`}
 	if err := c.graph(ctx, op, q, &data); err != nil {
 		return w, err
 	}
 	pull := data.Repository.Pull
-	w.Head = pull.Head
+	w.Head, w.Base = pull.Head, pull.Base
 	if pull.Commits.TotalCount > len(pull.Commits.Nodes) || len(pull.Commits.Nodes) == 0 {
 		w.Unmapped = fmt.Sprintf("one of its %d commits", pull.Commits.TotalCount)
 	}

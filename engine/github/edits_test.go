@@ -31,9 +31,9 @@ func TestWriters(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			s.say(graphQL, 200, fmt.Sprintf(`{"data": {"repository": {"pullRequest": {"headRefOid": "c0ffee", "commits": {"totalCount": %d, "nodes": [%s]}}}}}`, c.total, c.commits))
+			s.say(graphQL, 200, fmt.Sprintf(`{"data": {"repository": {"pullRequest": {"headRefOid": "c0ffee", "baseRefName": "incident/a", "commits": {"totalCount": %d, "nodes": [%s]}}}}}`, c.total, c.commits))
 			w, err := s.client().Writers(context.Background(), 9)
-			if got := fmt.Sprintf("%v %q", w.Authors, w.Unmapped); err != nil || w.Head != "c0ffee" || got != c.want {
+			if got := fmt.Sprintf("%v %q", w.Authors, w.Unmapped); err != nil || w.Head != "c0ffee" || w.Base != "incident/a" || got != c.want {
 				t.Errorf("got %s, %v, want %s", got, err, c.want)
 			}
 			valid(t, s.last(graphQL).body["query"].(string))

@@ -24,6 +24,7 @@ func (p Pull) Incident() bool { return !p.Fork && strings.HasPrefix(p.Branch, in
 // Writers are who wrote the commits of a pull request.
 type Writers struct {
 	Head     string // its commit when that was asked
+	Base     string // the branch that it was against: its commits are those that this one does not have
 	Authors  []runbook.Author
 	Unmapped string // a commit that is by somebody who is no account of the hub's; empty: there is none
 }
