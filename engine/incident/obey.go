@@ -30,11 +30,19 @@ func (d *decider) recordCommands() {
 		if problem == "" {
 			problem = d.obey(commands, Deed{By: c.By, Via: ViaComment, ID: c.ID, At: c.At, Commit: d.headSeen(), Words: c.Body})
 		}
-		if problem != "" {
+		if problem != "" && d.mayAnswer(c) {
 			d.reply(key, nothingDone("comment", problem))
 		}
 	}
 	d.recordPresses()
+}
+
+// mayAnswer reports whether a comment with commands may be answered. Of somebody who may not write only the first one is: each
+// answer is one write of the hub's hour, and on a public ledger anybody can comment.
+func (d *decider) mayAnswer(c Comment) bool {
+	return c.By.Write || !slices.ContainsFunc(d.view.Comments, func(o Comment) bool {
+		return o.By.ID == c.By.ID && o.ID < c.ID && len(approval.Lines(o.Body)) > 0
+	})
 }
 
 const mayNotCommand = "only people with write permission who are named in `command` of pullbook.cue may command"

@@ -89,7 +89,7 @@ func reviewKey(id int64) string { return fmt.Sprintf("review-%d", id) }
 // replyToAll answers every review that says something about a question and was not answered.
 func (d *decider) replyToAll(q question, text string) {
 	for _, r := range d.view.Reviews {
-		if saidOf(r, q) != nil && !r.By.Bot && r.State != approval.Dismissed && !d.state.HeardReviews[r.ID] {
+		if saidOf(r, q) != nil && r.By.Write && !r.By.Bot && r.State != approval.Dismissed && !d.state.HeardReviews[r.ID] {
 			d.reply(reviewKey(r.ID), text)
 		}
 	}
@@ -247,7 +247,7 @@ func reviewDeed(r approval.Review) Deed {
 func (d *decider) answerReviews(q question, gate approval.Gate, shown map[string][]approval.Shown, doer *approval.Review, answer approval.Decision) {
 	for _, r := range d.view.Reviews {
 		said := saidOf(r, q)
-		if said == nil || r.By.Bot || r.State == approval.Dismissed {
+		if said == nil || r.By.Bot || !r.By.Write || r.State == approval.Dismissed { // as strayWords
 			continue
 		}
 		counts, why := approval.Judge(gate, r, shown)

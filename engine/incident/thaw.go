@@ -65,6 +65,9 @@ func (d *decider) thaw() {
 			continue
 		}
 		if problem := d.thawProblem(r, why); problem != "" {
+			if !r.By.Write {
+				continue // as strayWords
+			}
 			d.reply(fmt.Sprintf("thaw-%d", r.ID), "Not thawed: "+problem+".")
 			continue
 		}
@@ -118,7 +121,7 @@ func SaysThaw(body, why string) bool {
 // thawComments answers comments that say /thaw: only a review names the commit that its author looked at.
 func (d *decider) thawComments() {
 	for _, c := range d.view.Comments {
-		if _, said := thawWords(c.Body); said && !c.Own && !c.By.Bot {
+		if _, said := thawWords(c.Body); said && !c.Own && !c.By.Bot && d.mayAnswer(c) {
 			d.reply(fmt.Sprintf("comment-%d", c.ID), "Nothing of this comment was done: `/thaw <reason>` is said in a review (Files changed, Review changes).")
 		}
 	}
