@@ -334,10 +334,19 @@ func (e *Engine) confirmEdit(ctx context.Context, w *worker, c *incident.EditCon
 	return nil
 }
 
-// answerEdit publishes the check of an edit on its head.
+// answerEdit publishes the check of an edit on its head. Where that is the head of an incident it gets none, as a proposal does:
+// the hub would take it for the incident's own.
 func (e *Engine) answerEdit(ctx context.Context, w *worker, a incident.AnswerEdit) error {
 	for _, n := range w.edits {
 		if n.edit.Pull.Number != a.Pull {
+			continue
+		}
+		heads, err := e.Ledger.Heads(ctx)
+		if err != nil {
+			return fmt.Errorf("answer the edit of pull request %d: %w", a.Pull, err)
+		}
+		if standsOn(n.edit.Pull.Head, heads) {
+			n.edit.Told = a.Key
 			continue
 		}
 		id := w.ledger.state.Opened.ID
@@ -348,6 +357,16 @@ func (e *Engine) answerEdit(ctx context.Context, w *worker, a incident.AnswerEdi
 		n.edit.Told = a.Key
 	}
 	return nil
+}
+
+// standsOn reports whether a commit is the head of an incident.
+func standsOn(commit string, heads map[string]string) bool {
+	for branch, head := range heads {
+		if head == commit && strings.HasPrefix(branch, incident.BranchPrefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // closeEdit says on the pull request of an edit that it was taken, and closes it. What a crash leaves undone is seen again, since

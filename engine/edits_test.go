@@ -32,6 +32,8 @@ type desk struct {
 	looks   int
 	woken   []string
 	said    []incident.Publication
+	checked []string // heads with a check
+	heads   map[string]string
 }
 
 func (d *desk) Look(context.Context, incident.HubQuery) (incident.HubView, error) {
@@ -53,6 +55,7 @@ func (d *desk) Put(_ context.Context, m Message) error {
 	d.woken = append(d.woken, m.Kind+" "+m.Key)
 	return nil
 }
+func (d *desk) Heads(context.Context) (map[string]string, error) { return d.heads, nil }
 func (d *desk) Files(_ context.Context, commit string, _ ...string) (map[string]File, error) {
 	out := map[string]File{}
 	if commit == "h1" {
@@ -68,7 +71,10 @@ type clerk struct{ *desk }
 
 func (c clerk) Proposals(context.Context) ([]proposal.Pull, error) { return nil, c.fail }
 func (c clerk) Vetted(context.Context, string) (bool, error)       { return true, c.fail }
-func (c clerk) Report(_ context.Context, _ proposal.Check) error   { return c.fail }
+func (c clerk) Report(_ context.Context, r proposal.Check) error {
+	c.checked = append(c.checked, r.Pull.Head)
+	return c.fail
+}
 
 // Load takes the text of a runbook for the title of its one step, and finds the word mistake.
 func (d *desk) Load(_ context.Context, src runbook.Source) (runbook.Plan, []runbook.Problem, error) {
@@ -241,5 +247,21 @@ func TestForksKeepNoEditOut(t *testing.T) {
 	}
 	if want := []int{2, 4, 6, 9, 1}; !slices.Equal(got, want) {
 		t.Errorf("read are %v, want %v", got, want)
+	}
+}
+
+// TestEditsAnswerNotForIncidents: an edit whose head is that of another incident gets no check there, since the hub would take it
+// for that incident's own.
+func TestEditsAnswerNotForIncidents(t *testing.T) {
+	d, e, w := newDesk(t)
+	for _, heads := range []map[string]string{{"incident/other": "h1"}, {"edit/a": "h1", "incident/other": "h2"}} {
+		d.heads = heads
+		w.edits = []*editNotes{{edit: incident.Edit{Pull: d.pull}}}
+		if err := e.answerEdit(t.Context(), w, incident.AnswerEdit{Pull: 9, Key: "k", Problem: "no"}); err != nil || w.edits[0].edit.Told != "k" {
+			t.Fatal(err, w.edits[0].edit.Told)
+		}
+	}
+	if !slices.Equal(d.checked, []string{"h1"}) {
+		t.Errorf("checks on %v", d.checked)
 	}
 }
