@@ -26,8 +26,8 @@
 //     against the step afterwards.
 //  7. `/skip` and `/did-it-by-hand` in a review are answers to another question about the step, with the same rule and the
 //     same people, bound to the same commit. Whoever gives one takes back their approval, and the other way round.
-//  8. Commands in the body of an edited review count for nothing. That it requests changes is not in its words, and
-//     counts; so does an approval whose edited body holds no command, for the one gate that was open at its commit.
+//  8. A review whose body was edited approves nothing and commands nothing, whatever is left of its words: they may have
+//     singled out another gate. That it requests changes is not in its words, and counts.
 //
 // A rule is a tree: so many people of a list, all of several rules, any of several rules. The votes meet it if each voter
 // can stand for one list only and every list of one way to meet it is filled: whoever belongs to two lists counts in one
@@ -246,10 +246,10 @@ func Named(p Person, from []string) bool {
 // meaning reads a review as a vote on this gate. Why is empty where the review has nothing to do with the gate.
 func (t *tally) meaning(r Review) (c choice, why string) {
 	says := Commands(r.Body)
-	if r.Edited && len(says) > 0 {
-		if r.State != ChangesRequested {
-			return abstains, "does not count: its words were edited; write a new review"
-		}
+	if r.Edited && r.State != ChangesRequested && (len(says) > 0 || r.State == Approved) { // what is left of it may have said something else
+		return abstains, "does not count: its words were edited; write a new review"
+	}
+	if r.Edited {
 		says = nil
 	}
 	named := slices.ContainsFunc(says, func(s Said) bool { return s.Step == t.gate.Step })

@@ -117,7 +117,7 @@ func TestEvaluateBindsToThePage(t *testing.T) {
 		{"to thaw and to approve", 1, `alice ok one /thaw a slip|/approve a`, StatusApproved, []int64{1}, nil, ""},
 		{"thaw in a quote", 1, `alice ok one > /thaw a slip`, StatusApproved, []int64{1}, nil, ""},
 		{"edited words", 1, `alice ok one edited /approve a`, StatusPending, nil, nil, "words were edited"},
-		{"edited, no words of ours", 1, `alice ok one edited typo`, StatusApproved, []int64{1}, nil, ""},
+		{"edited, no words of ours", 1, `alice ok one edited typo`, StatusPending, nil, nil, "words were edited"},
 	})
 }
 

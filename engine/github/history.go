@@ -60,21 +60,22 @@ type history struct {
 	members roll            // of teams that came with the answer
 }
 
-// spoken are the texts of people in which a line begins with a slash.
+// spoken are the texts of people in which a line begins with a slash, and those of approving reviews: whatever they say now,
+// they may have said something else.
 func spoken(reviews []*gh.PullRequestReview, comments []*gh.IssueComment) []text {
 	var out []text
-	add := func(u *gh.User, node, body string) {
-		if u.GetType() != "Bot" && len(approval.Lines(body)) > 0 {
-			out = append(out, text{node, body})
+	add := func(u *gh.User, t text, counts bool) {
+		if u.GetType() != "Bot" && (counts || len(approval.Lines(t.body)) > 0) {
+			out = append(out, t)
 		}
 	}
 	for _, r := range reviews {
 		if r.GetState() != pending {
-			add(r.GetUser(), r.GetNodeID(), r.GetBody())
+			add(r.GetUser(), text{r.GetNodeID(), r.GetBody()}, r.GetState() == "APPROVED")
 		}
 	}
 	for _, m := range comments {
-		add(m.GetUser(), m.GetNodeID(), m.GetBody())
+		add(m.GetUser(), text{m.GetNodeID(), m.GetBody()}, false)
 	}
 	return out
 }

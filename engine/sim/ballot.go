@@ -93,7 +93,7 @@ func (c *chronicle) votes(r *record, q question, reviews []approval.Review) (vot
 				delete(votes, v.By.ID)
 				continue
 			}
-			if c.pageAt(r, v.Commit, q.step) == q.page && (!v.Edited || len(approval.Commands(v.Body)) == 0) && c.about(v, q.step) {
+			if c.pageAt(r, v.Commit, q.step) == q.page && !v.Edited && c.about(v, q.step) {
 				votes[v.By.ID], counted = v.By, append(counted, v)
 			}
 		}
