@@ -29,19 +29,15 @@ func parsed(name string, text []byte) (*ast.File, []runbook.Problem) {
 	return f, attributes(f)
 }
 
+// syntaxProblems is the first error of a file: after it the parser guesses, and what it says of later lines is mostly said of the
+// same mistake.
 func syntaxProblems(name string, err error) []runbook.Problem {
-	var ps []runbook.Problem
-	for _, e := range errors.Errors(err) {
-		p := problemAt(e.Position(), "", plain(e))
-		if p.File == "" {
-			p.File = name
-		}
-		// After the first error of a line the parser guesses.
-		if len(ps) == 0 || ps[len(ps)-1].Line != p.Line {
-			ps = append(ps, p)
-		}
+	e := errors.Errors(err)[0]
+	p := problemAt(e.Position(), "", plain(e))
+	if p.File == "" {
+		p.File = name
 	}
-	return ps
+	return []runbook.Problem{p}
 }
 
 // attributes reports attributes that change how a file is read: @embed would read other files.
