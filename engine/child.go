@@ -80,7 +80,7 @@ func (e *Engine) order(ctx context.Context, w *worker, a incident.OpenChild) err
 		return nil
 	}
 	body, err := json.Marshal(Order{Parent: a.Parent, Alert: opened.Alert, Commit: opened.Commit, Runbook: a.Work.Name, Inputs: a.Work.With,
-		Rehearsal: forChild(opened.Rehearsal)})
+		Rehearsal: forChild(opened.Rehearsal, a.Parent.Step)})
 	if err != nil {
 		return fmt.Errorf("encode the order of %s: %w", key, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/pullbook/pullbook/engine/incident"
 	"github.com/pullbook/pullbook/engine/runbook"
@@ -30,10 +31,20 @@ func (e *Engine) wouldHaveRun(job StepJob, step runbook.Step, r *incident.Rehear
 // unrehearsed stands on the page of a step whose rehearsal was not run either. It says nothing that others could go by.
 const unrehearsed = `{"changes":true,"text":"[nobody knows: in this rehearsal nothing is run, steps that only read among it]"}`
 
-// forChild is the rehearsal of an incident that a step of a rehearsal opens. Outputs are given for the steps of the parent.
-func forChild(r *incident.Rehearsal) *incident.Rehearsal {
+// forChild is the rehearsal of the incident that a step of a rehearsal opens: what was given for "step/name" is the output of
+// its step "name".
+func forChild(r *incident.Rehearsal, step string) *incident.Rehearsal {
 	if r == nil {
 		return nil
 	}
-	return &incident.Rehearsal{NoReads: r.NoReads}
+	child := &incident.Rehearsal{NoReads: r.NoReads}
+	for path, output := range r.Outputs {
+		if name, ours := strings.CutPrefix(path, step+"/"); ours {
+			if child.Outputs == nil {
+				child.Outputs = map[string]json.RawMessage{}
+			}
+			child.Outputs[name] = output
+		}
+	}
+	return child
 }

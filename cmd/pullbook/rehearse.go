@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +39,8 @@ browser, as on the day. Nothing is changed and nobody is told: what would change
 notices and tickets among it, is recorded as what would run, down to the command. Plans of
 Terraform, check runs of Ansible and the rehearse commands of exec run for real. So do
 steps that only read, unless --no-reads says otherwise; a step whose output is given by
---output is not run. Waits are over at once. A runbook that a step opens is a rehearsal too.
+--output is not run. Waits are over at once. A runbook that a step opens is a rehearsal
+too; the outputs of its steps are given as step/step.
 
 What rests on an output that nobody gave is not known, and is skipped. The people are
 those whom pullbook.cue and the runbook name, and as many more as its rules need; they are
@@ -55,7 +57,7 @@ resolved and its history was verified, 1 if not.`,
 		ValidArgsFunction: completeRunbook,
 	}
 	cmd.Flags().StringVar(&f.plan.alert, "alert", "", "file with a generic alert (JSON), - for standard input; without it one is made up from the runbook's match, or the incident is opened by hand")
-	cmd.Flags().StringArrayVar(&f.plan.outputs, "output", nil, "what a step puts out, as step=file with JSON; can be given many times")
+	cmd.Flags().StringArrayVar(&f.plan.outputs, "output", nil, "what a step puts out, as step=file with JSON, or of a runbook that a step opens step/step=file; can be given many times")
 	cmd.Flags().StringArrayVar(&f.plan.inputs, "input", nil, "value of an input of the runbook, as name=value; can be given many times")
 	cmd.Flags().StringVar(&f.plan.ledger, "ledger", ".", "directory of the ledger that holds the runbook")
 	cmd.Flags().BoolVar(&f.noReads, "no-reads", false, "do not run steps that only read either")
@@ -147,19 +149,16 @@ func (f rehearseFlags) gameDay(cmd *cobra.Command, called string) (gameDay, erro
 		}
 		fmt.Fprintf(cmd.ErrOrStderr(), "pullbook: the alert is made up from the runbook's match: %s\n", q.Alert)
 	}
+	ofChildren := takeOfChildren(q.Ended)
 	if err := checkOutputs(cmd.Context(), eval, &q, src.Of(plan), plan); err != nil {
 		return gameDay{}, err
 	}
-	s := gameDay{root: shelf.root, arrival: engine.Arrival{Runbook: src.Runbook, Inputs: q.Source.Inputs},
-		game: incident.Rehearsal{NoReads: f.noReads, Outputs: map[string]json.RawMessage{}}}
+	s := gameDay{root: shelf.root, arrival: engine.Arrival{Runbook: src.Runbook, Inputs: q.Source.Inputs}, game: incident.Rehearsal{NoReads: f.noReads, Outputs: map[string]json.RawMessage{}}}
 	if err := json.Unmarshal(q.Alert, &s.arrival.Alert); err != nil {
 		return s, fmt.Errorf("read back the alert: %w", err)
 	}
-	for name, end := range q.Ended {
-		if step, _ := plan.Step(name); !step.Kind.NeedsRunner() || step.Each {
-			return s, withHint(fmt.Errorf("--output %s: the step is not run by itself", name), "give what a person, an incident or the elements put out as they do")
-		}
-		s.game.Outputs[name] = end.Output
+	if err := s.take(q.Ended, plan); err != nil {
+		return s, err
 	}
 	if s.plan, err = eval.Forecast(cmd.Context(), q); err != nil {
 		return s, err
@@ -168,12 +167,67 @@ func (f rehearseFlags) gameDay(cmd *cobra.Command, called string) (gameDay, erro
 	if err != nil {
 		return s, err
 	}
+	if err := s.give(ofChildren, plans); err != nil {
+		return s, err
+	}
 	owners, err := ownersIn(shelf.root)
 	for i := range plans {
 		plans[i].OwnCode(owners.Of) // what is wrong there the incident says
 	}
 	s.cast = castOf(plans, known.people)
 	return s, err
+}
+
+// takeOfChildren takes out what was given for the steps of children: their names are paths.
+func takeOfChildren(given map[string]runbook.Ended) map[string]json.RawMessage {
+	taken := map[string]json.RawMessage{}
+	for name, end := range given {
+		if strings.Contains(name, "/") {
+			taken[name] = end.Output
+			delete(given, name)
+		}
+	}
+	return taken
+}
+
+// take adds the outputs of the runbook's own steps.
+func (s *gameDay) take(given map[string]runbook.Ended, plan runbook.Plan) error {
+	for name, end := range given {
+		if step, _ := plan.Step(name); !step.Kind.NeedsRunner() || step.Each {
+			return withHint(fmt.Errorf("--output %s: the step is not run by itself", name), "give what a person, an incident or the elements put out as they do")
+		}
+		s.game.Outputs[name] = end.Output
+	}
+	return nil
+}
+
+// give adds the outputs of the steps of children, by their paths from the runbook that is rehearsed. Whether they fit is found
+// out where they are put out: that may rest on the inputs of the child.
+func (s *gameDay) give(outputs map[string]json.RawMessage, plans []runbook.Plan) error {
+	for path, output := range outputs {
+		plan, rest := plans[0], path
+		for {
+			name, below, more := strings.Cut(rest, "/")
+			template, _, _ := runbook.SplitName(name)
+			step, ok := plan.Step(template)
+			i := slices.IndexFunc(plans, func(p runbook.Plan) bool { return p.Name == step.Runbook })
+			switch {
+			case more && (!ok || i < 0):
+				return withHint(fmt.Errorf("--output %s: runbook %s has no step %s that opens another one", path, plan.Name, name), "pullbook graph shows the steps")
+			case !more && (!ok || !step.HasOutput || !step.Kind.NeedsRunner() || step.Each):
+				return withHint(fmt.Errorf("--output %s: runbook %s has no step %s that is run by itself and puts something out", path, plan.Name, name), "pullbook graph shows the steps")
+			}
+			if !more {
+				break
+			}
+			plan, rest = plans[i], below
+		}
+		if !json.Valid(output) {
+			return fmt.Errorf("--output %s: the file is not JSON", path)
+		}
+		s.game.Outputs[path] = output
+	}
+	return nil
 }
 
 // ownersIn reads the CODEOWNERS of a ledger on disk; one that has none names nobody.

@@ -12,7 +12,7 @@ import (
 // (decision 0025). An incident is a rehearsal from its first event or never.
 type Rehearsal struct {
 	NoReads bool                       `json:"no_reads,omitempty"` // steps that only read are not run either
-	Outputs map[string]json.RawMessage `json:"outputs,omitempty"`  // by step: what it puts out, as JSON; such a step is not run
+	Outputs map[string]json.RawMessage `json:"outputs,omitempty"`  // by step, and of its children by "step/step of the child": what it puts out, as JSON; such a step is not run
 }
 
 // wouldRun reports whether a step is recorded as what would run, and not run. What people do is asked of them; a runbook is
