@@ -62,19 +62,11 @@ func TestKilledAtRandom(t *testing.T) {
 		}
 		done := make(chan struct{})
 		reaped := make(chan struct{})
-		go func() { defer close(reaped); reaper.work(done) }()
+		go func() { defer close(reaped); reaper.work(killsAtATime, done) }()
 		for _, o := range open {
 			o.raise(t)
 		}
-		waitFor(t, "the incidents are merged", func() bool {
-			left := 0
-			for _, o := range open {
-				if !o.goOn(t) {
-					left++
-				}
-			}
-			return left == 0
-		})
+		s.playAll(t, open)
 		for _, o := range open {
 			questions += o.questions
 		}
@@ -91,6 +83,28 @@ func TestKilledAtRandom(t *testing.T) {
 		reaper.back[len(reaper.back)/2].Round(time.Millisecond), reaper.back[len(reaper.back)-1].Round(time.Millisecond))
 }
 
+// killsAtATime is how often the engine is killed before it is left alone until the incidents have ended.
+const killsAtATime = 25
+
+// playAll answers what is asked until all incidents are merged.
+func (s *scene) playAll(t *testing.T, open []*ordeal) {
+	t.Helper()
+	for until := time.Now().Add(5 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		left := 0
+		for _, o := range open {
+			if !o.goOn(t) {
+				left++
+			}
+		}
+		switch {
+		case left == 0:
+			return
+		case time.Now().After(until):
+			t.Fatalf("%d incidents are not merged after five minutes", left)
+		}
+	}
+}
+
 // reaper kills the engine and starts it again.
 type reaper struct {
 	*scene
@@ -99,9 +113,9 @@ type reaper struct {
 	back []time.Duration // from each start that was let through until the engine answered
 }
 
-// work kills until it has killed enough, or until done.
-func (r *reaper) work(done <-chan struct{}) {
-	for r.left > 0 {
+// work kills until it has killed so often, or enough, or until done.
+func (r *reaper) work(most int, done <-chan struct{}) {
+	for ; r.left > 0 && most > 0; most-- {
 		life := time.Duration(r.dice.Int64N(int64(time.Second)))
 		if r.dice.IntN(5) > 0 { // else it may be killed while it starts
 			if !r.awaitBack(done) {
