@@ -28,9 +28,9 @@ func chainRunbook(linked bool) string {
 		case !linked:
 			fmt.Fprintf(&b, "s%d: {needs: [\"s%d\"], risk: \"read\", exec: command: [\"true\"]}\n", i, i-1)
 		case i == 0:
-			b.WriteString("s0: {risk: \"read\", exec: command: [\"echo\", \"{\\\"n\\\": 0}\"], output: n: int}\n")
+			b.WriteString(`s0: {risk: "read", exec: command: ["echo", "{\"n\": 0}"], output: n: int}` + "\n")
 		default:
-			fmt.Fprintf(&b, "s%d: {risk: \"read\", exec: command: [\"echo\", \"{\\\"n\\\": \\(s%d.output.n + 1)}\"], output: n: int}\n", i, i-1)
+			fmt.Fprintf(&b, `s%d: {risk: "read", exec: {command: ["sh", "-c", "echo \"{\\\"n\\\": $N}\""], env: N: "\(s%d.output.n + 1)"}, output: n: int}`+"\n", i, i-1)
 		}
 	}
 	b.WriteString("}\n")
@@ -39,7 +39,8 @@ func chainRunbook(linked bool) string {
 
 // chainPolicy lists the programs of chains as ones that only read.
 const chainPolicy = `name: "acme"
-readCommands: [["true"], ["echo", "..."]]
+readCommands: [["true"], ["echo", "..."], ["sh", "..."]]
+readEnv: ["N"]
 `
 
 // BenchmarkChain is the time that each of a hundred steps takes, one after the other, in an open incident on the local hub with
