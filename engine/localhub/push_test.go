@@ -127,3 +127,34 @@ func TestPushThatStopsInTheMiddle(t *testing.T) {
 		t.Errorf("the branch of the push that was cut: %v", err)
 	}
 }
+
+// A client that goes away once its push is sent whole leaves no lock behind: the push is carried out, and so is the next.
+func TestPushOfAClientThatHasGone(t *testing.T) {
+	w := newWorld(t, "")
+	ref, _, err := w.user("bob").Git.GetRef(t.Context(), "acme", "open", "heads/main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 8 {
+		name := fmt.Sprintf("refs/heads/gone%d", n)
+		line := strings.Repeat("0", 40) + " " + ref.GetObject().GetSHA() + " " + name + "\x00report-status"
+		body := fmt.Sprintf("%04x%s0000%s", len(line)+4, line, emptyPack())
+		conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(conn, "POST /acme/open.git/git-receive-pack HTTP/1.1\r\nHost: x\r\nAuthorization: Basic Ym9iOmJvYi10b2tlbg==\r\n"+
+			"Content-Type: application/x-git-receive-pack-request\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+		if err := conn.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for until := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+			if _, _, err = w.user("bob").Git.GetRef(t.Context(), "acme", "open", strings.TrimPrefix(name, "refs/")); err == nil {
+				break
+			}
+			if time.Now().After(until) {
+				t.Fatalf("push %d was not carried out: %v", n, err)
+			}
+		}
+	}
+}

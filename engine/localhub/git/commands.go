@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -116,10 +117,25 @@ func (g *Repos) scratchIndex(ctx context.Context, repo string) (run func(stdin [
 	return run, func() { _ = os.RemoveAll(dir) }, nil // what is left of it goes at the next start
 }
 
-// Sweep removes the unfinished files of a hub that was killed. No other may work on the directory.
+// Sweep removes the unfinished files of a hub that was killed, and the lock files of the git that was killed with it, for
+// which a ref could never be moved again. No other may work on the directory.
 func (g *Repos) Sweep() error {
 	if err := os.RemoveAll(filepath.Join(g.dir, scratchDir)); err != nil {
 		return fmt.Errorf("remove unfinished files: %w", err)
+	}
+	err := filepath.WalkDir(g.dir, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && d.Name() == "objects":
+			return fs.SkipDir
+		case d.Type().IsRegular() && strings.HasSuffix(path, ".lock"):
+			return os.Remove(path)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("remove lock files: %w", err)
 	}
 	return nil
 }

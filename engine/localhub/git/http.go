@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
-	"time"
 
 	"github.com/pullbook/pullbook/engine/localhub/state"
 )
@@ -114,7 +113,7 @@ func (f flusher) Write(p []byte) (int, error) {
 }
 
 // Receive answers POST git-receive-pack. git's report is held back until the state knows what moved, so that a client
-// that heard "ok" finds its push in REST.
+// that heard "ok" finds its push in REST. A push that has arrived whole is carried out also for a client that has gone.
 func (g *Repos) Receive(w http.ResponseWriter, r *http.Request, a state.Actor, repo string) error {
 	body, err := requestBody(w, r)
 	if err != nil {
@@ -129,12 +128,13 @@ func (g *Repos) Receive(w http.ResponseWriter, r *http.Request, a state.Actor, r
 		return err
 	}
 	defer unspool(whole) //nolint:errcheck // Sweep takes what is left
-	defer g.lock(repo)()
-	before, err := g.Refs(r.Context(), repo, "")
+	ctx, end := g.begin(r.Context(), repo)
+	defer end()
+	before, err := g.Refs(ctx, repo, "")
 	if err != nil {
 		return err
 	}
-	cmd := g.service(r.Context(), repo, Receive, r)
+	cmd := g.service(ctx, repo, Receive, r)
 	rules, err := g.guard(a, repo, commands)
 	if err != nil {
 		return err
@@ -149,9 +149,7 @@ func (g *Repos) Receive(w http.ResponseWriter, r *http.Request, a state.Actor, r
 	}
 	report, runErr := output(cmd, whole, []string{string(Receive)})
 
-	// The refs are compared even when git failed or the client has gone: what moved has moved.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), time.Minute)
-	defer cancel()
+	// The refs are compared even when git failed: what moved has moved.
 	after, err := g.Refs(ctx, repo, "")
 	if err != nil {
 		return err
