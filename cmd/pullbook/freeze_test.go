@@ -80,10 +80,12 @@ func TestFreezeIsShown(t *testing.T) {
 	}
 	s.picture(t, "freeze-told", seen.pull.GetHTMLURL())
 	say("bob", "told")
-	seen = s.await(t, group, "the change is asked for", func(v sight) bool { return count[incident.GateOpened](v) == 2 })
+	seen = s.await(t, group, "the change is asked for, and the pull request says so", func(v sight) bool {
+		return count[incident.GateOpened](v) == 2 && strings.Contains(v.pull.GetBody(), "change freeze")
+	})
 	s.picture(t, "freeze-drain", seen.pull.GetHTMLURL())
 	body := seen.pull.GetBody()
-	for _, part := range []string{"A host that is out of memory", "Take the host out of the balancer", "change freeze"} {
+	for _, part := range []string{"A host that is out of memory", "Take the host out of the balancer"} {
 		if !strings.Contains(body, part) {
 			t.Errorf("the pull request does not say %q:\n%s", part, body)
 		}
