@@ -190,6 +190,8 @@ func (h *Hub) route(w http.ResponseWriter, r *http.Request) {
 	case toGit:
 		g, _ := parseGitPath(path)
 		h.serveGit(w, r, g)
+	case toStorage:
+		h.rest.ServeStorage(w, r)
 	default:
 		h.pages.ServeHTTP(w, r)
 	}

@@ -32,6 +32,7 @@ const (
 	toREST
 	toGraphQL
 	toGit
+	toStorage
 )
 
 // faceOf tells the part, and the path as rules of faults are matched with: without REST's prefix, GraphQL at /graphql.
@@ -48,6 +49,9 @@ func faceOf(r *http.Request) (face, string) {
 	}
 	if _, ok := parseGitPath(path); ok {
 		return toGit, path
+	}
+	if strings.HasPrefix(path, rest.StoragePrefix) {
+		return toStorage, path
 	}
 	return toPages, path
 }
@@ -73,7 +77,7 @@ const (
 func (h *Hub) limited(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		to, _ := faceOf(r)
-		if to == toPages || !h.limits.On() {
+		if to == toPages || to == toStorage || !h.limits.On() {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -241,7 +245,7 @@ func (h *Hub) writeFault(w http.ResponseWriter, r *http.Request, a faults.Answer
 	if a.Secondary {
 		body["message"], body["documentation_url"] = secondaryWords, secondaryPage
 	}
-	if to, _ := faceOf(r); to == toGit || to == toPages {
+	if to, _ := faceOf(r); to == toGit || to == toPages || to == toStorage {
 		http.Error(w, fmt.Sprint(body["message"]), a.Status)
 		return
 	}

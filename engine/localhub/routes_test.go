@@ -53,7 +53,7 @@ func (k *walk) do(s step) {
 	if s.body == "" {
 		req.Body = nil
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := http.DefaultTransport.RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -325,11 +325,11 @@ func endSteps() []step {
 	return []step{
 		{"alice", "GET", "~/actions/runs/$work/jobs", "", 200, "job=jobs.0.id"},
 		{"alice", "GET", "~/actions/jobs/$job", "", 200, ""},
-		{"alice", "GET", "~/actions/runs/$work/logs", "", 200, ""},
+		{"alice", "GET", "~/actions/runs/$work/logs", "", 302, ""},
 		{"alice", "GET", "~/actions/runs/$work/artifacts", "", 200, "artifact=artifacts.0.id"},
 		{"alice", "GET", "~/actions/artifacts", "", 200, ""},
 		{"alice", "GET", "~/actions/artifacts/$artifact", "", 200, ""},
-		{"alice", "GET", "~/actions/artifacts/$artifact/zip", "", 200, ""},
+		{"alice", "GET", "~/actions/artifacts/$artifact/zip", "", 302, ""},
 		{"app", "GET", "~/pulls/$pull", "", 200, "head=head.sha"},
 		{"app", "PUT", "~/pulls/$pull/merge", `{"sha":"$head"}`, 405, ""},
 		{"app", "POST", "~/check-runs", `{"name":"pullbook","head_sha":"$head","conclusion":"success"}`, 201, ""},

@@ -17,8 +17,6 @@ func pardons() []pardon {
 		{"", `/labels/\d+/description: Value is not nullable`, "schema pull-request-simple forgets that a label may have no description; schema label says so"},
 		{"", `/apps/\d+/description: Value is not nullable`, "schema branch-restriction-policy forgets that an App may have no description; schema integration says so"},
 		{"repos/create-or-update-file-contents", `/content/download_url: Value is not nullable`, "schema content-file says that it may be null, and the hub serves no files without a credential"},
-		{"actions/download-artifact", `answer: status is not supported`, "the hub has no other storage to send the client on to"},
-		{"actions/download-workflow-run-logs", `answer: status is not supported`, "the hub has no other storage to send the client on to"},
 		{"issues/add-labels", `request /: value must be an object`, "GitHub still takes the bare list that it once described, and go-github sends it"},
 	}
 }

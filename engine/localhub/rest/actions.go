@@ -188,15 +188,20 @@ func getJob(c *call) (reply, error) {
 	return shaped(j, err, behind(c.job))
 }
 
-// downloadLogs gives the logs of the newest attempt as a zip, a file for each job, where GitHub sends the client on to its storage.
+// downloadLogs sends the client on to the logs of the newest attempt.
 func downloadLogs(c *call) (reply, error) {
 	x, err := c.workByID()
 	if err != nil {
 		return reply{}, err
 	}
-	jobs, err := c.Store.Jobs(c.name(), x.ID, false)
+	return c.sendOn(fmt.Sprintf("/runs/%d/logs", x.ID))
+}
+
+// zippedLogs are the logs of a run's newest attempt, a file for each job.
+func zippedLogs(s *state.Store, repo string, run int64) ([]byte, error) {
+	jobs, err := s.Jobs(repo, run, false)
 	if err != nil {
-		return reply{}, err
+		return nil, err
 	}
 	var b bytes.Buffer
 	archive := zip.NewWriter(&b)
@@ -206,13 +211,13 @@ func downloadLogs(c *call) (reply, error) {
 			_, err = io.WriteString(w, j.Log)
 		}
 		if err != nil {
-			return reply{}, err
+			return nil, err
 		}
 	}
 	if err := archive.Close(); err != nil {
-		return reply{}, err
+		return nil, err
 	}
-	return reply{status: http.StatusOK, text: b.Bytes(), media: "application/zip"}, nil
+	return b.Bytes(), nil
 }
 
 func (c *call) artifact(x state.Artifact) wire.Object {
@@ -252,7 +257,7 @@ func getArtifact(c *call) (reply, error) {
 	return shaped(x, err, behind(c.artifact))
 }
 
-// downloadArtifact gives the zip itself, where GitHub sends the client on to its storage.
+// downloadArtifact sends the client on to the zip.
 func downloadArtifact(c *call) (reply, error) {
 	x, err := c.artifactByID()
 	switch {
@@ -263,5 +268,5 @@ func downloadArtifact(c *call) (reply, error) {
 	case !c.Store.Now().Before(x.Expires):
 		return reply{}, &state.Refusal{Status: http.StatusGone, Message: "Artifact has expired"}
 	}
-	return reply{status: http.StatusOK, text: x.Zip, media: "application/zip"}, nil
+	return c.sendOn(fmt.Sprintf("/artifacts/%d", x.ID))
 }

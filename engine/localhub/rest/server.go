@@ -45,6 +45,7 @@ type Config struct {
 type Server struct {
 	Config
 	routes []served
+	key    []byte // signs the addresses of archives
 }
 
 type served struct {
@@ -54,7 +55,8 @@ type served struct {
 
 // New makes a server with all of Routes.
 func New(c Config) *Server {
-	s := &Server{Config: c}
+	s := &Server{Config: c, key: make([]byte, 32)}
+	rand.Read(s.key) // never fails: crypto/rand aborts the program instead
 	for _, r := range Routes() {
 		s.routes = append(s.routes, served{r, parsePattern(r.Path)})
 	}
