@@ -69,7 +69,7 @@ func TestQuestionsAreInGitHubsSchema(t *testing.T) {
 	}
 	c := &Client{owner: "acme", repo: "ops"}
 	for _, teams := range [][]string{nil, {"acme/sre"}, {"acme/sre", "other/x", "acme/dba"}} {
-		for _, parts := range [][][]text{{{{"a", ""}}}, {{{"a", ""}}, {{"b", ""}}}} {
+		for _, parts := range [][][]text{{{{node: "a"}}}, {{{node: "a"}}, {{node: "b"}}}} {
 			q, _ := c.historyQuestion(teams, parts)
 			valid(t, q.Query)
 		}
@@ -106,12 +106,14 @@ func (s *stage) history(edited ...string) {
 	})
 }
 
-// node is a text as GraphQL has it. One whose id begins with "gone" is not there.
+// node is a text as GraphQL has it. One whose id begins with "gone" is not there; the App has marked one whose id begins with "own".
 func (s *stage) node(id string, edited bool) any {
 	if strings.HasPrefix(id, "gone") {
 		return nil
 	}
-	n := map[string]any{"id": id, "includesCreatedEdit": edited, "lastEditedAt": nil}
+	eyes := map[string]any{"content": "EYES", "viewerHasReacted": strings.HasPrefix(id, "own")}
+	heart := map[string]any{"content": "HEART", "viewerHasReacted": true}
+	n := map[string]any{"id": id, "includesCreatedEdit": edited, "lastEditedAt": nil, "reactionGroups": []any{heart, eyes}}
 	if edited {
 		n["lastEditedAt"] = "2026-11-22T10:00:00Z"
 	}

@@ -22,13 +22,19 @@ const (
 )
 
 // text is what a person wrote and in which words may count.
-type text struct{ node, body string }
+type text struct {
+	node, body string
+	comment    int64 // its id; 0: it is a review, which bears no mark
+}
 
 // known remembers what the hub said of texts. A text that was not edited needs no second question while its body is the
 // same: whatever was done to it since, these are the words that were submitted. One that was edited stays so.
+//
+// It also remembers which comments bear the App's mark: how many people gave the same reaction is all that REST tells.
 type known struct {
-	mu    sync.Mutex
-	texts map[knownText]bool // edited
+	mu     sync.Mutex
+	texts  map[knownText]bool // edited
+	marked map[int64]bool     // comments, by id
 }
 
 type knownText struct {
@@ -54,6 +60,21 @@ func (k *known) put(t text, edited bool) {
 	k.texts[t.key()] = edited
 }
 
+func (k *known) mark(comment int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.marked == nil || len(k.marked) >= maxKnown {
+		k.marked = map[int64]bool{}
+	}
+	k.marked[comment] = true
+}
+
+func (k *known) bearsMark(comment int64) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.marked[comment]
+}
+
 // history is what REST does not tell of a conversation.
 type history struct {
 	edited  map[string]bool // by node id, of every text with words that may count; absent: nobody has asked
@@ -71,16 +92,17 @@ func spoken(reviews []*gh.PullRequestReview, comments []*gh.IssueComment) []text
 	}
 	for _, r := range reviews {
 		if r.GetState() != pending {
-			add(r.GetUser(), text{r.GetNodeID(), r.GetBody()}, r.GetState() == "APPROVED")
+			add(r.GetUser(), text{node: r.GetNodeID(), body: r.GetBody()}, r.GetState() == "APPROVED")
 		}
 	}
 	for _, m := range comments {
-		add(m.GetUser(), text{m.GetNodeID(), m.GetBody()}, false)
+		add(m.GetUser(), text{m.GetNodeID(), m.GetBody(), m.GetID()}, false)
 	}
 	return out
 }
 
-// history asks by GraphQL whether anybody edited the texts, if one of them is new or changed. The members of the teams
+// history asks by GraphQL whether anybody edited the texts, if one of them is new or changed, and which of these the App has
+// marked. The members of the teams
 // come with the answer, which saves a request for each. A text that the hub does not know any more counts as edited.
 func (c *Client) history(ctx context.Context, teams []string, texts []text) (history, error) {
 	h := history{edited: map[string]bool{}, members: roll{}}
@@ -115,6 +137,10 @@ func (c *Client) askHistory(ctx context.Context, teams []string, texts []text, h
 		var nodes []*struct {
 			LastEditedAt        *string `json:"lastEditedAt"`
 			IncludesCreatedEdit *bool   `json:"includesCreatedEdit"`
+			ReactionGroups      []struct {
+				Content string `json:"content"`
+				Own     bool   `json:"viewerHasReacted"`
+			} `json:"reactionGroups"`
 		}
 		if err := json.Unmarshal(data[fmt.Sprintf("n%d", i)], &nodes); err != nil || len(nodes) != len(part) {
 			return &Error{Op: "read who edited what", Message: "the hub's answer does not fit the question"}
@@ -127,6 +153,11 @@ func (c *Client) askHistory(ctx context.Context, teams []string, texts []text, h
 			}
 			h.edited[t.node] = n.LastEditedAt != nil || *n.IncludesCreatedEdit
 			c.known.put(t, h.edited[t.node])
+			for _, g := range n.ReactionGroups {
+				if g.Content == "EYES" && g.Own && t.comment != 0 {
+					c.known.mark(t.comment)
+				}
+			}
 		}
 	}
 	if len(slugs) > 0 {
@@ -147,7 +178,7 @@ func (c *Client) historyQuestion(teams []string, parts [][]text) (q question, as
 		}
 		q.Variables[fmt.Sprintf("n%d", i)] = ids
 		fmt.Fprintf(&vars, "$n%d:[ID!]! ", i)
-		fmt.Fprintf(&fields, " n%d:nodes(ids:$n%d){id ... on Comment{lastEditedAt includesCreatedEdit}}", i, i)
+		fmt.Fprintf(&fields, " n%d:nodes(ids:$n%d){id ... on Comment{lastEditedAt includesCreatedEdit} ... on Reactable{reactionGroups{content viewerHasReacted}}}", i, i)
 	}
 	for _, team := range teams {
 		slug, ours := c.ownTeam(team)

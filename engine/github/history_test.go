@@ -86,6 +86,32 @@ func TestWordsAreAskedAboutOnce(t *testing.T) {
 	}
 }
 
+// TestOnlyOurMarkCounts: what anybody reacted to a comment says nothing. The App's own mark is remembered, and after a restart it
+// is read with the answer about the words.
+func TestOnlyOurMarkCounts(t *testing.T) {
+	const at = "2026-11-22T10:00:00Z"
+	s := newStage(t)
+	ours := strings.Replace(comment(2, "/ack", at), "C2", "own2", 1)
+	theirs := strings.Replace(comment(1, "/ack", at), `"body"`, `"reactions": {"eyes": 3}, "body"`, 1)
+	s.conversation("", theirs+","+ours)
+	s.history()
+	c := s.client()
+	view := s.look(c)
+	if view.Comments[0].Seen || !view.Comments[1].Seen {
+		t.Errorf("marked: %t by others, %t by the App", view.Comments[0].Seen, view.Comments[1].Seen)
+	}
+	for _, refused := range []int{201, 403} { // where the hub takes no mark, none is given again and again
+		s.say("POST "+repo+"/issues/comments/1/reactions", refused, `{}`)
+		c = s.client()
+		if err := c.Publish(context.Background(), incident.Publication{Pull: 7, React: 1}); err != nil {
+			t.Fatal(err)
+		}
+		if view = s.look(c); !view.Comments[0].Seen {
+			t.Errorf("after %d the mark is forgotten", refused)
+		}
+	}
+}
+
 func TestNoLookWithoutEditHistory(t *testing.T) {
 	s := newStage(t)
 	s.conversation(review(1, "/approve a"), "")

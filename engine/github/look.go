@@ -216,7 +216,7 @@ func (c *Client) toReview(r *gh.PullRequestReview, people map[int64]approval.Per
 
 func (c *Client) toComment(m *gh.IssueComment, people map[int64]approval.Person) incident.Comment {
 	return incident.Comment{ID: m.GetID(), By: c.person(m.GetUser(), people), Own: c.isBot(m.GetUser()), Body: m.GetBody(),
-		Seen: m.GetReactions().GetEyes() > 0, At: m.GetCreatedAt().UTC()}
+		Seen: c.known.bearsMark(m.GetID()), At: m.GetCreatedAt().UTC()}
 }
 
 // checks returns the external ids of the App's own check runs on some commits. Other Apps may post runs of the same name.

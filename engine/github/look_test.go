@@ -57,7 +57,7 @@ func TestLookReadsWhatPeopleDidAndWhoTheyAreNow(t *testing.T) {
 		},
 		Comments: []incident.Comment{
 			{ID: 20, By: approval.Person{ID: 13, Login: "carol", Teams: []string{"acme/sre"}}, Body: "/done a", At: at},
-			{ID: 21, By: approval.Person{ID: 14, Login: "dave"}, Body: "hello", Seen: true, At: at},
+			{ID: 21, By: approval.Person{ID: 14, Login: "dave"}, Body: "hello", At: at},
 			{ID: 22, By: approval.Person{ID: 500, Login: "pullbook[bot]", Bot: true}, Own: true, Body: "/done a", At: at},
 		},
 	}

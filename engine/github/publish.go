@@ -109,7 +109,10 @@ func (c *Client) react(ctx context.Context, comment int64) error {
 		return err
 	})
 	if s := status(err); s == http.StatusNotFound || s == http.StatusForbidden || s == http.StatusUnprocessableEntity {
-		return nil
+		err = nil
+	}
+	if err == nil {
+		c.known.mark(comment)
 	}
 	return err
 }

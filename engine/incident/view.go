@@ -65,7 +65,7 @@ type Comment struct {
 	Own    bool // written by the engine's App
 	Body   string
 	Edited bool
-	Seen   bool // it bears the mark of a comment that was heard
+	Seen   bool // it bears the engine's own mark of a comment that was heard; the same reaction of others is none
 	At     time.Time
 }
 
