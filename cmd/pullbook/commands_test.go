@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-github/v60/github"
+
 	"github.com/pullbook/pullbook/engine/incident"
 )
 
@@ -31,7 +33,8 @@ steps: {
 `
 
 // TestCommands drives a running incident by what people say: a pause, a severity, values of a type, a step that is assigned,
-// a gate that is skipped by those who may approve it, and the answers to what was not obeyed.
+// a gate that is skipped by those who may approve it, and the answers to what was not obeyed. Somebody who marks comments as the
+// engine does changes nothing by it, and neither does somebody who deletes the engine's answers.
 func TestCommands(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("git is not installed")
@@ -44,10 +47,22 @@ func TestCommands(t *testing.T) {
 	number := seen.pull.GetNumber()
 	say := func(body string) {
 		t.Helper()
-		if err := s.world.comment(t.Context(), "bob", number, body); err != nil {
+		c, err := s.world.client("bob")
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, _, err := c.Issues.CreateComment(t.Context(), demoOwner, demoName, number, &github.IssueComment{Body: &body})
+		if err == nil {
+			_, _, err = c.Reactions.CreateIssueCommentReaction(t.Context(), demoOwner, demoName, m.GetID(), "eyes")
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
+	say("/resume")
+	s.awaitAnswers(t, number, "the incident is not paused")
+	s.await(t, group, "what was refused is in the journal", func(v sight) bool { return has[incident.CommandRefused](v) })
+	s.deleteAnswers(t, number)
 	say("/pause the release is on its way\n/severity sev1\n/note customers cannot pay\n/assign look @bob")
 	say("/retyr look")
 	say("/done look version=14 errors=three")
@@ -90,11 +105,50 @@ func (s *scene) checkSpoken(t *testing.T, seen sight) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	resumes := 0
 	for _, m := range comments {
-		obeyed := strings.HasPrefix(m.GetBody(), "/pause") || strings.HasSuffix(m.GetBody(), "errors=3") || m.GetBody() == "/resume"
-		if eyes := m.GetReactions().GetEyes(); obeyed != (eyes == 1) {
-			t.Errorf("%q has %d reactions", m.GetBody(), eyes)
+		if m.GetBody() == "/resume" {
+			resumes++
 		}
+		obeyed := strings.HasPrefix(m.GetBody(), "/pause") || strings.HasSuffix(m.GetBody(), "errors=3") || resumes == 2 && m.GetBody() == "/resume"
+		marks, _, err := c.Reactions.ListIssueCommentReactions(t.Context(), demoOwner, demoName, m.GetID(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours := slices.ContainsFunc(marks, func(r *github.Reaction) bool { return r.GetUser().GetType() == "Bot" })
+		if obeyed != ours {
+			t.Errorf("%q: obeyed %t, and the engine has marked it: %t", m.GetBody(), obeyed, ours)
+		}
+	}
+	refused, resumed := 0, 0
+	for _, e := range seen.events {
+		switch e.Data.(type) {
+		case incident.CommandRefused:
+			refused++
+		case incident.Resumed:
+			resumed++
+		}
+	}
+	if refused != 4 || resumed != 1 {
+		t.Errorf("the journal has %d refused comments and %d resumptions, not 4 and 1", refused, resumed)
+	}
+}
+
+// deleteAnswers deletes what the engine wrote, as everybody with write permission can.
+func (s *scene) deleteAnswers(t *testing.T, number int) {
+	t.Helper()
+	c, err := s.world.client("bob")
+	if err != nil {
+		t.Fatal(err)
+	}
+	comments, _, err := c.Issues.ListComments(t.Context(), demoOwner, demoName, number, nil)
+	for _, m := range comments {
+		if err == nil && m.GetUser().GetType() == "Bot" {
+			_, err = c.Issues.DeleteComment(t.Context(), demoOwner, demoName, m.GetID())
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

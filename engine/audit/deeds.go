@@ -46,6 +46,9 @@ func deedOf(data incident.Data) (deed *incident.Deed, needed bool) {
 
 // commanded checks that what rests on a person's word names a person who may command, and where it was said.
 func (t *trail) commanded(b *batch, data incident.Data) *Finding {
+	if refused, is := data.(incident.CommandRefused); is {
+		return t.refused(b, refused)
+	}
 	deed, needed := deedOf(data)
 	if deed == nil && !needed {
 		return nil
@@ -59,8 +62,19 @@ func (t *trail) commanded(b *batch, data incident.Data) *Finding {
 		return wrong(b.commit.Hash, "", "%s rests on the word of %q, who may not command", data.Kind(), by.Login)
 	case deed.ID <= 0 || !slices.Contains([]string{incident.ViaComment, incident.ViaReview, incident.ViaButton}, deed.Via) || deed.At.IsZero():
 		return wrong(b.commit.Hash, "", "%s does not say where and when %q said so", data.Kind(), by.Login)
+	case deed.Via == incident.ViaComment && t.state.Refused[deed.ID]:
+		return wrong(b.commit.Hash, "", "%s rests on comment %d, of which nothing was to be done", data.Kind(), deed.ID)
 	}
 	return t.byButton(b, data, deed)
+}
+
+// refused checks that what was not done names who said it, and why not. Whether it was right to refuse it is not looked at: what is
+// not done changes nothing.
+func (t *trail) refused(b *batch, d incident.CommandRefused) *Finding {
+	if by := d.Deed.By; by.ID <= 0 || by.Login == "" || by.Bot || !by.Write || d.Deed.ID <= 0 || d.Deed.At.IsZero() || d.Why == "" {
+		return wrong(b.commit.Hash, "", "%s does not say who may write and said what was refused, or why", d.Kind())
+	}
+	return nil
 }
 
 // byButton checks that what was said by a button is what buttons say.

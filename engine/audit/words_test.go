@@ -22,7 +22,8 @@ func (l *ledger) spoken() {
 	l.opened("", "group one")
 	l.gate("")
 	l.record("held", nil, incident.Paused{Why: "wait", Deed: wordOf(41, "/pause wait")}, incident.Noted{Text: "so", Deed: wordOf(42, "/note so")},
-		incident.SeveritySet{Severity: "sev1", Deed: wordOf(43, "/severity sev1")}, incident.Resumed{Deed: wordOf(44, "/resume")})
+		incident.SeveritySet{Severity: "sev1", Deed: wordOf(43, "/severity sev1")},
+		incident.CommandRefused{Why: "its severity is `sev1` already", Deed: wordOf(40, "/severity sev1")}, incident.Resumed{Deed: wordOf(44, "/resume")})
 	on := l.ids["gate"]
 	said := incident.Deed{By: alice(), Via: incident.ViaReview, ID: 101, At: at(31), Commit: on, Words: "/skip rollback so"}
 	l.record("skipped", nil, incident.StepSkipped{Step: "rollback", Why: "so", Deed: &said, Votes: []approval.Vote{
@@ -65,6 +66,11 @@ func wordMutations() []mutation {
 		{"noted by nobody who may", say("held", func(_ *ledger, d *incident.Noted) { d.Deed.By.Write = false }), "held", "may not command"},
 		{"resumed without a place", say("held", func(_ *ledger, d *incident.Resumed) { d.Deed.Via = "mail" }), "held", "does not say where"},
 		{"paused by a button", say("held", func(_ *ledger, d *incident.Paused) { d.Deed.Via, d.Deed.Delivery = incident.ViaButton, "d1" }), "held", "does not follow from a button"},
+		{"refused to nobody", say("held", func(_ *ledger, d *incident.CommandRefused) { d.Deed.By.Write = false }), "held", "does not say who"},
+		{"refused for no reason", say("held", func(_ *ledger, d *incident.CommandRefused) { d.Why = "" }), "held", "does not say who"},
+		{"refused by a review", say("held", func(_ *ledger, d *incident.CommandRefused) { d.Deed.Via = incident.ViaReview }), "held", "is no comment"},
+		{"refused after it was heard", say("held", func(_ *ledger, d *incident.CommandRefused) { d.Deed.ID = 42 }), "held", "heard or refused before"},
+		{"heard after it was refused", say("held", func(_ *ledger, d *incident.Resumed) { d.Deed.ID = 40 }), "held", "of which nothing was to be done"},
 		{"started in a pause", instead("held", func(l *ledger, due []incident.Event) []any {
 			return []any{due[0].Data, l.intent("note", runbook.KindManual, 99)}
 		}), "held", "paused"},

@@ -105,6 +105,8 @@ func (s *State) takeWord(e Event) (ok bool, err error) {
 		s.hear(e, d.Deed)
 	case Reopened:
 		return true, s.reopened(e, d)
+	case CommandRefused:
+		return true, s.commandRefused(d)
 	default:
 		return false, nil
 	}

@@ -90,9 +90,10 @@ type decider struct {
 	wakeWhy   string
 	halted    bool
 	asking    bool
-	unwritten []string     // whose gates wait for the hub to say who wrote them
-	locked    []lockedStep // that would start if they could have a lock
-	awaited   AwaitLocks   // the locks among them that other incidents hold, or come first for
+	unwritten []string         // whose gates wait for the hub to say who wrote them
+	locked    []lockedStep     // that would start if they could have a lock
+	refused   []CommandRefused // that the end keeps from being recorded
+	awaited   AwaitLocks       // the locks among them that other incidents hold, or come first for
 }
 
 type attemptName struct {

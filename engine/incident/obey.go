@@ -13,12 +13,8 @@ import (
 // recordCommands obeys the comments of people who may command. A comment is obeyed wholly or not at all.
 func (d *decider) recordCommands() {
 	for _, c := range d.view.Comments {
-		if c.Own || c.By.Bot || d.state.Heard[c.ID] || len(approval.Lines(c.Body)) == 0 {
+		if c.Own || c.By.Bot || d.state.done(c.ID) || len(approval.Lines(c.Body)) == 0 {
 			continue
-		}
-		key := CommentKey(c.ID)
-		if d.answered(key) {
-			continue // its answer said that nothing of it was done: that stays so, even where it would fit by now
 		}
 		commands, problem := ParseCommands(c.Body)
 		switch {
@@ -26,14 +22,17 @@ func (d *decider) recordCommands() {
 			problem = "commands in an edited comment count for nothing; write a new one"
 		case problem == "" && !d.mayCommand(c.By):
 			problem = mayNotCommand
+		case problem == "" && d.answered(CommentKey(c.ID)) && !asksHelp(commands):
+			problem = "its answer says so"
 		}
 		if problem == "" {
-			problem = d.obey(commands, Deed{By: c.By, Via: ViaComment, ID: c.ID, At: c.At, Commit: d.headSeen(), Words: c.Body})
+			problem = d.obey(commands, d.deed(c))
 		}
-		if problem != "" && d.mayAnswer(c) {
-			d.reply(key, nothingDone("comment", problem))
+		if problem != "" {
+			d.refuse(c, problem)
 		}
 	}
+	d.recordRefused()
 	d.recordPresses()
 }
 

@@ -370,6 +370,8 @@ func (s *stage) hub(t *testing.T, args map[string]string) string {
 			s.view.Later = ID(args[what])
 		case "asks": // a person asks for a review
 			s.view.Pull.Asked = append(s.view.Pull.Asked, args[what])
+		case "answers-deleted":
+			s.view.Comments = slices.DeleteFunc(s.view.Comments, func(c Comment) bool { return c.Own })
 		case "withdraw":
 			s.withdraw = number(t, args[what])
 		}

@@ -65,7 +65,7 @@ func (s State) AskedToReopen(comments []Comment) bool {
 func (s State) unanswered(comments []Comment) (out []Command) {
 	d := decider{state: s, view: View{Comments: comments}}
 	for _, c := range comments {
-		if c.Own || c.By.Bot || c.Edited || s.Heard[c.ID] || len(approval.Lines(c.Body)) == 0 || d.answered(CommentKey(c.ID)) {
+		if c.Own || c.By.Bot || c.Edited || s.done(c.ID) || len(approval.Lines(c.Body)) == 0 || d.answered(CommentKey(c.ID)) {
 			continue
 		}
 		commands, _ := ParseCommands(c.Body)

@@ -259,6 +259,8 @@ func decodeData(kind string, raw []byte, read reader) (incident.Data, error) {
 		return as[incident.Reopened](raw, read)
 	case incident.Noted{}.Kind():
 		return as[incident.Noted](raw, read)
+	case incident.CommandRefused{}.Kind():
+		return as[incident.CommandRefused](raw, read)
 	case incident.SeveritySet{}.Kind():
 		return as[incident.SeveritySet](raw, read)
 	case incident.Mitigated{}.Kind():

@@ -147,6 +147,8 @@ func sentence(data incident.Data) string {
 		return "reopened by a person"
 	case incident.Noted:
 		return "a person noted something"
+	case incident.CommandRefused:
+		return "nothing of a comment was done"
 	case incident.SeveritySet:
 		return "severity set by a person"
 	case incident.Recalled:

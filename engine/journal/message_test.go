@@ -101,6 +101,7 @@ func hostile() []incident.Event {
 		incident.Opened{ID: sampleID, Group: evil, Why: evil, Runbook: evil},
 		incident.Paused{Why: evil, Deed: incident.Deed{By: by, Words: evil}},
 		incident.Noted{Text: evil, Deed: incident.Deed{By: by, Words: evil}},
+		incident.CommandRefused{Why: evil, Deed: incident.Deed{By: by, Words: evil}},
 		incident.SeveritySet{Severity: evil, Deed: incident.Deed{By: by}},
 		incident.Assigned{Step: evil, To: by, Deed: incident.Deed{By: by}},
 		incident.StepSkipped{Step: "a", Why: evil, Votes: []approval.Vote{{By: by, Commit: evil}}},

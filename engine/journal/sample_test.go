@@ -150,6 +150,7 @@ func spokenKinds() []incident.Event {
 		incident.Resumed{Deed: deed(33)},
 		incident.SeveritySet{Severity: "sev1", Deed: d},
 		incident.Noted{Text: "the graph looks better", Deed: deed(34)},
+		incident.CommandRefused{Why: "`purge` has not begun", Deed: deed(35)},
 		asked,
 		incident.Assigned{Step: "confirm", To: approval.Person{ID: 583232, Login: "bob", Write: true}, Deed: d},
 		incident.StepEnded{Step: "confirm", Attempt: 1, Conclusion: runbook.Succeeded, Started: clock(5), Ended: clock(7), Output: json.RawMessage(`{"version":"1.4"}`), Deed: &d},

@@ -87,6 +87,8 @@ func tellIncident(data incident.Data) (who, what string) {
 		return d.Deed.By.Login, "reopened the incident"
 	case incident.Noted:
 		return d.Deed.By.Login, "noted: " + d.Text
+	case incident.CommandRefused:
+		return d.Deed.By.Login, "wrote commands of which nothing was done: " + d.Why
 	case incident.SeveritySet:
 		return d.Deed.By.Login, "set the severity to " + d.Severity
 	case incident.Recalled:
