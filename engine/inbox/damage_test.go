@@ -58,7 +58,7 @@ func filled(t *testing.T) (dir string, in *Inbox, want contents) {
 		put(t, in, Message{Kind: "alert", Key: fmt.Sprint(i), Body: fmt.Appendf(nil, `{"text":"%0*d"}`, 50*i, i)})
 		startStep(t, in, Step{Key: fmt.Sprint(i), Incident: fmt.Sprint("i", i%3), Repeatable: i%2 == 0, Body: []byte(`{"a":1}`)})
 	}
-	s, _, begun, err := in.beginStep(t.Context(), "0", 1<<60)
+	s, _, begun, err := in.beginStep(t.Context(), "0", 1<<60, false)
 	if err != nil || !begun {
 		t.Fatalf("step was not begun: %v", err)
 	}

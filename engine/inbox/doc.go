@@ -10,18 +10,21 @@
 //	outcome    what a step left behind, stored before anybody is told
 //	lost       a step that was started and has no outcome, because its process or its runner died: only a person can tell
 //	trigger    a River job that says "key K has something due" or "step S is ready". It carries no facts
+//	handover   what is due as it is stored, and has a free place at the Run of this process, begins without a trigger
 //
 // Flow:
 //
 //	Put, PutOnce ──┐                     ┌─ message ─ Handler.Handle ── done: deleted; failed: due again later
 //	               ├─ database, 1 commit ┤
-//	StartStep ─────┘   rows + trigger    └─ step ──── Handler.RunStep ─ outcome + look, one commit
+//	StartStep ─────┘   rows + trigger,   └─ step ──── Handler.RunStep ─ outcome + look, one commit
+//	                   or rows + handover
 //
-// The tables message and step are the truth. A trigger is made in the transaction that makes its row, River fetches and
-// times it, and any number of triggers for one row is harmless. So Run throws all triggers away and makes them anew from the
-// rows, which takes back whatever a dead engine left running, and a sweep makes one for any row that should have been
-// touched long ago. River's own retries are not used for failures of a handler: they end in a discarded job and collect
-// one error record each time, whereas an acknowledged message is kept until it has been handled.
+// The tables message and step are the truth. A trigger is made in the transaction that makes its row, for all that is
+// due later or has to wait for a place; River fetches and times it, and any number of triggers for one row is harmless.
+// So Run throws all triggers away and makes them anew from the rows, which takes back whatever a dead engine left
+// running, and a sweep makes one for any row that should have been touched long ago. River's own retries are not used
+// for failures of a handler: they end in a discarded job and collect one error record each time, whereas an acknowledged
+// message is kept until it has been handled.
 //
 // Every write is one transaction, on disk for all that a caller or a step relies on: what a call has acknowledged survives a
 // kill and a power cut. The database is a SQLite file in WAL mode, or a schema of a PostgreSQL database. A second engine is

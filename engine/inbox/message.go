@@ -29,7 +29,10 @@ func (in *Inbox) Put(ctx context.Context, m Message) error {
 	if err != nil {
 		return fmt.Errorf("put message: %w", err)
 	}
-	if err := in.durably(ctx, func(tx *sql.Tx) error { return in.insertMessage(ctx, tx, row) }); err != nil {
+	now := in.handoverOf(row)
+	err = in.durably(ctx, func(tx *sql.Tx) error { return in.insertMessage(ctx, tx, row, now) })
+	now.wake(row.key, row.due)
+	if err != nil {
 		return fmt.Errorf("put %s message for %q: %w", m.Kind, m.Key, err)
 	}
 	return nil
@@ -49,6 +52,7 @@ func (in *Inbox) putOnce(ctx context.Context, id string, m Message, now time.Tim
 	if err := checkName("delivery id", id); err != nil {
 		return false, fmt.Errorf("put message: %w", err)
 	}
+	hand := in.handoverOf(row)
 	err = in.durably(ctx, func(tx *sql.Tx) error {
 		result, err := tx.ExecContext(ctx, `
 			INSERT INTO seen (id, at) VALUES ($1, $2)
@@ -65,8 +69,13 @@ func (in *Inbox) putOnce(ctx context.Context, id string, m Message, now time.Tim
 		if !fresh {
 			return nil
 		}
-		return in.insertMessage(ctx, tx, row)
+		return in.insertMessage(ctx, tx, row, hand)
 	})
+	if fresh {
+		hand.wake(row.key, row.due)
+	} else {
+		hand.leave()
+	}
 	if err != nil {
 		return false, fmt.Errorf("put %s message for %q, delivery %q: %w", m.Kind, m.Key, id, err)
 	}
@@ -113,19 +122,31 @@ func (row messageRow) message() Message {
 	return Message{Kind: row.kind, Key: row.key, Body: row.body, Due: time.UnixMilli(row.due).UTC()}
 }
 
-func (in *Inbox) insertMessage(ctx context.Context, tx *sql.Tx, row messageRow) error {
+// handoverOf takes a seat for a message that is due; nil if it is not, or there is none.
+func (in *Inbox) handoverOf(row messageRow) *handover {
+	if !isNow(row.due) {
+		return nil
+	}
+	return in.handover(messageSeats)
+}
+
+// insertMessage stores a message, and a trigger for it if it is not handed over.
+func (in *Inbox) insertMessage(ctx context.Context, tx *sql.Tx, row messageRow, h *handover) error {
 	due := fmt.Sprint(row.due)
 	_, err := tx.ExecContext(ctx, "INSERT INTO message (kind, key, body, due, retry, sum) VALUES ($1, $2, $3, $4, $5, $6)",
 		row.kind, row.key, row.body, row.due, row.due, checksum(row.kind, row.key, due, row.body))
 	if err != nil {
 		return fmt.Errorf("store message: %w", err)
 	}
+	if h != nil {
+		return nil
+	}
 	return in.trigger(ctx, tx, wakeArgs{Key: row.key, At: row.due}, row.due)
 }
 
 // insertLook tells the engine that something about the incident's steps has changed.
-func (in *Inbox) insertLook(ctx context.Context, tx *sql.Tx, incident string, now time.Time) error {
-	return in.insertMessage(ctx, tx, messageRow{kind: KindLook, key: incident, body: []byte("null"), due: now.UnixMilli()})
+func (in *Inbox) insertLook(ctx context.Context, tx *sql.Tx, incident string, now time.Time, h *handover) error {
+	return in.insertMessage(ctx, tx, messageRow{kind: KindLook, key: incident, body: []byte("null"), due: now.UnixMilli()}, h)
 }
 
 // nextMessage returns the key's first message that may be handled at now.

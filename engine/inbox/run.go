@@ -70,6 +70,7 @@ func (in *Inbox) Run(ctx context.Context, h Handler) error {
 		in.clearRunning()
 		return fmt.Errorf("run inbox: start queue: %w", err)
 	}
+	w.beginFetching()
 	deposed := w.sweepUntil(ctx)
 	if deposed != nil {
 		finish()
@@ -102,15 +103,16 @@ func (in *Inbox) clearRunning() {
 }
 
 func (in *Inbox) newWorker(ctx context.Context, h Handler) (*worker, error) {
-	w := &worker{in: in, handler: h, stopping: ctx.Done(), keys: map[string]*turn{}, steps: map[string]context.CancelCauseFunc{}}
+	w := &worker{in: in, handler: h, stopping: ctx.Done(), keys: map[string]*turn{}, steps: map[string]context.CancelCauseFunc{},
+		messages: make(seats, in.config.MessageWorkers), jobs: make(seats, in.config.StepWorkers)}
 	w.ctx, w.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	workers := river.NewWorkers()
 	err := errors.Join(
 		river.AddWorkerSafely(workers, river.WorkFunc(func(ctx context.Context, job *river.Job[wakeArgs]) error {
-			return w.wake(context.WithoutCancel(ctx), job.Args)
+			return w.seated(w.messages, func() error { return w.wake(context.WithoutCancel(ctx), job.Args) })
 		})),
 		river.AddWorkerSafely(workers, river.WorkFunc(func(ctx context.Context, job *river.Job[stepArgs]) error {
-			return w.step(context.WithoutCancel(ctx), job.Args)
+			return w.seated(w.jobs, func() error { return w.step(context.WithoutCancel(ctx), job.Args, false) })
 		})))
 	if err != nil {
 		return nil, fmt.Errorf("prepare queue: %w", err)
@@ -267,7 +269,7 @@ func (w *worker) overdue(ctx context.Context, query string, late int64) ([]strin
 func (w *worker) stop(ctx context.Context) error {
 	gentle, done := context.WithTimeout(ctx, w.in.config.Grace)
 	defer done()
-	if w.client.Stop(gentle) == nil {
+	if w.client.Stop(gentle) == nil && w.handedDone(gentle) {
 		return nil
 	}
 	w.cancel(ErrStopping)
@@ -276,6 +278,9 @@ func (w *worker) stop(ctx context.Context) error {
 	defer done()
 	if err := w.client.StopAndCancel(firm); err != nil {
 		return fmt.Errorf("handlers did not return within %s of being cancelled: %w", wait, err)
+	}
+	if !w.handedDone(firm) {
+		return fmt.Errorf("handlers did not return within %s of being cancelled", wait)
 	}
 	return nil
 }

@@ -53,6 +53,7 @@ func (in *Inbox) StartStep(ctx context.Context, s Step) error {
 	if s.Repeatable {
 		repeatable = 1
 	}
+	hand, added := in.handover(stepSeats), false
 	err = in.durably(ctx, func(tx *sql.Tx) error {
 		var spent bool
 		err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM spent WHERE key = $1)", s.Key).Scan(&spent)
@@ -66,12 +67,19 @@ func (in *Inbox) StartStep(ctx context.Context, s Step) error {
 		if err != nil {
 			return err
 		}
-		added, err := result.RowsAffected()
-		if err != nil || added == 0 {
+		n, err := result.RowsAffected()
+		if added = n > 0; err != nil || !added || hand != nil {
 			return err
 		}
 		return in.trigger(ctx, tx, stepArgs{Key: s.Key, At: now}, now)
 	})
+	if added {
+		hand.begin(s.Key, func(ctx context.Context, w *worker) error {
+			return w.step(ctx, stepArgs{Key: s.Key, At: now}, s.Repeatable)
+		})
+	} else {
+		hand.leave()
+	}
 	if err != nil {
 		return fmt.Errorf("start step %q of %q: %w", s.Key, s.Incident, err)
 	}
@@ -95,7 +103,7 @@ func (in *Inbox) CancelStep(ctx context.Context, key string) error {
 		if err != nil {
 			return err
 		}
-		return in.insertLook(ctx, tx, incident, now)
+		return in.insertLook(ctx, tx, incident, now, nil)
 	})
 	if err != nil {
 		return fmt.Errorf("cancel step %q: %w", key, err)
@@ -166,11 +174,16 @@ func (in *Inbox) Forget(ctx context.Context, incident string) error {
 	return nil
 }
 
-// beginStep moves a step from queued to running. Only the caller that is told true may run it.
-func (in *Inbox) beginStep(ctx context.Context, key string, now int64) (s Step, starts int, begun bool, err error) {
+// beginStep moves a step from queued to running. Only the caller that is told true may run it. Of a step that is known to be
+// repeatable that need not be on disk: if a power cut takes it back, the step is queued and runs again, as it would in any case.
+func (in *Inbox) beginStep(ctx context.Context, key string, now int64, repeatable bool) (s Step, starts int, begun bool, err error) {
 	s.Key = key
 	var body []byte
-	err = in.durably(ctx, func(tx *sql.Tx) error {
+	do := in.durably
+	if repeatable {
+		do = func(ctx context.Context, f func(tx *sql.Tx) error) error { return write(ctx, in.db, f) }
+	}
+	err = do(ctx, func(tx *sql.Tx) error {
 		return tx.QueryRowContext(ctx, `
 			UPDATE step SET state = 'running', starts = starts + 1, started_at = $1
 			WHERE key = $2 AND state = 'queued' AND ready <= $1 RETURNING incident, repeatable, body, starts`, now, key).
@@ -188,7 +201,7 @@ func (in *Inbox) beginStep(ctx context.Context, key string, now int64) (s Step, 
 
 // endStep stores the outcome together with a look for the incident.
 func (in *Inbox) endStep(ctx context.Context, s Step, outcome json.RawMessage) error {
-	now := time.Now()
+	now, hand := time.Now(), in.handover(messageSeats)
 	err := in.durably(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `
 			UPDATE step SET state = 'ended', outcome = $1, outcome_sum = $2, ended_at = $3 WHERE key = $4 AND state = 'running'`,
@@ -196,8 +209,9 @@ func (in *Inbox) endStep(ctx context.Context, s Step, outcome json.RawMessage) e
 		if err != nil {
 			return err
 		}
-		return in.insertLook(ctx, tx, s.Incident, now)
+		return in.insertLook(ctx, tx, s.Incident, now, hand)
 	})
+	hand.wake(s.Incident, now.UnixMilli())
 	if err != nil {
 		return fmt.Errorf("store outcome of step %q: %w", s.Key, err)
 	}
@@ -225,7 +239,7 @@ func (in *Inbox) giveUpStep(ctx context.Context, s Step, pause time.Duration) er
 		case state == StepQueued:
 			return in.trigger(ctx, tx, stepArgs{Key: s.Key, At: ready}, ready)
 		}
-		return in.insertLook(ctx, tx, s.Incident, now)
+		return in.insertLook(ctx, tx, s.Incident, now, nil)
 	})
 	if err != nil {
 		return fmt.Errorf("take back step %q: %w", s.Key, err)

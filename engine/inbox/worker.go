@@ -31,9 +31,13 @@ type worker struct {
 	ctx      context.Context         // every handler's; cancelled when the grace is over
 	cancel   context.CancelCauseFunc // of ctx
 
-	mu    sync.Mutex
-	keys  map[string]*turn // keys in the hands of a goroutine
-	steps map[string]context.CancelCauseFunc
+	messages, jobs seats
+	handed         sync.WaitGroup // work that began without a trigger
+
+	mu       sync.Mutex
+	fetching bool             // what is left of an earlier Run has been taken back
+	keys     map[string]*turn // keys in the hands of a goroutine
+	steps    map[string]context.CancelCauseFunc
 }
 
 // turn is one goroutine's hold on a key.
@@ -103,8 +107,7 @@ func (w *worker) wake(ctx context.Context, args wakeArgs) error {
 			continue
 		}
 		if err == nil && more && !w.isStopping() {
-			// Back to the end of the queue: other keys wait for this place.
-			_, err = w.client.Insert(ctx, wakeArgs{Key: args.Key, At: w.turnTime(t)}, nil)
+			err = w.goOnLater(ctx, wakeArgs{Key: args.Key, At: w.turnTime(t)})
 		}
 		return err
 	}
@@ -161,8 +164,8 @@ func (w *worker) logFailure(row messageRow, err error) {
 		"failures", row.failures+1, "error", err)
 }
 
-// step runs the step of that key, if it is still to be run.
-func (w *worker) step(ctx context.Context, args stepArgs) error {
+// step runs the step of that key, if it is still to be run. repeatable is set where that is known of it.
+func (w *worker) step(ctx context.Context, args stepArgs, repeatable bool) error {
 	if w.isStopping() {
 		return nil // the next Run makes a new trigger
 	}
@@ -172,7 +175,7 @@ func (w *worker) step(ctx context.Context, args stepArgs) error {
 		return nil
 	}
 	defer w.unregister(args.Key)
-	s, starts, begun, err := w.in.beginStep(ctx, args.Key, max(time.Now().UnixMilli(), args.At))
+	s, starts, begun, err := w.in.beginStep(ctx, args.Key, max(time.Now().UnixMilli(), args.At), repeatable)
 	if err != nil || !begun {
 		return err
 	}
