@@ -132,6 +132,24 @@ func (g *gallery) approved(sha, words string) bool {
 		reviews[0].GetBody() == words && reviews[0].GetCommitID() == sha
 }
 
+// askedAgain waits until the App was sent so many requests for a check once more.
+func (g *gallery) askedAgain(times int) {
+	g.t.Helper()
+	waitFor(g.t, "the App is asked for the check once more", func() bool {
+		list, _, err := g.asApp().Apps.ListHookDeliveries(g.t.Context(), nil)
+		if err != nil {
+			g.t.Fatal(err)
+		}
+		asked := 0
+		for _, d := range list {
+			if d.GetEvent() == "check_run" && d.GetAction() == "rerequested" {
+				asked++
+			}
+		}
+		return asked == times
+	})
+}
+
 func TestPersonApprovesAndMergesWithTheMouse(t *testing.T) {
 	t.Parallel()
 	g := newGallery(t)
@@ -144,6 +162,10 @@ func TestPersonApprovesAndMergesWithTheMouse(t *testing.T) {
 	b.sees("1 found.")
 	b.click("//a[text()='Grow the disk of web-1']")
 	b.sees("All checks on the last commit have passed.")
+	b.click("//details[contains(@class,'check')]/summary")
+	b.click("//button[text()='Re-run']")
+	b.sees("has been asked")
+	g.askedAgain(1)
 	b.write("#review-body", "Fine, go on.")
 	b.click("//input[@value='APPROVE']")
 	b.click("//button[text()='Submit review']")
@@ -181,6 +203,12 @@ func TestPersonApprovesAndMergesWithTheKeyboard(t *testing.T) {
 	b.tabTo("a[href='/acme/ops/pull/1']")
 	b.keys(kb.Enter)
 	b.sees("All checks on the last commit have passed.")
+	b.tabTo("details.check summary")
+	b.keys(kb.Enter)
+	b.tabTo("details.check button[value='']")
+	b.keys(kb.Enter)
+	b.sees("has been asked")
+	g.askedAgain(1)
 	b.tabTo("#review-body")
 	b.keys("Fine, go on.")
 	b.tabTo("input[value=APPROVE]")

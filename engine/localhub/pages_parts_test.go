@@ -254,8 +254,10 @@ func TestButtonsOfACheckRunTellItsApp(t *testing.T) {
 		t.Error("the page lacks the button")
 	}
 	for button, want := range map[string]int{"retry": 200, "": 200, "other": 422} {
-		if resp, _ := b.send(page, press, map[string]string{"button": button, "return": page}); resp.StatusCode != want {
-			t.Errorf("%q: %d", button, resp.StatusCode)
+		asked := fmt.Sprintf("%s?asked=check-%d", page, run.GetID())
+		resp, body := b.send(page, press, map[string]string{"button": button, "return": asked})
+		if resp.StatusCode != want || strings.Contains(body, "has been asked") != (want == 200) {
+			t.Errorf("%q: %d %s", button, resp.StatusCode, body)
 		}
 	}
 	seen := map[string]bool{}

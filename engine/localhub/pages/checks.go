@@ -25,8 +25,12 @@ type checkRow struct {
 // press is what the form with a check run's buttons needs.
 type press struct {
 	Action, Return string
+	Asked          bool // the viewer has just pressed one
 	visit          *visit
 }
+
+// askedOf names, in the address that a press leads back to, the check run whose App has been asked.
+const askedOf = "asked"
 
 // Token is for this form alone.
 func (p press) Token() string { return p.visit.token() }
@@ -72,7 +76,8 @@ func (v *visit) checks(repo, sha string) ([]checkRow, error) {
 	for _, r := range slices.Backward(runs) {
 		row := v.checkRow(r)
 		if r.Status == "completed" && role >= state.Write {
-			row.Press = &press{fmt.Sprintf("/%s/runs/%d/press", repo, r.ID), v.r.URL.Path + "#" + row.Anchor, v}
+			row.Press = &press{fmt.Sprintf("/%s/runs/%d/press", repo, r.ID), v.r.URL.Path + "?" + askedOf + "=" + row.Anchor + "#" + row.Anchor,
+				v.r.URL.Query().Get(askedOf) == row.Anchor, v}
 		}
 		rows = append(rows, row)
 	}
