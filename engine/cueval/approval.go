@@ -45,14 +45,14 @@ func ruleOf(v cue.Value) (a runbook.Approval) {
 // misfitOfRule says why nobody could meet a rule, or could not see through it.
 func misfitOfRule(a runbook.Approval, at ...string) *misfit {
 	if a.Leaves() > runbook.MaxRuleLeaves || a.Depth() > runbook.MaxRuleDepth {
-		return &misfit{at, fmt.Sprintf("the rule has %d lists of people, %d deep", a.Leaves(), a.Depth()),
-			fmt.Sprintf("at most %d lists, at most %d deep", runbook.MaxRuleLeaves, runbook.MaxRuleDepth)}
+		return &misfit{at: at, text: fmt.Sprintf("the rule has %d lists of people, %d deep", a.Leaves(), a.Depth()),
+			hint: fmt.Sprintf("at most %d lists, at most %d deep", runbook.MaxRuleLeaves, runbook.MaxRuleDepth)}
 	}
 	if m := unmet(a, at); m != nil {
 		return m
 	}
 	if !slices.ContainsFunc(a.Ways(), enough) {
-		return &misfit{at, "nobody can meet the rule: the people that it names are too few, since each counts once in the whole of it", "name more people or a team"}
+		return &misfit{at: at, text: "nobody can meet the rule: the people that it names are too few, since each counts once in the whole of it", hint: "name more people or a team"}
 	}
 	return nil
 }
@@ -108,11 +108,11 @@ func unmet(a runbook.Approval, at []string) *misfit {
 	users = slices.Compact(users)
 	switch {
 	case a.Count > 0 && len(a.From) == 0:
-		return &misfit{at, "count says how many, and nobody is named in from", "write from: [...], or the count inside of all and any"}
+		return &misfit{at: at, text: "count says how many, and nobody is named in from", hint: "write from: [...], or the count inside of all and any"}
 	case len(a.From) == 0 && len(a.All) == 0 && len(a.Any) == 0:
-		return &misfit{at, "the rule names nobody who could approve", "write from, all or any"}
+		return &misfit{at: at, text: "the rule names nobody who could approve", hint: "write from, all or any"}
 	case !slices.ContainsFunc(users, isTeam) && a.Count > len(users):
-		return &misfit{at, fmt.Sprintf("needs %d people, but only %d can approve", a.Count, len(users)), "name more people or a team"}
+		return &misfit{at: at, text: fmt.Sprintf("needs %d people, but only %d can approve", a.Count, len(users)), hint: "name more people or a team"}
 	}
 	for i, part := range a.All {
 		if m := unmet(part, append(slices.Clone(at), "all", fmt.Sprint(i))); m != nil {

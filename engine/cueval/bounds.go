@@ -10,6 +10,7 @@ import (
 type bound struct {
 	most int
 	hint string
+	see  *runbook.See
 }
 
 // tooMany holds the elements of a template against its bounds. What opens an incident for each of them, now or in an undo,
@@ -19,12 +20,12 @@ func (d *document) tooMany(elements int, s runbook.Step) *misfit {
 	if d.opensIncidents(s) {
 		b := d.org.bound("children", d.org.limits.Children, runbook.UsualChildren, runbook.MostChildren)
 		if b.most <= all.most && elements > b.most {
-			return &misfit{[]string{fieldEach}, fmt.Sprintf("there are %d elements, each of which can open an incident, and at most %d such are allowed",
-				elements, b.most), b.hint}
+			return &misfit{at: []string{fieldEach}, text: fmt.Sprintf("there are %d elements, each of which can open an incident, and at most %d such are allowed",
+				elements, b.most), hint: b.hint, see: b.see}
 		}
 	}
 	if elements > all.most {
-		return &misfit{[]string{fieldEach}, fmt.Sprintf("there are %d elements, and at most %d are allowed", elements, all.most), all.hint}
+		return &misfit{at: []string{fieldEach}, text: fmt.Sprintf("there are %d elements, and at most %d are allowed", elements, all.most), hint: all.hint, see: all.see}
 	}
 	return nil
 }
@@ -43,11 +44,11 @@ func (d *document) opensIncidents(s runbook.Step) bool {
 // bound is the limit of the organisation with a name; usual where said is zero, which it never is in pullbook.cue.
 func (o organisation) bound(name string, said, usual, most int) bound {
 	if said == 0 {
-		return bound{usual, fmt.Sprintf("limits: %s in %s can allow up to %d", name, organisationFile, most)}
+		return bound{most: usual, hint: fmt.Sprintf("limits: %s in %s can allow up to %d", name, organisationFile, most)}
 	}
 	b := bound{most: said}
 	if f, depth := fieldOf(o.file, []string{"limits", name}); depth == 2 {
-		b.hint = "the rule is at " + placeOf(f.Pos())
+		b.see = ruleAt(f.Pos())
 	}
 	return b
 }

@@ -55,7 +55,7 @@ func (d *document) chooseWork(k, output cue.Value) (runbook.Work, error) {
 // optionsOf reads a list of names, or a struct of titles by name, in the author's order.
 func (d *document) optionsOf(v, output cue.Value) (options []runbook.Option, m *misfit) {
 	wrong := func(text, hint string, below ...string) ([]runbook.Option, *misfit) {
-		return nil, &misfit{append([]string{"choose", "options"}, below...), text, hint}
+		return nil, &misfit{at: append([]string{"choose", "options"}, below...), text: text, hint: hint}
 	}
 	options, broken, at := readOptions(v)
 	if broken != "" {

@@ -177,10 +177,10 @@ func (d *document) peopleOfRunbook() (ps []runbook.Problem) {
 	case owners.Validate(cue.Concrete(true)) != nil || owners.Decode(&written) != nil:
 		report("must be known before anything runs", "owners cannot depend on the alert", "owners")
 	}
-	for _, name := range written {
+	for i, name := range written {
 		if _, known := d.org.who(name); !known {
 			text, hint := d.org.unknownWho(name)
-			report(text, hint, "owners")
+			report(text, hint, "owners", strconv.Itoa(i))
 		}
 	}
 	if name, err := field(d.static(), "service").String(); err == nil && len(d.org.Services) > 0 {
@@ -201,7 +201,7 @@ func (s *skeleton) named(rule *runbook.Approval, at ...string) {
 		hub, known := s.doc.org.who(name)
 		if rule.From[i] = hub; !known {
 			text, hint := s.doc.org.unknownWho(name)
-			s.problem(text, hint, append(slices.Clone(at), "from")...)
+			s.problem(text, hint, append(slices.Clone(at), "from", strconv.Itoa(i))...)
 		}
 	}
 	s.ownersIn(rule, at)
@@ -227,6 +227,11 @@ func (s *skeleton) owner(k cue.Value) {
 
 // writtenAt is what a name leads to in a written list or struct, nil if it leads nowhere.
 func writtenAt(e ast.Expr, name string) ast.Expr {
+	if id, ok := e.(*ast.Ident); ok { // a list that several steps have may stand under a name of its own, such as _approvers
+		if e, ok = id.Node.(*ast.ListLit); !ok {
+			return nil
+		}
+	}
 	switch x := e.(type) {
 	case *ast.ListLit:
 		if i, err := index(name); err == nil && i < len(x.Elts) {
@@ -251,13 +256,22 @@ func placeIn(f *ast.File, path ...string) runbook.Problem {
 	if x == nil {
 		return p
 	}
-	pos, at := x.Pos(), x.Value
-	for _, name := range path[depth:] {
-		if at = writtenAt(at, name); at == nil {
-			break
-		}
+	pos := x.Pos()
+	if at, left := followed(x.Value, path[depth:]); left < len(path)-depth {
 		pos = at.Pos()
 	}
 	p.Line, p.Column = pos.Line(), pos.Column()
 	return p
+}
+
+// followed follows a path into what is written as far as it leads, and counts the names that are left.
+func followed(e ast.Expr, path []string) (found ast.Expr, left int) {
+	for i, name := range path {
+		next := writtenAt(e, name)
+		if next == nil {
+			return e, len(path) - i
+		}
+		e = next
+	}
+	return e, 0
 }

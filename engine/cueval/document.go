@@ -227,7 +227,7 @@ func (d *document) placeIn(step string, below ...string) runbook.Problem {
 	return d.place(append(slices.Clone(d.homeOf[step].path), below...)...)
 }
 
-// place returns where the author wrote what a path leads to.
+// place returns where the author wrote what a path leads to: a field, or something inside of a list.
 func (d *document) place(p ...string) runbook.Problem {
 	f, depth := fieldOf(d.file, p)
 	out := runbook.Problem{File: d.file.Filename, Path: strings.Join(p, ".")}
@@ -235,8 +235,11 @@ func (d *document) place(p ...string) runbook.Problem {
 		return out
 	}
 	pos := f.Pos()
-	if depth == len(p) && len(p) > 2 && f.Value.Pos().IsValid() {
+	switch e, left := followed(f.Value, p[depth:]); {
+	case depth == len(p) && len(p) > 2 && f.Value.Pos().IsValid():
 		pos = f.Value.Pos()
+	case left < len(p)-depth:
+		pos = e.Pos()
 	}
 	out.Line, out.Column = pos.Line(), pos.Column()
 	return out

@@ -173,10 +173,10 @@ func (d *document) itemsOf(v cue.Value, s runbook.Step) ([]item, *misfit) {
 		lower := strings.ToLower(it.key)
 		switch {
 		case !runbook.ElementKey(it.key):
-			return nil, &misfit{keyPlace(it.whole), fmt.Sprintf("the element %s has the key %.80q", e.name, it.key),
-				"a key has at most 63 letters, digits and _.-, and begins with a letter or digit; say which with key"}
+			return nil, &misfit{at: keyPlace(it.whole), text: fmt.Sprintf("the element %s has the key %.80q", e.name, it.key),
+				hint: "a key has at most 63 letters, digits and _.-, and begins with a letter or digit; say which with key"}
 		case seen[lower]:
-			return nil, &misfit{keyPlace(it.whole), fmt.Sprintf("two elements have the key %s", it.key), "keys that differ in capitals alone count as the same"}
+			return nil, &misfit{at: keyPlace(it.whole), text: fmt.Sprintf("two elements have the key %s", it.key), hint: "keys that differ in capitals alone count as the same"}
 		}
 		seen[lower] = true
 		items = append(items, it)
@@ -193,7 +193,7 @@ func (d *document) itemOf(v cue.Value, s runbook.Step, typ cue.Value, e element)
 	it := item{key: e.name, step: filled, whole: filled}
 	if key := field(filled, fieldKey); key.Exists() {
 		if it.key, err = key.String(); err != nil {
-			return item{}, &misfit{[]string{fieldKey}, fmt.Sprintf("the key of the element %s cannot be worked out: %s", e.name, firstLine(err)), ""}
+			return item{}, &misfit{at: []string{fieldKey}, text: fmt.Sprintf("the key of the element %s cannot be worked out: %s", e.name, firstLine(err))}
 		}
 	}
 	if d.homeOf[s.Name].stage == runbook.StageUndo {
@@ -210,7 +210,7 @@ func keyPlace(step cue.Value) []string {
 }
 
 func wrongItem(e element, err error) *misfit {
-	return &misfit{[]string{fieldEach}, fmt.Sprintf("the element %s cannot be used: %s", e.name, firstLine(err)), ""}
+	return &misfit{at: []string{fieldEach}, text: fmt.Sprintf("the element %s cannot be used: %s", e.name, firstLine(err))}
 }
 
 // withItem fills an element into a template. Of an element, fields that the type of item does not declare are left out.
@@ -244,13 +244,13 @@ func (d *document) elementsOf(v cue.Value, s runbook.Step) (out []element, m *mi
 		}
 	}
 	if err := list.Validate(cue.Concrete(true)); err != nil {
-		return nil, &misfit{[]string{fieldEach}, firstLine(err), ""}
+		return nil, &misfit{at: []string{fieldEach}, text: firstLine(err)}
 	}
 	switch list.IncompleteKind() {
 	case cue.ListKind:
 		it, err := list.List()
 		if err != nil {
-			return nil, &misfit{[]string{fieldEach}, firstLine(err), ""} // unreachable: it is a list, and known
+			return nil, &misfit{at: []string{fieldEach}, text: firstLine(err)} // unreachable: it is a list, and known
 		}
 		for it.Next() {
 			out = append(out, element{strconv.Itoa(len(out)), it.Value()})
@@ -258,7 +258,7 @@ func (d *document) elementsOf(v cue.Value, s runbook.Step) (out []element, m *mi
 	case cue.StructKind:
 		it, err := list.Fields()
 		if err != nil {
-			return nil, &misfit{[]string{fieldEach}, firstLine(err), ""} // unreachable: it is a struct, and known
+			return nil, &misfit{at: []string{fieldEach}, text: firstLine(err)} // unreachable: it is a struct, and known
 		}
 		for it.Next() {
 			out = append(out, element{it.Selector().Unquoted(), it.Value()})
@@ -270,7 +270,7 @@ func (d *document) elementsOf(v cue.Value, s runbook.Step) (out []element, m *mi
 }
 
 func notAList(list cue.Value) *misfit {
-	return &misfit{[]string{fieldEach}, fmt.Sprintf("each is a list or a struct, and no %s", list.IncompleteKind()), ""}
+	return &misfit{at: []string{fieldEach}, text: fmt.Sprintf("each is a list or a struct, and no %s", list.IncompleteKind())}
 }
 
 // elements says what a template stands for. Its needs have ended, and it is not skipped.
@@ -278,7 +278,7 @@ func (d *document) elements(s runbook.Step, v cue.Value, ended map[string]runboo
 	items, m := d.itemsOf(v, s)
 	if m != nil {
 		p := d.place(append(d.templateHome(s), m.at...)...)
-		p.Text, p.Hint = m.text, m.hint
+		p.Text, p.Hint, p.See = m.text, m.hint, m.see
 		return broken(p)
 	}
 	r := runbook.Resolution{Status: runbook.StatusReady}
@@ -331,12 +331,10 @@ func (s *skeleton) each(v cue.Value) {
 	case h.stage == runbook.StageUndo:
 	case list.IncompleteKind() == cue.BottomKind: // a list that depends on how another step ends is not known yet; other errors are reported
 	case list.IncompleteKind()&(cue.ListKind|cue.StructKind) == 0:
-		m := notAList(list)
-		s.problem(m.text, m.hint, m.at...)
+		s.misfitted(notAList(list))
 	case list.Validate(cue.Concrete(true)) == nil && s.doc.fixedList(s.step.Name):
-		if _, m := s.doc.itemsOf(s.doc.static(), s.step); m != nil {
-			s.problem(m.text, m.hint, m.at...)
-		}
+		_, m := s.doc.itemsOf(s.doc.static(), s.step)
+		s.misfitted(m)
 	}
 }
 

@@ -33,8 +33,8 @@ func childWork(k cue.Value) (runbook.Work, error) {
 			return runbook.Work{}, err
 		}
 		if len(c.With) > maxInputs {
-			return runbook.Work{}, &misfit{[]string{string(runbook.KindRunbook), "with"}, fmt.Sprintf("the values have %d bytes", len(c.With)),
-				fmt.Sprintf("the inputs of an incident have at most %d", maxInputs)}
+			return runbook.Work{}, &misfit{at: []string{string(runbook.KindRunbook), "with"}, text: fmt.Sprintf("the values have %d bytes", len(c.With)),
+				hint: fmt.Sprintf("the inputs of an incident have at most %d", maxInputs)}
 		}
 	}
 	return runbook.Work{Runbook: c}, nil

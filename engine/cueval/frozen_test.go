@@ -17,7 +17,7 @@ import (
 // schema and its own skeleton count, and what cannot be read is said.
 func TestFrozenSchema(t *testing.T) {
 	// What an earlier engine had: a kind of step was called otherwise, had another timeout and another field.
-	earlier := bytes.ReplaceAll(schema.Runbook(), []byte("exec?:   #Exec   @kind(risk=change, timeout=5m)"), []byte("exec?:   #Exec   @kind(risk=read, timeout=7m)"))
+	earlier := bytes.ReplaceAll(schema.Runbook(), []byte("exec?:      #Exec      @kind(risk=change, timeout=5m)"), []byte("exec?:      #Exec      @kind(risk=read, timeout=7m)"))
 	earlier = bytes.ReplaceAll(earlier, []byte("	task!:  string\n"), []byte("	todo!:  string\n"))
 	if bytes.Equal(earlier, schema.Runbook()) {
 		t.Fatal("the schema has changed: this test looks for what is not there")

@@ -77,7 +77,7 @@ func (d *document) locksOf(s runbook.Step, step, whole cue.Value) (names []strin
 	}
 	slices.Sort(names)
 	if names = slices.Compact(names); len(names) > runbook.MaxLocks {
-		return nil, &misfit{[]string{"locks"}, fmt.Sprintf("takes %d locks", len(names)), fmt.Sprintf("at most %d", runbook.MaxLocks)}
+		return nil, &misfit{at: []string{"locks"}, text: fmt.Sprintf("takes %d locks", len(names)), hint: fmt.Sprintf("at most %d", runbook.MaxLocks)}
 	}
 	return names, nil
 }

@@ -3,6 +3,7 @@ package cueval
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/pullbook/pullbook/engine/runbook"
 )
@@ -11,10 +12,11 @@ import (
 // Where there are none, or nobody knows whose owners they would be, the word stays, with a problem. That of the code stays
 // too: whoever freezes the plan has the file that names them.
 func (s *skeleton) ownersIn(rule *runbook.Approval, at []string) {
-	if !slices.Contains(rule.From, runbook.ServiceOwners) {
+	i := slices.Index(rule.From, runbook.ServiceOwners)
+	if i < 0 {
 		return
 	}
-	at = append(slices.Clone(at), "from")
+	at = append(slices.Clone(at), "from", strconv.Itoa(i))
 	f := field(s.doc.static(), "service")
 	name, settled := s.doc.servedName()
 	owners := s.doc.org.Services[name].Owners

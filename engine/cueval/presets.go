@@ -159,5 +159,3 @@ func ruleAt(p token.Pos) *runbook.See { return &runbook.See{Words: "the rule is 
 func spotAt(p token.Pos) runbook.Spot {
 	return runbook.Spot{File: p.Filename(), Line: p.Line(), Column: p.Column()}
 }
-
-func placeOf(p token.Pos) string { return fmt.Sprintf("%s:%d:%d", p.Filename(), p.Line(), p.Column()) }

@@ -144,7 +144,7 @@ func (d *document) ready(s runbook.Step, step, whole cue.Value) runbook.Resoluti
 	}
 	if m := (*misfit)(nil); errors.As(err, &m) {
 		p := d.placeIn(s.Name, m.at...)
-		p.Text, p.Hint = m.text, m.hint
+		p.Text, p.Hint, p.See = m.text, m.hint, m.see
 		return broken(p)
 	}
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue"
-	"cuelang.org/go/cue/ast"
 
 	"github.com/pullbook/pullbook/engine/runbook"
 )
@@ -27,7 +26,7 @@ func (d *document) rungProblems(name string) (ps []runbook.Problem) {
 			continue
 		}
 		for _, p := range d.reporter().report(err) {
-			q := d.placeOfRung(name, i, above)
+			q := d.placeIn(name, above...)
 			if _, below, in := strings.Cut(p.Path, strings.Join(append(slices.Clone(h.path), "approval"), ".")); in { // after the name of the policy
 				q.Path += below
 			}
@@ -36,18 +35,6 @@ func (d *document) rungProblems(name string) (ps []runbook.Problem) {
 		}
 	}
 	return ps
-}
-
-// placeOfRung is where a list of escalateTo is written, or its approval where that comes from elsewhere.
-func (d *document) placeOfRung(name string, i int, at []string) runbook.Problem {
-	p := d.placeIn(name, at...)
-	path := append(slices.Clone(d.homeOf[name].path), at[:len(at)-1]...)
-	if f, depth := fieldOf(d.file, path); f != nil && depth == len(path) {
-		if list, ok := f.Value.(*ast.ListLit); ok && i < len(list.Elts) {
-			p.Line, p.Column = list.Elts[i].Pos().Line(), list.Elts[i].Pos().Column()
-		}
-	}
-	return p
 }
 
 // stoodIn is a step as the policy sees it, with the people of one list of escalateTo in the place of those of its approval.

@@ -15,6 +15,7 @@ import (
 type misfit struct {
 	at         []string
 	text, hint string
+	see        *runbook.See // another place that belongs to it; nil if there is none
 }
 
 func (m *misfit) Error() string { return m.text }
@@ -23,6 +24,7 @@ func (m *misfit) Error() string { return m.text }
 func (s *skeleton) misfitted(m *misfit) {
 	if m != nil {
 		s.problem(m.text, m.hint, m.at...)
+		s.ps[len(s.ps)-1].See = m.see
 	}
 }
 
@@ -62,14 +64,14 @@ func waitOf(k cue.Value) (w runbook.Wait, m *misfit) {
 	if text, err := field(k, "for").String(); err == nil {
 		d, ok := runbook.ParseDuration(text)
 		if !ok || d <= 0 {
-			return w, &misfit{[]string{"wait", "for"}, fmt.Sprintf("%q is no time to wait", text), "more than nothing, at most 366d"}
+			return w, &misfit{at: []string{"wait", "for"}, text: fmt.Sprintf("%q is no time to wait", text), hint: "more than nothing, at most 366d"}
 		}
 		return runbook.Wait{For: d}, nil
 	}
 	if text, err := field(k, "until").String(); err == nil {
 		t, err := time.Parse(time.RFC3339, text)
 		if err != nil {
-			return w, &misfit{[]string{"wait", "until"}, fmt.Sprintf("%q is no time", text), "write it as in 2006-01-02T15:04:05Z"}
+			return w, &misfit{at: []string{"wait", "until"}, text: fmt.Sprintf("%q is no time", text), hint: "write it as in 2006-01-02T15:04:05Z"}
 		}
 		return runbook.Wait{Until: t}, nil
 	}
@@ -88,7 +90,7 @@ func windowOf(v cue.Value) (runbook.Wait, *misfit) {
 	}
 	w := runbook.Window{From: timeOfDay(plain.From), To: timeOfDay(plain.To)}
 	if w.From == w.To {
-		return runbook.Wait{}, &misfit{[]string{"wait", "window", "to"}, "the window never opens", "from and to are different times of the day"}
+		return runbook.Wait{}, &misfit{at: []string{"wait", "window", "to"}, text: "the window never opens", hint: "from and to are different times of the day"}
 	}
 	week := []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"} // as time.Weekday counts
 	for i, day := range week {
