@@ -108,7 +108,10 @@ func (f *forge) actions() {
 	for _, name := range []string{"cmd", "engine", "runbooks", "schema"} {
 		f.write("pullbook/"+name+"/part.go", "package part\n", 0o600)
 	}
-	f.write("program", "#!/bin/bash\nexec -a pullbook "+os.Args[0]+` "$@" --limits off --private-networks --linger 1s`+"\n", 0o700)
+	f.write("program", `#!/bin/bash
+[ "$1" != advance ] || set -- "$@" --limits off --private-networks --linger 1s
+exec -a pullbook `+os.Args[0]+` "$@"
+`, 0o700)
 	f.write("cache/action.yml", `name: cache
 inputs: {path: {}, key: {}}
 outputs: {cache-hit: {value: "true"}}
@@ -127,6 +130,15 @@ runs:
     - shell: bash
       env: {NAME: "${{ inputs.name }}", FROM: "${{ inputs.path }}"}
       run: test "$NAME" = pullbook-output && cp -- "$FROM" `+f.path("artifact/output.json")+"\n", 0o600)
+	f.write("checkout/action.yml", `name: checkout
+inputs: {repository: {}, ref: {}, path: {}, persist-credentials: {}, sparse-checkout: {}}
+runs:
+  using: composite
+  steps:
+    - shell: bash
+      env: {REF: "${{ inputs.ref }}", TO: "${{ inputs.path }}"}
+      run: case $REF in this-hub-*) mkdir -p "$TO"; find "$TO/" -mindepth 1 -delete; cp -R `+f.path("pullbook")+`/. "$TO" ;; *) exit 1 ;; esac
+`, 0o600)
 	f.write("go/action.yml", "name: go\nruns: {using: composite, steps: [{shell: bash, run: exit 1}]}\n", 0o600)
 }
 
@@ -245,6 +257,7 @@ func (f *forge) job(file string, e event) {
 	cmd := exec.CommandContext(f.t.Context(), f.act, e.name, "-W", file, "-e", payload, "-P", "ubuntu-latest=-self-hosted",
 		"--local-repository", "pullbook/pullbook@"+pinned+"="+f.path("pullbook"),
 		"--local-repository", "actions/cache@5a3ec84eff668545956fd18022155c47e93e2684="+f.path("cache"),
+		"--local-repository", "actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683="+f.path("checkout"), // of another repository than the ledger
 		"--local-repository", "actions/setup-go@d35c59abb061a4a6fb18e82ac0862c26744d6ab5="+f.path("go"),
 		"--local-repository", "actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02="+f.path("upload"),
 		"--env", "GITHUB_API_URL="+f.scene.world.url+"/api/v3", "--env", "GITHUB_REPOSITORY="+demoOwner+"/"+demoName,
@@ -253,7 +266,10 @@ func (f *forge) job(file string, e event) {
 	cmd.Env = append(os.Environ(), "HOME="+f.dir, "XDG_CACHE_HOME="+f.path("home/cache"))
 	if e.name != "pull_request_review" { // GitHub gives no secret of the environment to what runs off the default branch
 		cmd.Env = append(cmd.Env, f.secrets...)
-		cmd.Args = append(cmd.Args, "-s", "PULLBOOK_APP_KEY", "-s", "PULLBOOK_SIGNING_KEY")
+		for _, secret := range f.secrets {
+			name, _, _ := strings.Cut(secret, "=")
+			cmd.Args = append(cmd.Args, "-s", name)
+		}
 	}
 	began := time.Now()
 	out, err := cmd.CombinedOutput()

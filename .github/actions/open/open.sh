@@ -16,7 +16,7 @@ if [ -n "${ALERT:-}" ]; then
   jq -e 'type == "object" and (.name | type == "string")' <"$work/alert.json" >/dev/null 2>&1 || stop "alert is no JSON object with a name"
 else
   # What names the problem is the same each time the job fails on the branch; what belongs to one run is an annotation.
-  jq -n --arg repo "${GITHUB_REPOSITORY:-}" --arg workflow "${GITHUB_WORKFLOW:-}" --arg job "${GITHUB_JOB:-}" --arg branch "${GITHUB_REF_NAME:-}" \
+  jq -n --arg repo "${GITHUB_REPOSITORY:-}" --arg workflow "${GITHUB_WORKFLOW:-}" --arg job "${JOB:-${GITHUB_JOB:-}}" --arg branch "${GITHUB_REF_NAME:-}" \
     --arg event "${GITHUB_EVENT_NAME:-}" --arg sha "${GITHUB_SHA:-}" --arg actor "${GITHUB_ACTOR:-}" \
     --arg run "${GITHUB_SERVER_URL:-}/${GITHUB_REPOSITORY:-}/actions/runs/${GITHUB_RUN_ID:-}" --arg status "${STATUS:-firing}" '
     {name: "JobFailed", status: $status, group: "\($repo) \($workflow) \($job) \($branch)", url: $run,

@@ -23,16 +23,25 @@ cat "$work/annotations" # commands that the program wrote, every text in them es
 foreign cat "$work/said"
 output mistakes "$mistakes"
 
+told=() # what has stories, of the paths: directories of runbooks, those of ledgers, and single runbooks
+while IFS= read -r -d '' path; do
+  for at in "$path" "$path/runbooks"; do [ -z "$(compgen -G "$at/*.test")" ] || told+=("$at"); done
+  [ ! -f "${path%.cue}.test" ] || told+=("${path%.cue}.test")
+done < <(lines PATHS)
 stories=none
-if [ "$status" -eq 0 ] && [ "${STORIES:-true}" = true ]; then
+if [ "$status" -eq 0 ] && [ "${STORIES:-true}" = true ] && [ "${#told[@]}" -gt 0 ]; then
   stories=passed
-  foreign "$program" test || { status=$?; stories=failed; }
+  foreign "$program" test -- "${told[@]}" || { status=$?; stories=failed; }
 fi
 output stories "$stories"
-case $stories in
+lost=
+[ "$status" -eq 0 ] || [ "$mistakes" != 0 ] || [ "$stories" = failed ] || lost=yes
+case $lost$stories in
+yesnone) verdict="Nothing was vetted: the log of this step says why" ;;
 failed) verdict="no mistakes, and stories that do not end as they say" ;;
-*) verdict="$mistakes mistakes, stories: $stories" ;;
+*) verdict="$mistakes $([ "$mistakes" = 1 ] && echo mistake || echo mistakes), stories: $stories" ;;
 esac
 printf '### Runbooks\n\n%s\n' "$verdict" >>"${GITHUB_STEP_SUMMARY:-/dev/null}"
+[ -z "$lost" ] || stop "$verdict"
 [ "$stories" != failed ] || stop "A story does not end as it says; the log of this step has what the engine does instead"
 exit "$status"
