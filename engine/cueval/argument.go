@@ -1,7 +1,6 @@
 package cueval
 
 import (
-	"encoding/json"
 	"fmt"
 	"path"
 	"regexp"
@@ -83,18 +82,9 @@ func (s *skeleton) program(in string) (command []string, known bool) {
 }
 
 // strange reports a command whose program or options come from an output, the alert or an input.
-func (d *document) strange(s runbook.Step, step cue.Value, work json.RawMessage) (p runbook.Problem, found bool) {
-	var says struct {
-		Command  []string `json:"command"`
-		Rehearse []string `json:"rehearse"`
-	}
+func (d *document) strange(s runbook.Step, step cue.Value, command []string) (p runbook.Problem, found bool) {
 	text, hint := "", ""
-	err := json.Unmarshal(work, &says)
-	command := says.Command
-	if s.Rehearses != "" {
-		command = says.Rehearse
-	}
-	if program := d.knownProgram(s); err != nil || len(command) == 0 || program == "" || command[0] != program {
+	if program := d.knownProgram(s); len(command) == 0 || program == "" || command[0] != program {
 		text = "the program is another one than was known before anything ran"
 	} else if all := asWords(command); s.Risk == runbook.RiskRead && !d.org.mayRead(all, false) {
 		says := notListedText

@@ -62,7 +62,7 @@ type document struct {
 // open reads and evaluates a runbook. The problems are those that leave nothing to evaluate, or that later steps of
 // vet need not repeat; the document is nil if there is none.
 func (t *texts) open(src runbook.Source) (*document, []runbook.Problem) {
-	d, ps := t.parse(src)
+	d, ps := t.parse(src, nil)
 	if d == nil {
 		return nil, ps
 	}
@@ -80,8 +80,8 @@ func (t *texts) open(src runbook.Source) (*document, []runbook.Problem) {
 	return d, ps
 }
 
-// parse reads a runbook and the organisation without evaluating the runbook.
-func (t *texts) parse(src runbook.Source) (*document, []runbook.Problem) {
+// parse reads a runbook and the organisation without evaluating the runbook, for a known plan of it with what that needs.
+func (t *texts) parse(src runbook.Source, known *runbook.Plan) (*document, []runbook.Problem) {
 	lib := newLibrary(src)
 	p, ps := lib.runbook(src.Runbook)
 	if p == nil {
@@ -89,7 +89,7 @@ func (t *texts) parse(src runbook.Source) (*document, []runbook.Problem) {
 	}
 	ctx := cuecontext.New()
 	read := t.schema(src.Schema)
-	types, wrong := read.types(ctx)
+	types, wrong := read.typesFor(ctx, known, lib)
 	if len(wrong) > 0 {
 		return nil, wrong
 	}

@@ -1,7 +1,6 @@
 package cueval
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
@@ -72,19 +71,15 @@ func envOf(step cue.Value, kind runbook.Kind) cue.Value {
 
 // strangeEnv reports a variable that the step may not set, or whose value comes from an output, the alert or an input and
 // steers programs. Names can be computed, so that is known for sure only here.
-func (d *document) strangeEnv(s runbook.Step, work json.RawMessage) (p runbook.Problem, found bool) {
-	var says struct {
-		Env map[string]string `json:"env"`
-	}
-	if len(work) == 0 || json.Unmarshal(work, &says) != nil {
-		return p, false // a kind whose env is something else has none that a program gets
-	}
-	for _, name := range slices.Sorted(maps.Keys(says.Env)) {
+func (d *document) strangeEnv(s runbook.Step, says map[string]any) (p runbook.Problem, found bool) {
+	env, _ := says["env"].(map[string]any) // a kind whose env is something else has none that a program gets
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		value, _ := env[name].(string)
 		text, hint := "", ""
 		switch {
 		case s.Kind == runbook.KindExec && s.Risk == runbook.RiskRead && !d.org.maySet(name):
 			text, hint = fmt.Sprintf(readEnvText, name), "see readEnv in "+organisationFile
-		case steers.MatchString(name) && !d.wroteEnv(s, name, says.Env[name]):
+		case steers.MatchString(name) && !d.wroteEnv(s, name, value):
 			text, hint = fmt.Sprintf(steeringText, name), steeringHint
 		default:
 			continue

@@ -84,11 +84,7 @@ func (x *excerpt) cut(files []*ast.File) (restore func()) {
 	if x.of.mustBeUsed {
 		c.unused(files, x.of.lists)
 	}
-	return func() {
-		for _, back := range slices.Backward(c.undo) {
-			back()
-		}
-	}
+	return c.restore
 }
 
 // drops reports whether a declaration of a list of steps is none of the excerpt's, and trims the step that is in part.
@@ -122,6 +118,13 @@ func (x *excerpt) drops(c *cutter, list string, d ast.Decl) bool {
 
 // cutter changes a tree, and remembers how it was.
 type cutter struct{ undo []func() }
+
+// restore puts everything back.
+func (c *cutter) restore() {
+	for _, back := range slices.Backward(c.undo) {
+		back()
+	}
+}
 
 func (c *cutter) trim(decls *[]ast.Decl, drop func(ast.Decl) bool) {
 	old := *decls

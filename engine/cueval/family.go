@@ -29,7 +29,15 @@ func childWork(k cue.Value) (runbook.Work, error) {
 		return runbook.Work{}, err
 	}
 	if with := field(k, "with"); with.Exists() {
-		if c.With, err = (&document{}).run(kind{}, with); err != nil {
+		all, err := fieldsIn(with)
+		if err != nil {
+			return runbook.Work{}, err
+		}
+		says, err := (&document{}).data(kind{}, all)
+		if err != nil {
+			return runbook.Work{}, err
+		}
+		if c.With, err = sortedJSON(says); err != nil {
 			return runbook.Work{}, err
 		}
 		if len(c.With) > maxInputs {

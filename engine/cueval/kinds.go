@@ -55,9 +55,9 @@ const (
 // deepestTrait bounds the walk through a definition: #Probe holds a request, which holds headers.
 const deepestTrait = 3
 
-// readKinds reads the kinds of the schema, in its order.
-func readKinds(types cue.Value) (kinds []kind) {
-	it, err := types.LookupPath(cue.MakePath(cue.Def("#Work"))).Fields(cue.Optional(true))
+// readKinds reads the kinds of the schema, in its order, but for those that were read before.
+func readKinds(types cue.Value, read map[runbook.Kind]kind) (kinds []kind) {
+	it, err := types.LookupPath(cue.MakePath(cue.Def(workName))).Fields(cue.Optional(true))
 	if err != nil {
 		return nil // unreachable: the schema is embedded, and the tests read it
 	}
@@ -66,12 +66,17 @@ func readKinds(types cue.Value) (kinds []kind) {
 		if a.Err() != nil {
 			continue
 		}
-		k := kind{name: runbook.Kind(it.Selector().Unquoted()), engine: has(a, "engine"), again: has(a, "again"),
+		k, known := read[runbook.Kind(it.Selector().Unquoted())]
+		if known {
+			kinds = append(kinds, k)
+			continue
+		}
+		k = kind{name: runbook.Kind(it.Selector().Unquoted()), engine: has(a, "engine"), again: has(a, "again"),
 			tries: has(a, "rehearsal")}
 		k.risk, k.puts = runbook.Risk(argument(a, "risk")), strings.Fields(argument(a, "puts"))
 		k.timeout, _ = runbook.ParseDuration(argument(a, "timeout"))
 		k.traits = traitsOf(it.Value(), nil)
-		kinds = append(kinds, k)
+		kinds, read[k.name] = append(kinds, k), k
 	}
 	return kinds
 }

@@ -11,7 +11,9 @@ import (
 )
 
 // schemaKinds are the kinds of the schema.
-func schemaKinds() []kind { return readKinds(cuecontext.New().CompileBytes(schema.Runbook())) }
+func schemaKinds() []kind {
+	return (&schemaText{}).kindsOf(cuecontext.New().CompileBytes(schema.Runbook()))
+}
 
 // TestKindsAreWhole: a misspelled attribute of the schema would be a kind without a risk, a bound or a pin.
 func TestKindsAreWhole(t *testing.T) {
@@ -55,7 +57,7 @@ const invented = `
 }`
 
 func TestAttributes(t *testing.T) {
-	kinds := readKinds(cuecontext.New().CompileString(invented))
+	kinds := (&schemaText{}).kindsOf(cuecontext.New().CompileString(invented))
 	if len(kinds) != 1 {
 		t.Fatalf("kinds %+v", kinds)
 	}

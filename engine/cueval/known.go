@@ -37,7 +37,7 @@ func (t *texts) planned(src runbook.Source, known *runbook.Plan) (*document, run
 
 // read reads the source of a known plan.
 func (t *texts) read(src runbook.Source, known *runbook.Plan) (*document, error) {
-	d, ps := t.parse(src)
+	d, ps := t.parse(src, known)
 	if len(ps) > 0 {
 		return nil, &SourceError{Problems: tidy(ps)} // unreachable unless the plan is of another source
 	}

@@ -107,7 +107,7 @@ func (d *document) wants(s runbook.Step, live bool) (out []part) {
 func (d *document) afresh() *document {
 	n := *d
 	n.ctx = cuecontext.New()
-	n.types, _ = d.schema.types(n.ctx) // it has been read before, as pullbook.cue has
+	n.types, _ = d.schema.typesFor(n.ctx, n.known, n.lib) // it has been read before, as pullbook.cue has
 	n.def = n.types.LookupPath(cue.MakePath(cue.Def("#Runbook")))
 	n.org, _ = readOrganisation(n.ctx, n.types, n.kinds, n.lib)
 	n.value, n.fixed, n.alone, n.lists, n.only = cue.Value{}, cue.Value{}, cue.Value{}, nil, nil

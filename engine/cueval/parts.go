@@ -48,6 +48,8 @@ type stepList struct {
 type rules struct {
 	looks map[string]bool // names of fields that they can look at
 	sets  map[string]bool // names of fields that they can give a value
+	names map[string]bool // names of all fields in it
+	open  bool            // it has fields whose names are not written out, besides the steps that the rules are for
 }
 
 // readParts reads the parts of a runbook.
@@ -84,11 +86,13 @@ func readParts(text *pkg, org organisation) *parts {
 
 // readRules reads which fields of a step the policy can look at. Those of packages that it imports are not looked into.
 func (p *parts) readRules(org organisation) {
-	p.rules = rules{looks: map[string]bool{}, sets: map[string]bool{}}
+	p.rules = rules{looks: map[string]bool{}, sets: map[string]bool{}, names: map[string]bool{}}
 	if org.policy == nil {
 		return
 	}
 	p.whole = p.whole || len(org.text.uses) > 0
+	patterns, _ := policyRules(org.file)
+	unnamed := -len(patterns)
 	ast.Walk(org.file, func(n ast.Node) bool {
 		switch x := n.(type) {
 		case *ast.Ident:
@@ -106,12 +110,17 @@ func (p *parts) readRules(org organisation) {
 				}
 			}
 		case *ast.Field:
-			if name, ok := labelName(x.Label); ok && x.Constraint == token.ILLEGAL {
+			name, ok := labelName(x.Label)
+			if p.rules.names[name] = true; !ok {
+				unnamed++
+			}
+			if ok && x.Constraint == token.ILLEGAL {
 				p.rules.sets[name] = true
 			}
 		}
 		return true
 	}, nil)
+	p.rules.open = unnamed > 0
 }
 
 // list reads the steps of one list.

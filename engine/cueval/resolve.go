@@ -137,7 +137,7 @@ func (d *document) ready(s runbook.Step, step, whole cue.Value) runbook.Resoluti
 	if err := step.Validate(cue.Final()); err != nil {
 		return broken(d.why(err, s.Name))
 	}
-	work, err := d.work(s, step)
+	work, says, err := d.work(s, step)
 	var locks []string
 	if err == nil {
 		locks, err = d.locksOf(s, step, whole)
@@ -151,11 +151,11 @@ func (d *document) ready(s runbook.Step, step, whole cue.Value) runbook.Resoluti
 		return broken(d.why(err, s.Name, string(s.Kind)))
 	}
 	if s.Kind == runbook.KindExec {
-		if p, ok := d.strange(s, step, work.Run); ok {
+		if p, ok := d.strange(s, step, textsIn(says[commandField(s)])); ok {
 			return broken(p)
 		}
 	}
-	if p, ok := d.strangeEnv(s, work.Run); ok {
+	if p, ok := d.strangeEnv(s, says); ok {
 		return broken(p)
 	}
 	if p, ok := d.overreaches(s, step); ok {
@@ -250,13 +250,25 @@ func (d *document) why(err error, step string, below ...string) runbook.Problem 
 	return p
 }
 
-// work reads what would run. All its values must be known.
-func (d *document) work(s runbook.Step, step cue.Value) (runbook.Work, error) {
+// work reads what would run. All its values must be known. Of what a runner gets it also says it as data.
+func (d *document) work(s runbook.Step, step cue.Value) (w runbook.Work, says map[string]any, err error) {
 	v, k := field(step, string(s.Kind)), d.kind(s.Kind)
-	if !k.engine {
-		run, err := d.run(k, v, k.unlike(s)...)
-		return runbook.Work{Run: run}, err
+	if k.engine {
+		w, err = d.engineWork(s, v)
+		return w, nil, err
 	}
+	all, err := d.fieldsOf(s, v)
+	if err == nil {
+		says, err = d.data(k, all, k.unlike(s)...)
+	}
+	if err == nil {
+		w.Run, err = sortedJSON(says)
+	}
+	return w, says, err
+}
+
+// engineWork reads what the engine itself does.
+func (d *document) engineWork(s runbook.Step, v cue.Value) (runbook.Work, error) {
 	if err := v.Validate(cue.Concrete(true)); err != nil {
 		return runbook.Work{}, err
 	}
@@ -280,38 +292,27 @@ func (d *document) work(s runbook.Step, step cue.Value) (runbook.Work, error) {
 	return runbook.Work{}, fmt.Errorf("the engine has no step of kind %q", s.Kind) // unreachable unless the schema names another kind its own
 }
 
-// run is what the author wrote in the field of a kind, as JSON with sorted names, without what is decided later and without
-// some fields.
-func (d *document) run(k kind, v cue.Value, without ...string) (json.RawMessage, error) {
-	it, err := v.Fields()
-	if err != nil {
-		return nil, err
-	}
+// data is what the author wrote in fields of a kind, without what is decided later and without some fields.
+func (d *document) data(k kind, fields []fieldValue, without ...string) (map[string]any, error) {
 	all := map[string]any{}
-	for it.Next() {
-		name := it.Selector().Unquoted()
-		if k.trait(name).later != "" || slices.Contains(without, name) {
+	for _, f := range fields {
+		if k.trait(f.name).later != "" || slices.Contains(without, f.name) {
 			continue
 		}
-		f := it.Value()
-		if err := f.Validate(cue.Concrete(true)); err != nil {
-			return nil, err
-		}
-		text, err := f.MarshalJSON()
+		x, err := f.data()
 		if err != nil {
 			return nil, err
 		}
-		dec := json.NewDecoder(bytes.NewReader(text))
-		dec.UseNumber() // no number becomes another one
-		var x any
-		if err := dec.Decode(&x); err != nil {
-			return nil, fmt.Errorf("read the value of %s: %w", name, err) // unreachable: CUE wrote it
-		}
-		if k.trait(name).channel {
+		if k.trait(f.name).channel {
 			x = d.channelled(x)
 		}
-		all[name] = x
+		all[f.name] = x
 	}
+	return all, nil
+}
+
+// sortedJSON writes what runs, with its names sorted.
+func sortedJSON(all map[string]any) (json.RawMessage, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

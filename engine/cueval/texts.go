@@ -28,7 +28,7 @@ type texts struct {
 type schemaText struct {
 	file  *ast.File
 	err   error
-	kinds []kind // once a runbook was read with it
+	kinds map[runbook.Kind]kind // those that were read once
 }
 
 // schema returns the schema with a text; none means the engine's own.
@@ -53,21 +53,30 @@ func (t *texts) schema(text []byte) *schemaText {
 
 // types is the schema in a context of its own.
 func (s *schemaText) types(ctx *cue.Context) (cue.Value, []runbook.Problem) {
-	err := s.err
-	if err == nil {
-		types := ctx.BuildFile(&ast.File{Filename: schemaName, Decls: s.file.Decls}) // CUE notes what it does not know in the file
-		if err = types.Err(); err == nil {
-			return types, nil
-		}
+	if s.err != nil {
+		return unreadable(s.err)
 	}
+	return s.built(ctx, s.file.Decls)
+}
+
+// built evaluates declarations of the schema.
+func (s *schemaText) built(ctx *cue.Context, decls []ast.Decl) (cue.Value, []runbook.Problem) {
+	types := ctx.BuildFile(&ast.File{Filename: schemaName, Decls: decls}) // CUE notes what it does not know in the file
+	if err := types.Err(); err != nil {
+		return unreadable(err)
+	}
+	return types, nil
+}
+
+func unreadable(err error) (cue.Value, []runbook.Problem) {
 	return cue.Value{}, []runbook.Problem{{File: schemaName, Text: "this version of the engine cannot read the frozen schema: " + err.Error(),
 		Hint: "the version that incident.json names can"}}
 }
 
-// kindsOf returns the kinds of steps that the schema has, given an evaluation of it.
+// kindsOf returns the kinds of steps that an evaluation of the schema has, in its order.
 func (s *schemaText) kindsOf(types cue.Value) []kind {
 	if s.kinds == nil {
-		s.kinds = readKinds(types)
+		s.kinds = map[runbook.Kind]kind{}
 	}
-	return s.kinds
+	return readKinds(types, s.kinds)
 }
