@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -84,58 +83,6 @@ match: labels: service: "crowd"
 alert: _
 steps: look: manual: "Look at it."
 `
-
-// busyRunbook goes on for as long as the benchmark takes.
-const busyRunbook = `title: "Go on"
-match: labels: service: "crowd"
-alert: _
-steps: {
-	for i in [for n in [for a in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] for b in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] {10*a + b}] {n}] {
-		"s\(i)": {risk: "read", exec: command: ["true"], if i > 0 {needs: ["s\(i-1)"]}}
-	}
-}
-`
-
-// BenchmarkAcknowledge is how long an alert waits for its 202 while incidents run, at 200 alerts a second: the issue asks for a 99th
-// percentile of at most 25 ms with -open 100. The alerts are repeats of those whose incidents are open.
-func BenchmarkAcknowledge(b *testing.B) {
-	ctx, cancel := context.WithCancel(b.Context())
-	defer cancel()
-	c := newCrowd(ctx, b, busyRunbook)
-	svc, err := c.world.service(ctx, slog.New(slog.DiscardHandler), nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	stopped := make(chan error, 1)
-	go func() { stopped <- svc.run(ctx) }()
-	engine := "http://" + svc.listener.Addr().String()
-	c.fill(b, engine)
-	var mu sync.Mutex
-	var times []time.Duration
-	var sent sync.WaitGroup
-	beat := time.NewTicker(time.Second / 200)
-	defer beat.Stop()
-	for i := 0; b.Loop(); i++ {
-		for j := range 200 {
-			<-beat.C
-			sent.Go(func() {
-				took := postCrowd(b, engine, (200*i+j)%*openFlag)
-				mu.Lock()
-				defer mu.Unlock()
-				times = append(times, took)
-			})
-		}
-	}
-	sent.Wait()
-	cancel()
-	if err := <-stopped; err != nil {
-		b.Error(err)
-	}
-	svc.close()
-	slices.Sort(times)
-	b.ReportMetric(float64(times[len(times)/2].Microseconds())/1000, "p50-ms")
-	b.ReportMetric(float64(times[len(times)*99/100].Microseconds())/1000, "p99-ms")
-}
 
 // BenchmarkRebuild is the time in which an engine that knows nothing reads every open incident from git and looks at the hub, and the
 // resident memory of `pullbook serve` after it has done so. The issue asks for at most 10 s and 150 MiB with -open 1000.

@@ -24,7 +24,53 @@ type database struct {
 	numbers string                                                                // rows of the numbers in the JSON list $1
 	now     string                                                                // the time, as River writes it
 	arrival string                                                                // the column that orders steps as they were queued
+	line    chan struct{}                                                         // holds one: who of this package's readers asks for the connection next
 }
+
+// The one connection is given to a random one of those who wait for it. So that a group of asks, on which alerts wait, never stands
+// among all the workers of an engine, these ask for it one after the other, in order, and the group beside them.
+
+func (db *database) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if err := db.standInLine(ctx); err != nil {
+		return nil, err
+	}
+	defer db.next()
+	return db.DB.QueryContext(ctx, query, args...)
+}
+
+func (db *database) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	if err := db.standInLine(ctx); err == nil {
+		defer db.next()
+	} // else ctx is over, and the row says so
+	return db.DB.QueryRowContext(ctx, query, args...)
+}
+
+func (db *database) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if err := db.standInLine(ctx); err != nil {
+		return nil, err
+	}
+	defer db.next()
+	return db.DB.ExecContext(ctx, query, args...)
+}
+
+func (db *database) BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error) {
+	if err := db.standInLine(ctx); err != nil {
+		return nil, err
+	}
+	defer db.next()
+	return db.DB.BeginTx(ctx, opts)
+}
+
+func (db *database) standInLine(ctx context.Context) error {
+	select {
+	case db.line <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for the database: %w", context.Cause(ctx))
+	}
+}
+
+func (db *database) next() { <-db.line }
 
 // errDamaged marks findings of this package's own checks.
 var errDamaged = errors.New("database is damaged")

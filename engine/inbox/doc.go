@@ -27,7 +27,7 @@
 // message is kept until it has been handled.
 //
 // Every write is one transaction, on disk for all that a caller or a step relies on: what a call has acknowledged survives a
-// kill and a power cut. The database is a SQLite file in WAL mode, or a schema of a PostgreSQL database. A second engine is
+// kill and a power cut. Callers who come while a transaction is on its way to the disk share the next one (group.go). The database is a SQLite file in WAL mode, or a schema of a PostgreSQL database. A second engine is
 // kept out (ErrLocked): by a lock on a file beside the first, by an advisory lock in the second, which the one connection
 // takes before anything else, so that an engine that lost its connection writes nothing once another one has the inbox.
 //

@@ -45,6 +45,7 @@ type Inbox struct {
 	queue     *river.Client[*sql.Tx] // inserts only; each Run has a client of its own that works
 	hints     map[string]bool
 	recovered string
+	group     group
 
 	mu      sync.Mutex
 	running *worker // the Run in progress
@@ -59,6 +60,7 @@ func Open(ctx context.Context, config Config) (_ *Inbox, err error) {
 	}
 	config = config.withDefaults()
 	in := &Inbox{config: config, hints: map[string]bool{KindLook: true}}
+	in.group.in = in
 	defer func() {
 		if err != nil {
 			_ = in.Close()
@@ -153,20 +155,12 @@ type stepArgs struct {
 func (stepArgs) Kind() string                 { return "step" }
 func (stepArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: stepQueue} }
 
-// trigger adds a River job for the time that args name.
-func (in *Inbox) trigger(ctx context.Context, tx *sql.Tx, args river.JobArgs, at int64) error {
-	if _, err := in.queue.InsertTx(ctx, tx, args, &river.InsertOpts{ScheduledAt: time.UnixMilli(at)}); err != nil {
-		return fmt.Errorf("queue trigger: %w", err)
-	}
-	return nil
-}
-
-// durably runs f in a transaction that is on disk, with all before it, when durably returns nil. After an error of the commit
+// durably runs f in a transaction that is on disk, with all before it, when durably returns nil; others may have a part in it. After an error of the commit
 // itself it is unknown whether the transaction took place, so whatever f does must bear being done again.
 // What only takes triggers and handled messages away, or moves them, may go without the sync: if a power cut takes it back, a
 // trigger is made anew and a message is handled again.
-func (in *Inbox) durably(ctx context.Context, f func(tx *sql.Tx) error) error {
-	return in.db.durably(ctx, in.db.DB, f)
+func (in *Inbox) durably(ctx context.Context, f func(ctx context.Context, u *unit) error) error {
+	return in.group.do(ctx, f)
 }
 
 // beginner is a *sql.DB or one of its connections.

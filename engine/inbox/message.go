@@ -30,7 +30,7 @@ func (in *Inbox) Put(ctx context.Context, m Message) error {
 		return fmt.Errorf("put message: %w", err)
 	}
 	now := in.handoverOf(row)
-	err = in.durably(ctx, func(tx *sql.Tx) error { return in.insertMessage(ctx, tx, row, now) })
+	err = in.durably(ctx, func(ctx context.Context, u *unit) error { return insertMessage(ctx, u, row, now) })
 	now.wake(row.key, row.due)
 	if err != nil {
 		return fmt.Errorf("put %s message for %q: %w", m.Kind, m.Key, err)
@@ -53,8 +53,8 @@ func (in *Inbox) putOnce(ctx context.Context, id string, m Message, now time.Tim
 		return false, fmt.Errorf("put message: %w", err)
 	}
 	hand := in.handoverOf(row)
-	err = in.durably(ctx, func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, `
+	err = in.durably(ctx, func(ctx context.Context, u *unit) error {
+		result, err := u.ExecContext(ctx, `
 			INSERT INTO seen (id, at) VALUES ($1, $2)
 			ON CONFLICT (id) DO UPDATE SET at = excluded.at WHERE seen.at < $3`,
 			id, now.UnixMilli(), now.Add(-rememberIDs).UnixMilli())
@@ -69,7 +69,7 @@ func (in *Inbox) putOnce(ctx context.Context, id string, m Message, now time.Tim
 		if !fresh {
 			return nil
 		}
-		return in.insertMessage(ctx, tx, row, hand)
+		return insertMessage(ctx, u, row, hand)
 	})
 	if fresh {
 		hand.wake(row.key, row.due)
@@ -131,22 +131,22 @@ func (in *Inbox) handoverOf(row messageRow) *handover {
 }
 
 // insertMessage stores a message, and a trigger for it if it is not handed over.
-func (in *Inbox) insertMessage(ctx context.Context, tx *sql.Tx, row messageRow, h *handover) error {
+func insertMessage(ctx context.Context, u *unit, row messageRow, h *handover) error {
 	due := fmt.Sprint(row.due)
-	_, err := tx.ExecContext(ctx, "INSERT INTO message (kind, key, body, due, retry, sum) VALUES ($1, $2, $3, $4, $5, $6)",
+	_, err := u.ExecContext(ctx, "INSERT INTO message (kind, key, body, due, retry, sum) VALUES ($1, $2, $3, $4, $5, $6)",
 		row.kind, row.key, row.body, row.due, row.due, checksum(row.kind, row.key, due, row.body))
 	if err != nil {
 		return fmt.Errorf("store message: %w", err)
 	}
-	if h != nil {
-		return nil
+	if h == nil {
+		u.trigger(wakeArgs{Key: row.key, At: row.due}, row.due)
 	}
-	return in.trigger(ctx, tx, wakeArgs{Key: row.key, At: row.due}, row.due)
+	return nil
 }
 
 // insertLook tells the engine that something about the incident's steps has changed.
-func (in *Inbox) insertLook(ctx context.Context, tx *sql.Tx, incident string, now time.Time, h *handover) error {
-	return in.insertMessage(ctx, tx, messageRow{kind: KindLook, key: incident, body: []byte("null"), due: now.UnixMilli()}, h)
+func insertLook(ctx context.Context, u *unit, incident string, now time.Time, h *handover) error {
+	return insertMessage(ctx, u, messageRow{kind: KindLook, key: incident, body: []byte("null"), due: now.UnixMilli()}, h)
 }
 
 // nextMessage returns the key's first message that may be handled at now.
@@ -205,13 +205,11 @@ func (in *Inbox) postpone(ctx context.Context, row messageRow, ids []int64, retr
 	if err != nil {
 		return err
 	}
-	err = write(ctx, in.db, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `
+	err = in.durably(ctx, func(ctx context.Context, u *unit) error {
+		_, err := u.ExecContext(ctx, `
 			UPDATE message SET failures = $2, retry = $3 WHERE id IN (`+in.db.numbers+`)`, string(list), row.failures+1, retry)
-		if err != nil {
-			return err
-		}
-		return in.trigger(ctx, tx, wakeArgs{Key: row.key, At: retry}, retry)
+		u.trigger(wakeArgs{Key: row.key, At: retry}, retry)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("postpone messages of %q: %w", row.key, err)

@@ -125,7 +125,7 @@ func openPostgres(ctx context.Context, url, schema string) (_ *database, recover
 	return &database{DB: db, name: name, river: riverdatabasesql.New(db), unlock: func() error { return nil },
 		durably: func(ctx context.Context, db *sql.DB, f func(tx *sql.Tx) error) error { return write(ctx, db, f) },
 		numbers: "SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST(CAST($1 AS TEXT) AS JSON))",
-		now:     "now()", arrival: "number"}, recovered, nil
+		now:     "now()", arrival: "number", line: make(chan struct{}, 1)}, recovered, nil
 }
 
 // admit takes the lock of a schema for a new connection, and refuses it when an engine of a later term has been here.

@@ -73,7 +73,7 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger) (*database, 
 	now := time.Now()
 	_ = os.Chtimes(path+".lock", now, now) // a loss is told with less, if this fails
 	return &database{DB: db, river: riversqlite.New(db), unlock: lock.Close, durably: synced,
-		numbers: "SELECT value FROM json_each($1)", now: "datetime('now', 'subsec')", arrival: "rowid"}, recovered, nil
+		numbers: "SELECT value FROM json_each($1)", now: "datetime('now', 'subsec')", arrival: "rowid", line: make(chan struct{}, 1)}, recovered, nil
 }
 
 // lastOpened says when an engine opened the inbox last, by the time of its lock file.

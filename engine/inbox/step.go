@@ -54,13 +54,13 @@ func (in *Inbox) StartStep(ctx context.Context, s Step) error {
 		repeatable = 1
 	}
 	hand, added := in.handover(stepSeats), false
-	err = in.durably(ctx, func(tx *sql.Tx) error {
+	err = in.durably(ctx, func(ctx context.Context, u *unit) error {
 		var spent bool
-		err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM spent WHERE key = $1)", s.Key).Scan(&spent)
+		err := u.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM spent WHERE key = $1)", s.Key).Scan(&spent)
 		if err != nil || spent {
 			return err
 		}
-		result, err := tx.ExecContext(ctx, `
+		result, err := u.ExecContext(ctx, `
 			INSERT INTO step (key, incident, repeatable, body, sum, state, ready, queued_at)
 			VALUES ($1, $2, $3, $4, $5, 'queued', $6, $6) ON CONFLICT (key) DO NOTHING`,
 			s.Key, s.Incident, repeatable, []byte(body), checksum(s.Key, s.Incident, strconv.Itoa(repeatable), body), now)
@@ -71,7 +71,8 @@ func (in *Inbox) StartStep(ctx context.Context, s Step) error {
 		if added = n > 0; err != nil || !added || hand != nil {
 			return err
 		}
-		return in.trigger(ctx, tx, stepArgs{Key: s.Key, At: now}, now)
+		u.trigger(stepArgs{Key: s.Key, At: now}, now)
+		return nil
 	})
 	if added {
 		hand.begin(s.Key, func(ctx context.Context, w *worker) error {
@@ -91,19 +92,19 @@ func (in *Inbox) StartStep(ctx context.Context, s Step) error {
 // run again. A step that has ended, or that the inbox does not know, is left alone.
 func (in *Inbox) CancelStep(ctx context.Context, key string) error {
 	now := time.Now()
-	err := in.durably(ctx, func(tx *sql.Tx) error {
+	err := in.durably(ctx, func(ctx context.Context, u *unit) error {
 		var incident string
-		err := tx.QueryRowContext(ctx, `
+		err := u.QueryRowContext(ctx, `
 			UPDATE step SET state = 'cancelled', cancel = 1, ended_at = $1 WHERE key = $2 AND state = 'queued' RETURNING incident`,
 			now.UnixMilli(), key).Scan(&incident)
 		if errors.Is(err, sql.ErrNoRows) {
-			_, err := tx.ExecContext(ctx, "UPDATE step SET cancel = 1 WHERE key = $1 AND state = 'running'", key)
+			_, err := u.ExecContext(ctx, "UPDATE step SET cancel = 1 WHERE key = $1 AND state = 'running'", key)
 			return err
 		}
 		if err != nil {
 			return err
 		}
-		return in.insertLook(ctx, tx, incident, now, nil)
+		return insertLook(ctx, u, incident, now, nil)
 	})
 	if err != nil {
 		return fmt.Errorf("cancel step %q: %w", key, err)
@@ -153,19 +154,19 @@ func fromMilli(ms int64) time.Time {
 
 // Forget drops everything about the incident's steps but their keys. It refuses while one of them is queued or running.
 func (in *Inbox) Forget(ctx context.Context, incident string) error {
-	err := in.durably(ctx, func(tx *sql.Tx) error {
+	err := in.durably(ctx, func(ctx context.Context, u *unit) error {
 		var open int
-		if err := tx.QueryRowContext(ctx,
+		if err := u.QueryRowContext(ctx,
 			"SELECT count(*) FROM step WHERE incident = $1 AND state IN ('queued', 'running')", incident).Scan(&open); err != nil {
 			return err
 		}
 		if open > 0 {
 			return fmt.Errorf("%d of its steps are queued or running", open)
 		}
-		if _, err := tx.ExecContext(ctx, "INSERT INTO spent SELECT key FROM step WHERE incident = $1", incident); err != nil {
+		if _, err := u.ExecContext(ctx, "INSERT INTO spent SELECT key FROM step WHERE incident = $1", incident); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "DELETE FROM step WHERE incident = $1", incident)
+		_, err := u.ExecContext(ctx, "DELETE FROM step WHERE incident = $1", incident)
 		return err
 	})
 	if err != nil {
@@ -181,10 +182,12 @@ func (in *Inbox) beginStep(ctx context.Context, key string, now int64, repeatabl
 	var body []byte
 	do := in.durably
 	if repeatable {
-		do = func(ctx context.Context, f func(tx *sql.Tx) error) error { return write(ctx, in.db, f) }
+		do = func(ctx context.Context, f func(ctx context.Context, u *unit) error) error {
+			return write(ctx, in.db, func(tx *sql.Tx) error { return f(ctx, &unit{Tx: tx}) })
+		}
 	}
-	err = do(ctx, func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, `
+	err = do(ctx, func(ctx context.Context, u *unit) error {
+		return u.QueryRowContext(ctx, `
 			UPDATE step SET state = 'running', starts = starts + 1, started_at = $1
 			WHERE key = $2 AND state = 'queued' AND ready <= $1 RETURNING incident, repeatable, body, starts`, now, key).
 			Scan(&s.Incident, &s.Repeatable, &body, &starts)
@@ -202,14 +205,14 @@ func (in *Inbox) beginStep(ctx context.Context, key string, now int64, repeatabl
 // endStep stores the outcome together with a look for the incident.
 func (in *Inbox) endStep(ctx context.Context, s Step, outcome json.RawMessage) error {
 	now, hand := time.Now(), in.handover(messageSeats)
-	err := in.durably(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `
+	err := in.durably(ctx, func(ctx context.Context, u *unit) error {
+		_, err := u.ExecContext(ctx, `
 			UPDATE step SET state = 'ended', outcome = $1, outcome_sum = $2, ended_at = $3 WHERE key = $4 AND state = 'running'`,
 			[]byte(outcome), checksum(s.Key, "", "", outcome), now.UnixMilli(), s.Key)
 		if err != nil {
 			return err
 		}
-		return in.insertLook(ctx, tx, s.Incident, now, hand)
+		return insertLook(ctx, u, s.Incident, now, hand)
 	})
 	hand.wake(s.Incident, now.UnixMilli())
 	if err != nil {
@@ -223,9 +226,9 @@ func (in *Inbox) endStep(ctx context.Context, s Step, outcome json.RawMessage) e
 func (in *Inbox) giveUpStep(ctx context.Context, s Step, pause time.Duration) error {
 	now := time.Now()
 	ready := ceilMilli(now.Add(pause))
-	err := in.durably(ctx, func(tx *sql.Tx) error {
+	err := in.durably(ctx, func(ctx context.Context, u *unit) error {
 		var state StepState
-		err := tx.QueryRowContext(ctx, `
+		err := u.QueryRowContext(ctx, `
 			UPDATE step SET
 				state = CASE WHEN repeatable = 0 THEN 'lost' WHEN cancel = 1 THEN 'cancelled' ELSE 'queued' END,
 				ended_at = CASE WHEN repeatable = 1 AND cancel = 0 THEN 0 ELSE CAST($1 AS BIGINT) END,
@@ -237,9 +240,10 @@ func (in *Inbox) giveUpStep(ctx context.Context, s Step, pause time.Duration) er
 		case err != nil:
 			return err
 		case state == StepQueued:
-			return in.trigger(ctx, tx, stepArgs{Key: s.Key, At: ready}, ready)
+			u.trigger(stepArgs{Key: s.Key, At: ready}, ready)
+			return nil
 		}
-		return in.insertLook(ctx, tx, s.Incident, now, nil)
+		return insertLook(ctx, u, s.Incident, now, nil)
 	})
 	if err != nil {
 		return fmt.Errorf("take back step %q: %w", s.Key, err)
