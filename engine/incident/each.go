@@ -75,13 +75,20 @@ func StepOf(data Data) string {
 
 // Expand returns the plan with the elements that the journal has settled.
 func (s State) Expand(p runbook.Plan) runbook.Plan {
-	keys := map[string][]string{}
+	keys, stale := map[string][]string(nil), false
 	for _, step := range p.Steps {
-		if step.Each {
-			keys[step.Name] = s.Step(step.Name).Keys
+		stale = stale || step.Of != ""
+		if !step.Each {
+			continue
+		}
+		if settled := s.Step(step.Name).Keys; len(settled) > 0 {
+			if keys == nil {
+				keys = map[string][]string{}
+			}
+			keys[step.Name] = settled
 		}
 	}
-	if len(keys) == 0 {
+	if keys == nil && !stale {
 		return p
 	}
 	return p.Expand(keys)

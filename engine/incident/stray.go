@@ -20,8 +20,12 @@ func (d *decider) strayWords(r approval.Review) {
 		return
 	}
 	const notHeard = "A line of this review was not heard: "
+	lines := approval.Lines(r.Body)
+	if len(lines) == 0 {
+		return
+	}
 	known := slices.Concat(reviewVerbs(), verbNames())
-	for _, line := range approval.Lines(r.Body) {
+	for _, line := range lines {
 		words := strings.Fields(line)
 		switch name := words[0]; {
 		case !slices.Contains(known, name):

@@ -83,7 +83,10 @@ func (r row) drawn() class {
 }
 
 // top are the rows of the plan as it was written: templates stand for their elements.
-func (b board) top() []row {
+func (b board) top() []row { return b.written }
+
+// collapsed is top, reckoned.
+func (b board) collapsed() []row {
 	if !slices.ContainsFunc(b.rows, func(r row) bool { return r.step.Of != "" }) {
 		return b.rows
 	}

@@ -40,7 +40,9 @@ type board struct {
 	state incident.State
 	view  incident.View
 	rows  []row
-	next  string // the step whose turn it is to be undone
+
+	written []row  // without those of elements
+	next    string // the step whose turn it is to be undone
 }
 
 // try names one attempt of a step.
@@ -99,6 +101,7 @@ func newBoard(p runbook.Plan, s incident.State, v incident.View) board {
 		}
 		b.rows = append(b.rows, r)
 	}
+	b.written = b.collapsed()
 	return b
 }
 
