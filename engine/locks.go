@@ -117,10 +117,16 @@ func (l *locks) others(branch string) map[string]incident.Holder {
 	return out
 }
 
-// wait registers a branch as one that waits for locks. It reports whether one of its steps could have all of them by now.
+// wait registers a branch as one that waits for locks. It reports whether one of its steps could have all of them by now. Those
+// who stood behind a step that does not wait any more are to be woken.
 func (l *locks) wait(branch string, a incident.AwaitLocks) (free bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for _, before := range l.waiting[branch].Steps {
+		if !slices.ContainsFunc(a.Steps, func(w incident.Waiting) bool { return w.Step == before.Step && w.Since.Equal(before.Since) }) {
+			l.owe(branch, func(lock string) bool { return slices.Contains(before.Locks, lock) })
+		}
+	}
 	l.waiting[branch] = a
 	return slices.ContainsFunc(a.Steps, func(w incident.Waiting) bool {
 		return !slices.ContainsFunc(w.Locks, func(lock string) bool {

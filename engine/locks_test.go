@@ -103,6 +103,15 @@ func TestLockQueue(t *testing.T) {
 	if d := cmp.Diff([]string{"late"}, l.sleepers()); d != "" {
 		t.Errorf("woken when the first one leaves: %s", d)
 	}
+	l.woken("late")
+	l.wait("both", waiting("B", 1, "x", "y"))
+	if l.wait("both", waiting("B", 1, "x", "y")); len(l.sleepers()) > 0 {
+		t.Errorf("woken by one who still waits: %v", l.sleepers())
+	}
+	l.wait("both", waiting("B", 3, "x", "y"))
+	if d := cmp.Diff([]string{"late"}, l.sleepers()); d != "" {
+		t.Errorf("woken when another step of the first one waits in its place: %s", d)
+	}
 }
 
 // branches is a ledger of incidents' branches that can be read, or not, and an inbox that remembers what was put.

@@ -22,10 +22,9 @@ const maxAnew = 3
 // that cannot be looked at gives way. The caller holds the worker's lock.
 func (e *Engine) look(ctx context.Context, w *worker, refresh bool, alerts []incident.Alert) error {
 	waits, err := e.goOn(ctx, w, refresh, alerts)
-	if waits {
-		return nil
+	if !waits {
+		e.locks.quit(w.branch)
 	}
-	e.locks.quit(w.branch)
 	if err != nil {
 		return err
 	}
