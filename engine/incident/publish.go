@@ -100,7 +100,7 @@ func (d *decider) publishRollup() {
 		summary += "\n\n" + text
 	}
 	if status == RollupWaiting {
-		id += d.votesMark()
+		id += d.votesMark() + d.overlookedMark()
 	}
 	if len(d.unwritten) > 0 && status == RollupRunning {
 		id += "/authors/" + runbook.PageDigest([]byte(strings.Join(d.unwritten, " ")))[:16]

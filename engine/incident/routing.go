@@ -3,6 +3,7 @@ package incident
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pullbook/pullbook/engine/approval"
 	"github.com/pullbook/pullbook/engine/runbook"
@@ -15,18 +16,19 @@ import (
 type need struct {
 	step  string
 	since int
-	from  []string // users and teams who can still help
+	at    time.Time // of that event
+	from  []string  // users and teams who can still help
 }
 
 // needs lists the open gates, and then the debts.
 func (d *decider) needs() (all []need) {
 	for _, step := range d.plan.Steps {
 		if st := d.state.Step(step.Name); st.Phase == PhaseGate {
-			all = append(all, need{step.Name, st.since, d.helpers(step)})
+			all = append(all, need{step.Name, st.since, st.Gate.Opened, d.helpers(step)})
 		}
 	}
 	for _, b := range d.state.Owed() {
-		all = append(all, need{b.Step, b.Event, d.answer(d.debtGate(b)).Helpers})
+		all = append(all, need{b.Step, b.Event, b.At, d.answer(d.debtGate(b)).Helpers})
 	}
 	return all
 }
@@ -39,7 +41,7 @@ func (d *decider) askForReviews() {
 	for _, n := range d.needs() {
 		from := n.from
 		if d.shownSince(n.since) {
-			from = slices.DeleteFunc(slices.Clone(from), func(who string) bool { return d.reviewed(who) || named(asked, who) })
+			from = slices.DeleteFunc(slices.Clone(from), func(who string) bool { return d.reviewed(who, n.at) || named(asked, who) })
 		}
 		if !allOf(asked, from) {
 			d.actions = append(d.actions, RequestReview{Step: n.step, From: from})
@@ -48,9 +50,38 @@ func (d *decider) askForReviews() {
 	}
 }
 
-// reviewed reports whether a user, or a member of a team, has reviewed: then their request is gone because of that.
-func (d *decider) reviewed(who string) bool {
-	return slices.ContainsFunc(d.view.Reviews, func(r approval.Review) bool { return approval.Named(r.By, []string{who}) })
+// reviewed reports whether a user, or a member of a team, has reviewed since a time: then their request is gone because of that.
+// A review whose time is not known counts.
+func (d *decider) reviewed(who string, since time.Time) bool {
+	return slices.ContainsFunc(d.view.Reviews, func(r approval.Review) bool {
+		return approval.Named(r.By, []string{who}) && (r.At.IsZero() || !r.At.Before(since))
+	})
+}
+
+// overlooked lists whom a gate or a debt waits for without a request: a review from before, of which nobody knew when they were
+// needed, had used it up. The next rollup check asks them.
+func (d *decider) overlooked() (who []string) {
+	if len(d.view.Reviews) == 0 {
+		return nil
+	}
+	for _, n := range d.needs() {
+		for _, w := range n.from {
+			before := !named(d.view.Pull.Asked, w) && !named(who, w) && d.reviewed(w, time.Time{}) && !d.reviewed(w, n.at)
+			if before && d.shownSince(n.since) {
+				who = append(who, w)
+			}
+		}
+	}
+	return who
+}
+
+// overlookedMark makes a check of its own of whom was overlooked.
+func (d *decider) overlookedMark() string {
+	who := d.overlooked()
+	if len(who) == 0 {
+		return ""
+	}
+	return "/ask-" + runbook.PageDigest([]byte(strings.Join(who, " ")))[:16]
 }
 
 // withdrawReviews takes back the requests that nobody can answer usefully any more: of gates that were answered, ran out or are

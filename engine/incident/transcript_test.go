@@ -370,6 +370,8 @@ func (s *stage) hub(t *testing.T, args map[string]string) string {
 			s.view.Later = ID(args[what])
 		case "asks": // a person asks for a review
 			s.view.Pull.Asked = append(s.view.Pull.Asked, args[what])
+		case "answered": // by a review that was given before
+			s.view.Pull.Asked = slices.DeleteFunc(slices.Clone(s.view.Pull.Asked), func(who string) bool { return who == args[what] })
 		case "answers-deleted":
 			s.view.Comments = slices.DeleteFunc(s.view.Comments, func(c Comment) bool { return c.Own })
 		case "withdraw":
