@@ -81,11 +81,17 @@ func (s State) Keeps(v View) map[string]Holder {
 func (a Attempt) underWay() bool { return a.State == AttemptQueued || a.State == AttemptRunning }
 
 // LockedOut lists the locks that a step which is ready needs and cannot have now, in the order of their names: another step
-// of the incident or another incident holds them, or a step of another incident waits for them that came first.
+// of the incident or another incident holds them, or a step of another incident waits for them that came first. What a step
+// holds of which nobody is asked any more whether it happened keeps others out, and not the finally steps of the incident: with its
+// end it would be free.
 func (s State) LockedOut(step runbook.Step, v View) (out []LockedOut) {
 	for _, lock := range step.Now.Locks {
 		by, held := v.Locks[lock]
-		if own, ours := s.locks[lock]; ours && own != step.Name {
+		own, ours := s.locks[lock]
+		if ours && s.Steps[own].Closed {
+			continue
+		}
+		if ours && own != step.Name {
 			by, held = Holder{Incident: s.Opened.ID, Step: own, Since: s.Steps[own].Started, PullURL: s.PullURL}, true
 		}
 		if !held {
@@ -139,7 +145,7 @@ func (s StepState) holds() bool { return s.Phase == PhaseStarted || s.Phase == P
 func (s *State) lockable(d StepStarted) error {
 	for i, lock := range d.Locks {
 		switch by, held := s.locks[lock]; {
-		case held:
+		case held && !s.Steps[by].Closed:
 			return fmt.Errorf("step %s takes the lock %s, which step %s holds", d.Step, lock, by)
 		case i > 0 && d.Locks[i-1] >= lock:
 			return fmt.Errorf("the locks of step %s are not in order, each once", d.Step)
@@ -152,7 +158,9 @@ func (s *State) lockable(d StepStarted) error {
 func (s *State) relock(name string, before, after StepState) {
 	if before.holds() {
 		for _, lock := range before.Locks {
-			delete(s.locks, lock)
+			if s.locks[lock] == name {
+				delete(s.locks, lock)
+			}
 		}
 	}
 	if after.holds() {

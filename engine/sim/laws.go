@@ -31,7 +31,7 @@ func (c *chronicle) reckon(p *process, r *record, before incident.State, e incid
 	k := &r.reckoned
 	switch d := e.Data.(type) {
 	case incident.StepStarted:
-		c.takes(r, d)
+		c.takes(r, before, d)
 		c.turn(r, d.Step)
 		c.waitsFor(r, d, e.At)
 	case incident.StepEnded:
@@ -105,18 +105,23 @@ func (k *reckoning) withdraw(r *record) {
 }
 
 // takes holds that nobody else has a lock that a step takes. Where two engines believe that they have the ledger, the lease
-// keeps them apart, which is not simulated.
-func (c *chronicle) takes(r *record, d incident.StepStarted) {
+// keeps them apart, which is not simulated. A finally step takes what a step before it has left behind.
+func (c *chronicle) takes(r *record, before incident.State, d incident.StepStarted) {
 	alone := len(c.w.machines) == 1 && c.w.tally.Faults[Paused] == 0
 	for _, lock := range d.Locks {
 		for _, other := range c.records {
 			by, held := other.reckoned.locks[lock]
-			if alone && held && !other.merged && !other.void && !other.disturbed && (other != r || by != d.Step) {
+			if alone && held && !other.merged && !other.void && !other.disturbed && (other != r || by != d.Step && !r.leftBehind(before, by)) {
 				c.w.fail("I3", "%s of %s takes the lock %s, which %s of %s has", d.Step, r.id, lock, by, other.id)
 			}
 		}
 		r.reckoned.locks[lock] = d.Step
 	}
+}
+
+// leftBehind reports whether nobody knows of a step whether it happened, and only the finally steps are left.
+func (r *record) leftBehind(before incident.State, step string) bool {
+	return r.reckoned.finally && before.Step(step).Phase == incident.PhaseUnknown
 }
 
 // turn holds that what happened last is undone first.
