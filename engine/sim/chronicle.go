@@ -44,6 +44,7 @@ type record struct {
 	begged    int              // how often somebody gave its branch back
 	again     []incident.Event // second openings, by engines that stood still when somebody had deleted the branch
 	disturbed bool             // somebody else has written to its branch, or deleted it
+	busy      time.Time        // in the calm: since when it has not been at rest
 }
 
 // ack is a notification that was answered 202.

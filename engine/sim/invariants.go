@@ -19,6 +19,7 @@ func invariants() []invariant {
 		{"I2 at most one open incident for an alert group", oneOpen},
 		{"I3 a step that is neither read nor idempotent starts at most once, unless a person asked for more", onceOnly},
 		{"I4 no effect without its intent on the remote branch", intended},
+		{"I8 in the calm everything comes to rest within a minute", comesToRest},
 		{"I10 no check shows success without a result", checksTrue},
 		{"I11 no secret leaves", noLeaks},
 	}

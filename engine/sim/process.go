@@ -35,8 +35,12 @@ type process struct {
 	poked   time.Time             // when it looks at its inbox next, by the world's clock; zero: it does not
 }
 
-// sweepEvery is how often every incident is looked at.
-const sweepEvery = time.Minute
+// While things go wrong every incident is looked at at the interval that the world has drawn, as serve and advance have it. In
+// the calm it is found soon what webhooks have lost, and where nothing happens the pauses grow.
+const (
+	calmSweep   = 20 * time.Second
+	sparseSweep = 2 * time.Hour
+)
 
 // boot starts a process on a machine. Whoever had its inbox before is shut out.
 func (w *World) boot(m *machine) *process {
@@ -55,20 +59,30 @@ func (w *World) boot(m *machine) *process {
 	}
 	p.engine = engine.New(config)
 	m.store.takeBack(p)
-	p.sweep()
+	p.sweep(map[bool]time.Duration{true: calmSweep, false: w.sweepEvery}[w.calm])
 	p.poke(0)
 	return p
 }
 
-// sweep puts a look at every incident, now and at every interval.
-func (p *process) sweep() {
+// sweep puts a look at every incident, now and after every pause.
+func (p *process) sweep(pause time.Duration) {
 	if p.dead {
 		return
 	}
 	if !p.paused {
 		p.machine.store.add(p, engine.Message{Kind: engine.KindSweep, Key: "ledger"})
 	}
-	p.w.in(sweepEvery, "", p.sweep)
+	calm, pushes := p.w.calm, p.w.tally.Transitions
+	p.w.in(pause, "", func() {
+		switch {
+		case calm && p.w.tally.Transitions == pushes:
+			p.sweep(min(2*pause, sparseSweep))
+		case calm:
+			p.sweep(calmSweep)
+		case !p.w.calm: // in the calm another chain of sweeps has begun
+			p.sweep(pause)
+		}
+	})
 }
 
 // clock is the time by the machine's clock.

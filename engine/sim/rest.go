@@ -14,7 +14,7 @@ import (
 
 // settle ends the trouble: clocks are right, nothing is refused, one engine is there.
 func (w *World) settle() {
-	w.calm = true
+	w.calm, w.settled = true, later(w.settled, w.now.Add(w.ahead))
 	w.tell("", "CALM: nothing goes wrong any more")
 	for _, m := range w.machines {
 		m.skew = 0
@@ -28,6 +28,7 @@ func (w *World) settle() {
 			p.kill()
 		} else {
 			p.goOn()
+			p.sweep(calmSweep)
 			p.poke(0)
 		}
 	}
@@ -155,15 +156,27 @@ func (c *chronicle) childOf(r *record, step string, attempt int) *record {
 	return c.branches[incident.BranchPrefix+incident.ChildSlot(runbook.AttemptKey(string(r.id), step, attempt))]
 }
 
-// lockedOut reports whether another incident holds one of some locks.
-func (w *World) lockedOut(r *record, locks []string) bool {
+// lockedOut reports whether another incident holds one of some locks, or waits for one of them and is locked out itself: nobody
+// overtakes it.
+func (w *World) lockedOut(r *record, locks []string, behind ...*record) bool {
+	behind = append(behind, r)
 	for _, other := range w.chronicle.records {
-		if other == r || other.merged || other.void {
+		if other.merged || other.void || len(locks) == 0 || slices.Contains(behind, other) {
 			continue
 		}
 		held := other.state.Locks()
 		if slices.ContainsFunc(locks, func(l string) bool { _, is := held[l]; return is }) {
 			return true
+		}
+		for _, step := range other.state.Expand(other.plan).Steps {
+			b := w.books[other.plan.Name]
+			if b == nil || other.state.Step(step.Name).Over() {
+				continue
+			}
+			wants := b.step(template(step.Name)).Locks
+			if slices.ContainsFunc(locks, func(l string) bool { return slices.Contains(wants, l) }) && w.lockedOut(other, wants, behind...) {
+				return true
+			}
 		}
 	}
 	return false

@@ -68,8 +68,7 @@ func Run(seed uint64, o Options) (report Report) {
 	w.trouble.plan(w, until)
 	w.run(w.now.Add(until))
 	w.settle()
-	w.run(w.now.Add(w.ahead))                  // a clock that was ahead has dated what is due
-	w.run(w.now.Add(sweepEvery + time.Minute)) // what webhooks lost, the next sweep finds
+	w.run(w.settled.Add(atRestWithin))
 	w.rest()
 	for range helpRounds {
 		if w.broken != nil || w.finished() {

@@ -65,7 +65,7 @@ func (r runnerPort) Run(ctx context.Context, a engine.Attempt) runbook.Outcome {
 	if err := p.call(Point("runner.effect."+a.Kind), func() error {
 		w.effect(p, a)
 		return nil
-	}); err != nil || !t.sleep(f.after) {
+	}); err != nil || !t.sleep(w.shortened(f.after)) {
 		return o
 	}
 	o.Ended = p.clock()
@@ -85,6 +85,14 @@ func (r runnerPort) Run(ctx context.Context, a engine.Attempt) runbook.Outcome {
 		o.Error = "it went wrong by itself"
 	}
 	return o
+}
+
+// shortened is how long the rest of an attempt takes: in the calm nothing takes long any more.
+func (w *World) shortened(d time.Duration) time.Duration {
+	if w.calm {
+		return min(d, time.Second)
+	}
+	return d
 }
 
 // effect is what an attempt does to the world.

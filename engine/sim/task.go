@@ -139,8 +139,11 @@ func (w *World) close() {
 // early.
 func (t *task) sleep(d time.Duration) bool {
 	t.sleeps++
-	turn := t.sleeps
-	t.proc.w.in(d, "", func() { t.wake(turn) })
+	turn, w := t.sleeps, t.proc.w
+	if !w.calm {
+		w.settled = later(w.settled, w.now.Add(d))
+	}
+	w.in(d, "", func() { t.wake(turn) })
 	return t.run.rest()
 }
 

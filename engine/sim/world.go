@@ -28,11 +28,15 @@ type World struct {
 	procs    []*process // every one that ever ran, the dead included
 	sources  []*source
 	trouble  trouble
-	smooth   bool                            // nothing ever goes wrong: what is late has no excuse
-	calm     bool                            // faults have stopped
-	ahead    time.Duration                   // the most that any clock was ahead
-	skewed   bool                            // some clock was wrong
-	ends     map[string][]runbook.Conclusion // by attempt key: what runners said
+	smooth   bool // nothing ever goes wrong: what is late has no excuse
+
+	sweepEvery    time.Duration                   // how often every incident is looked at during the trouble
+	lookingAround bool                            // it is looked soon who is at rest
+	calm          bool                            // faults have stopped
+	settled       time.Time                       // when what the trouble has left behind is over: what runs, what a clock that was ahead has dated
+	ahead         time.Duration                   // the most that any clock was ahead
+	skewed        bool                            // some clock was wrong
+	ends          map[string][]runbook.Conclusion // by attempt key: what runners said
 
 	chronicle *chronicle
 	watch     []invariant
@@ -130,6 +134,7 @@ func newWorld(seed uint64, o Options) *World {
 	}
 	w.remote, w.forge, w.chronicle = newRemote(), newForge(w), newChronicle(w)
 	w.watch = invariants()
+	w.sweepEvery = pick(w.dice.time, time.Minute, 5*time.Minute)
 	w.trouble = o.trouble(w)
 	if _, fixed := o.script.(*crash); fixed {
 		w.foundCrash()
