@@ -77,6 +77,8 @@ func (t *trail) judge(b *batch, e incident.Event) *Finding {
 		return t.at(b, d.Step, func(m moment) *Finding { return t.sameInputs(m, d) })
 	case incident.RunDispatched:
 		return t.at(b, d.Step, func(m moment) *Finding { return t.dispatched(m, d) })
+	case incident.RunStopAsked:
+		return t.at(b, d.Step, func(m moment) *Finding { return t.stopAsked(m, e, d) })
 	case incident.StepSkipped:
 		return t.at(b, d.Step, func(m moment) *Finding { return t.skipped(m, d, e) })
 	case incident.Assigned:

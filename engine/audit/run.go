@@ -35,6 +35,14 @@ func (t *trail) dispatched(m moment, d incident.RunDispatched) *Finding {
 	return nil
 }
 
+// stopAsked checks that a run is told to stop only when its time is over, or the incident has been called off.
+func (t *trail) stopAsked(m moment, e incident.Event, d incident.RunStopAsked) *Finding {
+	if !t.state.CalledOff() && e.At.Before(m.was.Deadline) {
+		return m.wrong("", "the run of step %s is told to stop before its time is over", d.Step)
+	}
+	return nil
+}
+
 // ranIt checks that a step which runs a workflow succeeds by a run that is recorded, and that ran the file that its intent
 // names.
 func (m moment) ranIt(d incident.StepEnded) *Finding {

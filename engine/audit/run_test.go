@@ -60,6 +60,10 @@ func TestRuns(t *testing.T) {
 		{"another file than was to run", ended(func(d *incident.StepEnded) { d.Facts = map[string]string{"run": "7", "workflow": "bad"} }), "end", "its intent names b10b"},
 		{"a run of no number", ran(func(d *incident.RunDispatched) { d.Run = 0 }), "run", "the run has no number"},
 		{"a run of another attempt", ran(func(d *incident.RunDispatched) { d.Attempt = 2 }), "run", "does not wait for a workflow run"},
+		{"told to stop for nothing", instead("run", func(_ *ledger, due []incident.Event) []any {
+			return []any{due[0].Data, incident.RunStopAsked{Step: "deploy", Attempt: 1}}
+		}), "run", "told to stop before its time is over"},
+		{"what does not run is told to stop", instead("run", func(*ledger, []incident.Event) []any { return []any{incident.RunStopAsked{Step: "deploy", Attempt: 1}} }), "run", "no workflow run that could be told"},
 		{"intent and run at once", func(l *ledger) {
 			l.says["approve"] = func(due []incident.Event) []any {
 				return []any{due[0].Data, due[1].Data, incident.RunDispatched{Step: "deploy", Attempt: 1, Run: 7}}

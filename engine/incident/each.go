@@ -51,6 +51,8 @@ func StepOf(data Data) string {
 		return d.Step
 	case RunDispatched:
 		return d.Step
+	case RunStopAsked:
+		return d.Step
 	case RepeatStarted:
 		return d.Step
 	case RepeatEnded:

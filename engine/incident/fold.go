@@ -110,6 +110,8 @@ func (s *State) takeStep(e Event) error {
 		return s.childOpened(d)
 	case RunDispatched:
 		return s.runDispatched(d)
+	case RunStopAsked:
+		return s.runStopAsked(e, d)
 	case StepSkipped:
 		return s.skipped(e, d)
 	case Assigned:

@@ -32,6 +32,15 @@ type RunDispatched struct {
 // Kind implements Data.
 func (RunDispatched) Kind() string { return "run-dispatched" }
 
+// RunStopAsked records that the run of an attempt is told to stop: its time is over, or the incident is called off.
+type RunStopAsked struct {
+	Step    string `json:"step"`
+	Attempt int    `json:"attempt"`
+}
+
+// Kind implements Data.
+func (RunStopAsked) Kind() string { return "run-stop-asked" }
+
 // Run is the workflow run of an attempt, as the hub has it.
 type Run struct {
 	Attempt int   // of the step
@@ -60,6 +69,16 @@ func (s *State) runDispatched(d RunDispatched) error {
 		return errors.New("the run has no number")
 	}
 	st.Run, st.RunURL = d.Run, d.URL
+	s.set(d.Step, st)
+	return nil
+}
+
+func (s *State) runStopAsked(e Event, d RunStopAsked) error {
+	st := s.Step(d.Step)
+	if !st.hasRun() || st.Attempt != d.Attempt || !st.StopAsked.IsZero() {
+		return fmt.Errorf("attempt %d of step %s has no workflow run that could be told to stop", d.Attempt, d.Step)
+	}
+	st.StopAsked = e.At
 	s.set(d.Step, st)
 	return nil
 }
@@ -115,25 +134,17 @@ func (d *decider) recordRuns() {
 			}
 		case seen && r.Outcome != nil:
 			d.recordOutcome(d.inTime(st, *r.Outcome))
-		case !d.clock.Before(d.told(st).Add(runStops)):
+		case !st.StopAsked.IsZero() && !d.clock.Before(st.StopAsked.Add(runStops)):
 			d.recordDeaf(step, st)
 		}
 	}
 }
 
-// told is when the run of an attempt is, or was, told to stop.
-func (d *decider) told(st StepState) time.Time {
-	if c := d.state.Cancelled; c != nil && c.Deed.At.After(st.Started) && c.Deed.At.Before(st.Deadline) {
-		return c.Deed.At
-	}
-	return st.Deadline
-}
-
 // recordDeaf gives up on a run that was told to stop and did not.
 func (d *decider) recordDeaf(step runbook.Step, st StepState) {
 	o := runbook.Outcome{Key: d.key(step, st.Attempt), Step: step.Name, Attempt: st.Attempt, Conclusion: runbook.TimedOut, Started: st.Started, Ended: d.now,
-		Error: fmt.Sprintf("its run was told to stop at %s UTC and had not ended %s later; it may go on: %s", moment(d.told(st)), runStops, st.RunURL)}
-	if d.clock.Before(st.Deadline) {
+		Error: fmt.Sprintf("its run was told to stop at %s UTC and had not ended %s later; it may go on: %s", moment(st.StopAsked), runStops, st.RunURL)}
+	if st.StopAsked.Before(st.Deadline) {
 		o.Conclusion = runbook.Cancelled
 	}
 	d.recordOutcome(o)
@@ -195,9 +206,15 @@ func (d *decider) awaitRun(step runbook.Step, st StepState) {
 	d.cancelRun(step, st)
 }
 
+// cancelRun tells a run to stop, at each look. That it is told is written down before: it has its five minutes from then on,
+// however late somebody looked.
 func (d *decider) cancelRun(step runbook.Step, st StepState) {
+	if st.StopAsked.IsZero() && d.record(RunStopAsked{Step: step.Name, Attempt: st.Attempt}) {
+		d.flushFor("the run of " + step.Name + " is told to stop")
+		return
+	}
 	d.starts = append(d.starts, CancelRun{Step: step.Name, Run: st.Run})
-	d.wakeAt(maxTime(d.told(st).Add(runStops), d.clock.Add(time.Minute)), step.Name+" is to have stopped")
+	d.wakeAt(maxTime(st.StopAsked.Add(runStops), d.clock.Add(time.Minute)), step.Name+" is to have stopped")
 }
 
 func maxTime(a, b time.Time) time.Time {

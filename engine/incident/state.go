@@ -51,6 +51,7 @@ type StepState struct {
 	Workflow   string           // of a workflow that the latest attempt runs: blob id of its file
 	Run        int64            // the workflow run that the latest attempt dispatched; 0: none is known
 	RunURL     string           // its page
+	StopAsked  time.Time        // when that run was told to stop; zero: it was not
 	Runs       int              // how often it had been run when the attempt ended; 0 before
 	Asked      []Deed           // who asked for a retry: they cannot approve it
 	Owner      *approval.Person // who is to do it, where a person has said so: they cannot approve it

@@ -297,6 +297,8 @@ func decodeStep(kind string, raw []byte, read reader) (incident.Data, error) {
 		return compactly[incident.ChildOpened](raw, read)
 	case incident.RunDispatched{}.Kind():
 		return as[incident.RunDispatched](raw, read)
+	case incident.RunStopAsked{}.Kind():
+		return as[incident.RunStopAsked](raw, read)
 	case incident.StepSkipped{}.Kind():
 		return as[incident.StepSkipped](raw, read)
 	case incident.StepBroken{}.Kind():

@@ -80,7 +80,7 @@ func weight(data incident.Data) int {
 		return 5
 	case incident.GateOpened, incident.GateApproved, incident.GateLifted, incident.GateEscalated, incident.GlassReviewed, incident.EachExpanded:
 		return 4
-	case incident.Mitigated, incident.FinallyBegun, incident.ChildOpened, incident.RunDispatched, incident.RepeatStarted, incident.RepeatEnded:
+	case incident.Mitigated, incident.FinallyBegun, incident.ChildOpened, incident.RunDispatched, incident.RunStopAsked, incident.RepeatStarted, incident.RepeatEnded:
 		return 2
 	case incident.StepSkipped:
 		if d.Deed != nil {
@@ -223,18 +223,7 @@ func stepSentence(data incident.Data) string {
 	case incident.GateEscalated:
 		return fmt.Sprintf("more people are asked for approval (escalation %d)", d.Level)
 	case incident.StepStarted:
-		switch d.Work {
-		case runbook.KindManual:
-			return fmt.Sprintf("a person is asked to do it (attempt %d)", d.Attempt)
-		case runbook.KindChoose:
-			return fmt.Sprintf("a person is asked to choose (attempt %d)", d.Attempt)
-		case runbook.KindWait:
-			return "waits until " + d.Deadline.UTC().Format("2006-01-02 15:04:05") + " UTC"
-		}
-		if d.Work == runbook.KindRunbook {
-			return fmt.Sprintf("about to open its own incident (attempt %d)", d.Attempt)
-		}
-		return fmt.Sprintf("about to run (attempt %d)", d.Attempt)
+		return startSentence(d)
 	case incident.StepEnded:
 		return fmt.Sprintf("%s (attempt %d, %s)", conclusion(d.Conclusion), d.Attempt, seconds(d.Ended.Sub(d.Started)))
 	case incident.RepeatStarted:
@@ -245,6 +234,8 @@ func stepSentence(data incident.Data) string {
 		return fmt.Sprintf("its own incident is open (attempt %d)", d.Attempt)
 	case incident.RunDispatched:
 		return fmt.Sprintf("its workflow runs on the hub as run %d (attempt %d)", d.Run, d.Attempt)
+	case incident.RunStopAsked:
+		return fmt.Sprintf("its workflow run is told to stop (attempt %d)", d.Attempt)
 	case incident.StepSkipped:
 		return "skipped"
 	case incident.Assigned:
@@ -259,6 +250,20 @@ func stepSentence(data incident.Data) string {
 		return fmt.Sprintf("a person asked to try again (round %d)", d.Round)
 	}
 	return data.Kind()
+}
+
+func startSentence(d incident.StepStarted) string {
+	switch d.Work {
+	case runbook.KindManual:
+		return fmt.Sprintf("a person is asked to do it (attempt %d)", d.Attempt)
+	case runbook.KindChoose:
+		return fmt.Sprintf("a person is asked to choose (attempt %d)", d.Attempt)
+	case runbook.KindWait:
+		return "waits until " + d.Deadline.UTC().Format("2006-01-02 15:04:05") + " UTC"
+	case runbook.KindRunbook:
+		return fmt.Sprintf("about to open its own incident (attempt %d)", d.Attempt)
+	}
+	return fmt.Sprintf("about to run (attempt %d)", d.Attempt)
 }
 
 // seconds gives a tenth of a second below a minute and whole seconds above.

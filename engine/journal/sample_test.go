@@ -126,6 +126,7 @@ func kinKinds() []incident.Event {
 			Cut: []runbook.Cut{{Name: "answer", Bytes: 1 << 20, SHA256: page}}, Facts: map[string]string{"status": "503"}, Error: "the channel board: 503"},
 		runs,
 		incident.RunDispatched{Step: "deploy", Attempt: 1, Run: 4711, URL: "https://github.com/acme/shop/actions/runs/4711", Found: true},
+		incident.RunStopAsked{Step: "deploy", Attempt: 1},
 		incident.Recalled{Why: "alice cancelled 20261121-pppppppppp: wrong service", Deed: &d},
 		incident.Thawed{Why: "a slip", Disowned: []string{opened.Commit, opened.Commit}, On: opened.Commit, Deed: review},
 		incident.PlanEdited{Pull: 12, Head: opened.Commit, Authors: []runbook.Author{{ID: 583231, Login: "alice", By: "opened it"}}, Was: opened.Plan, Plan: page,

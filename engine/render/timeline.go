@@ -189,6 +189,8 @@ func tellStep(data incident.Data) (who, what string) {
 		return whoEngine, fmt.Sprintf("%s is followed by incident %s (attempt %d)", d.Step, d.Incident, d.Attempt)
 	case incident.RunDispatched:
 		return whoEngine, fmt.Sprintf("%s runs its workflow as run %d (attempt %d)", d.Step, d.Run, d.Attempt)
+	case incident.RunStopAsked:
+		return whoEngine, fmt.Sprintf("told the workflow run of %s to stop (attempt %d)", d.Step, d.Attempt)
 	case incident.StepSkipped:
 		who, what = whoEngine, "skipped "+d.Step+because(d.Why)
 		if d.Deed != nil {
