@@ -90,7 +90,7 @@ func owners() map[string]room {
 		"github.com/spf13/":                 {imports: []string{"cmd/pullbook"}},
 		"github.com/wneessen/go-mail":       {imports: []string{"engine/step"}},
 		"github.com/hiddeco/sshsig":         {imports: []string{"engine/gitstore"}, tests: []string{"engine/audit"}},
-		"github.com/yuin/goldmark":          {imports: []string{"engine/localhub/pages"}, tests: []string{"engine/render", "engine/github", "cmd/pullbook"}},
+		"github.com/yuin/goldmark":          {imports: []string{"engine/localhub/pages"}, tests: []string{"engine/approval", "engine/render", "engine/github", "cmd/pullbook"}},
 		"github.com/getkin/kin-openapi":     {imports: []string{"engine/localhub/openapitest"}, tests: []string{"engine/localhub/hooks", "engine/localhub"}},
 		"go.yaml.in/yaml/":                  {imports: []string{"engine/intake", "engine/rehearsal"}, tests: []string{"cmd/pullbook"}},
 		"github.com/owenrumney/go-sarif/":   {imports: []string{"cmd/pullbook"}},

@@ -28,6 +28,8 @@
 //     same people, bound to the same commit. Whoever gives one takes back their approval, and the other way round.
 //  8. A review whose body was edited approves nothing and commands nothing, whatever is left of its words: they may have
 //     singled out another gate. That it requests changes is not in its words, and counts.
+//  9. A word that Markdown makes a part of a quote, a list, a table or an element of HTML is not read, and a review that has one
+//     approves nothing: it may have meant anything. It takes back what its author had said before.
 //
 // A rule is a tree: so many people of a list, all of several rules, any of several rules. The votes meet it if each voter
 // can stand for one list only and every list of one way to meet it is filled: whoever belongs to two lists counts in one
@@ -248,6 +250,13 @@ func (t *tally) meaning(r Review) (c choice, why string) {
 	says := Commands(r.Body)
 	if r.Edited && r.State != ChangesRequested && (len(says) > 0 || r.State == Approved) { // what is left of it may have said something else
 		return abstains, "does not count: its words were edited; write a new review"
+	}
+	if verb := SwallowedVerb(r.Body, verbs()); verb != "" && r.State != ChangesRequested {
+		why = "does not count: its " + verb + " " + WhySwallowed(r.Body)
+		if _, voted := t.last[r.By.ID]; voted {
+			return retracts, why + ". What they had said before is taken back"
+		}
+		return abstains, why
 	}
 	if r.Edited {
 		says = nil

@@ -140,6 +140,10 @@ func TestEvaluateObjections(t *testing.T) {
 		{"reject of an earlier page", 1, "alice says old /reject a\nbob ok one", StatusPending, []int64{2}, nil, "held"},
 		{"reject, then approve", 1, "alice says one /reject a\nalice ok one", StatusApproved, []int64{2}, nil, ""},
 		{"reject by a bot", 1, "bob ok one\nrobot says one /reject a", StatusApproved, []int64{1}, nil, ""},
+		{"reject in a list", 1, "bob ok one\nalice says one - look|/reject a", StatusApproved, []int64{1}, nil, "its /reject belongs to"},
+		{"approve, then reject in a list", 1, "alice ok one\nalice ok one - look|/reject a", StatusPending, nil, nil, "taken back"},
+		{"approve in a quote", 1, "alice ok one > look|/approve a", StatusPending, nil, nil, "its /approve belongs to"},
+		{"request changes in a quote", 1, "bob ok one\nalice changes one > look|/approve a", StatusPending, []int64{1}, nil, "held"},
 		{"reject, edited comment", 1, "bob ok one\nalice says one edited /reject a", StatusApproved, []int64{1}, nil, "edited"},
 	})
 }

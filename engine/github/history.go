@@ -86,7 +86,7 @@ type history struct {
 func spoken(reviews []*gh.PullRequestReview, comments []*gh.IssueComment) []text {
 	var out []text
 	add := func(u *gh.User, t text, counts bool) {
-		if u.GetType() != "Bot" && (counts || len(approval.Lines(t.body)) > 0) {
+		if u.GetType() != "Bot" && (counts || approval.Speaks(t.body)) {
 			out = append(out, t)
 		}
 	}

@@ -182,7 +182,7 @@ func newlyNamed(comments []incident.Comment) []string {
 	}
 	var bodies []string
 	for _, m := range comments {
-		if !m.Own && !m.By.Bot && !m.Edited && !m.Seen && len(approval.Lines(m.Body)) > 0 && !answered(m.ID) {
+		if !m.Own && !m.By.Bot && !m.Edited && !m.Seen && approval.Speaks(m.Body) && !answered(m.ID) {
 			bodies = append(bodies, m.Body)
 		}
 	}
@@ -196,7 +196,7 @@ func authors(reviews []*gh.PullRequestReview, comments []*gh.IssueComment) []*gh
 		out = append(out, r.GetUser())
 	}
 	for _, m := range comments {
-		if len(approval.Lines(m.GetBody())) > 0 {
+		if approval.Speaks(m.GetBody()) {
 			out = append(out, m.GetUser())
 		}
 	}

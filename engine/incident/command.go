@@ -54,11 +54,14 @@ func verbs() []verb {
 // sentence to answer, and so does a comment that is beyond the bounds.
 func ParseCommands(body string) (commands []Command, problem string) {
 	lines := approval.Lines(body)
+	swallowed := approval.SwallowedVerb(body, verbNames())
 	switch {
-	case len(lines) == 0:
+	case len(lines) == 0 && swallowed == "":
 		return nil, ""
 	case len(body) > mostCommandBytes:
 		return nil, fmt.Sprintf("it has %d bytes, and one with commands may have %d; put the rest into a comment of its own", len(body), mostCommandBytes)
+	case swallowed != "":
+		return nil, swallowedProblem(body, swallowed)
 	case len(lines) > mostCommands:
 		return nil, fmt.Sprintf("it holds %d commands, and at most %d are heard at once; write several comments", len(lines), mostCommands)
 	}
@@ -70,6 +73,11 @@ func ParseCommands(body string) (commands []Command, problem string) {
 		commands = append(commands, c)
 	}
 	return commands, ""
+}
+
+// swallowedProblem says what is wrong with a command that belongs to something else.
+func swallowedProblem(body, verb string) string {
+	return "`" + verb + "` " + approval.WhySwallowed(body)
 }
 
 func parseCommand(words []string) (Command, string) {

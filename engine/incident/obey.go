@@ -13,20 +13,20 @@ import (
 // recordCommands obeys the comments of people who may command. A comment is obeyed wholly or not at all.
 func (d *decider) recordCommands() {
 	for _, c := range d.view.Comments {
-		if c.Own || c.By.Bot || d.state.done(c.ID) || len(approval.Lines(c.Body)) == 0 {
+		if c.Own || c.By.Bot || d.state.done(c.ID) || !commands(c.Body) {
 			continue
 		}
-		commands, problem := ParseCommands(c.Body)
+		cmds, problem := ParseCommands(c.Body)
 		switch {
 		case c.Edited:
 			problem = "commands in an edited comment count for nothing; write a new one"
 		case problem == "" && !d.mayCommand(c.By):
 			problem = mayNotCommand
-		case problem == "" && d.answered(CommentKey(c.ID)) && !asksHelp(commands):
+		case problem == "" && d.answered(CommentKey(c.ID)) && !asksHelp(cmds):
 			problem = "its answer says so"
 		}
 		if problem == "" {
-			problem = d.obey(commands, d.deed(c))
+			problem = d.obey(cmds, d.deed(c))
 		}
 		if problem != "" {
 			d.refuse(c, problem)
@@ -36,11 +36,16 @@ func (d *decider) recordCommands() {
 	d.recordPresses()
 }
 
+// commands reports whether a comment has lines that are commands, or were meant as such.
+func commands(body string) bool {
+	return len(approval.Lines(body)) > 0 || approval.SwallowedVerb(body, verbNames()) != ""
+}
+
 // mayAnswer reports whether a comment with commands may be answered. Of somebody who may not write only the first one is: each
 // answer is one write of the hub's hour, and on a public ledger anybody can comment.
 func (d *decider) mayAnswer(c Comment) bool {
 	return c.By.Write || !slices.ContainsFunc(d.view.Comments, func(o Comment) bool {
-		return o.By.ID == c.By.ID && o.ID < c.ID && len(approval.Lines(o.Body)) > 0
+		return o.By.ID == c.By.ID && o.ID < c.ID && commands(o.Body)
 	})
 }
 

@@ -20,12 +20,14 @@ func (d *decider) strayWords(r approval.Review) {
 		return
 	}
 	const notHeard = "A line of this review was not heard: "
-	lines := approval.Lines(r.Body)
-	if len(lines) == 0 {
+	if !approval.Speaks(r.Body) {
 		return
 	}
 	known := slices.Concat(reviewVerbs(), verbNames())
-	for _, line := range lines {
+	if verb := approval.SwallowedVerb(r.Body, known); verb != "" {
+		d.reply(strayKey(r), notHeard+ended(swallowedProblem(r.Body, verb)))
+	}
+	for _, line := range approval.Lines(r.Body) {
 		words := strings.Fields(line)
 		switch name := words[0]; {
 		case !slices.Contains(known, name):

@@ -92,6 +92,8 @@ func (d *decider) thawProblem(r approval.Review, why string) string {
 		return "the words of the review were edited; write a new one"
 	case !r.By.Write || len(who) > 0 && !approval.Named(r.By, who):
 		return "only people with write permission who are named in `thaw`, or else in `command`, of pullbook.cue may do that"
+	case swallowedThaw(r.Body):
+		return swallowedProblem(r.Body, approval.VerbThaw)
 	case why == "":
 		return "say why: `/thaw <reason>`"
 	case r.Commit != d.view.Pull.Head:
@@ -104,12 +106,19 @@ func (d *decider) thawProblem(r approval.Review, why string) string {
 
 // thawWords reads `/thaw <reason>` from the body of a review.
 func thawWords(body string) (why string, said bool) {
+	if swallowedThaw(body) {
+		return "", true
+	}
 	for _, line := range approval.Lines(body) {
 		if verb, rest, _ := strings.Cut(line, " "); verb == approval.VerbThaw {
 			return strings.TrimSpace(rest), true
 		}
 	}
 	return "", false
+}
+
+func swallowedThaw(body string) bool {
+	return approval.SwallowedVerb(body, []string{approval.VerbThaw}) != ""
 }
 
 // SaysThaw reports whether the body of a review says /thaw, for the given reason.
