@@ -280,6 +280,8 @@ func (s *stage) tell(events []incident.Event) {
 			}
 		case incident.RepeatStarted:
 			continue
+		case incident.CommandRefused:
+			continue // its answer is told
 		}
 		l := render.Timeline([]incident.Event{e})[0]
 		s.line(l.Who + ": " + l.What)
