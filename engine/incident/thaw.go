@@ -23,6 +23,9 @@ type Thawed struct {
 	Deed     Deed   `json:"deed"`               // the review
 }
 
+// GivenBack reports whether a person has given the branch back at some time.
+func (s State) GivenBack() bool { return s.thawedAt > 0 }
+
 // Kind implements Data.
 func (Thawed) Kind() string { return "thawed" }
 

@@ -16,7 +16,7 @@ type reckoning struct {
 	begun   map[string]time.Time  // by step: its latest success, or repetition, began then
 	named   map[string]bool       // steps of which some event since the stage began says something
 	finally bool                  // the finally steps have begun
-	stopped bool                  // a person stopped them
+	stopped bool                  // a person stopped them, or a gate whose time was over
 	thawed  bool                  // the incident was frozen for a while
 	level   map[string]int        // by step: how often its gate was escalated
 	owed    map[int]approval.Vote // by the event that broke a glass: who did it
@@ -71,6 +71,8 @@ func (c *chronicle) reckon(p *process, r *record, before incident.State, e incid
 		c.reviewed(r, d)
 	case incident.CancelAsked:
 		k.stopped = k.stopped || d.During == runbook.StageFinally
+	case incident.GateExpired:
+		k.stopped = k.stopped || d.Abort && k.finally // as /cancel
 	case incident.Thawed:
 		k.thawed = true
 	case incident.UndoBegun:

@@ -88,8 +88,9 @@ func (p *process) sweep(pause time.Duration) {
 // clock is the time by the machine's clock.
 func (p *process) clock() time.Time { return p.w.now.Add(p.machine.skew) }
 
-// latest is the latest time that the machine's clock can have shown to a decision that arrives now.
-func (p *process) latest() time.Time { return p.w.now.Add(p.machine.ahead) }
+// latest is the latest time that a clock can have shown to a decision that arrives now: its own machine's, or that of another one
+// whose events it follows, since the time of a journal never goes back.
+func (p *process) latest() time.Time { return p.w.now.Add(p.w.ahead) }
 
 // kill ends a process as a power switch does. What is under way unwinds before the next event.
 func (p *process) kill() {
