@@ -24,8 +24,7 @@ func (e *Engine) show(ctx context.Context, w *worker, plan runbook.Plan, action 
 	case incident.PublishBody:
 		return false, e.publishBody(ctx, w, plan, a)
 	case incident.ReopenPull:
-		w.hub.Pull.Open = true
-		return true, e.publish(ctx, w, "reopen", incident.Publication{Reopen: true})
+		return true, e.reopen(ctx, w)
 	case incident.RequestReview:
 		return false, e.requestReview(ctx, w, a)
 	case incident.WithdrawReviews:
@@ -61,6 +60,26 @@ func (e *Engine) openPull(ctx context.Context, w *worker, plan runbook.Plan) err
 	e.rememberPull(pull.Number, w.branch)
 	w.retell()
 	return e.wakeParent(ctx, w.ledger.state.Opened.Parent)
+}
+
+// reopen opens the pull request again that the journal names. The hub refuses that beside another one of the branch: one that an engine
+// opened to which the hub did not show yet what a person had closed. That one is closed then.
+func (e *Engine) reopen(ctx context.Context, w *worker) error {
+	again := incident.Publication{Reopen: true}
+	err := e.publish(ctx, w, "reopen", again)
+	if err != nil {
+		seen, lookErr := e.Hub.Look(ctx, incident.HubQuery{Branch: w.branch})
+		if lookErr != nil || seen.Pull == nil || !seen.Pull.Open || seen.Pull.Number == w.hub.Pull.Number {
+			return err
+		}
+		e.Log.Warn("a branch has a second pull request, which is closed", "branch", w.branch, "pull", w.hub.Pull.Number, "second", seen.Pull.Number)
+		if err := e.Hub.Publish(ctx, incident.Publication{Pull: seen.Pull.Number, Close: true}); err != nil {
+			return fmt.Errorf("close pull request %d, the second one of %s: %w", seen.Pull.Number, w.branch, err)
+		}
+		err = e.publish(ctx, w, "reopen", again)
+	}
+	w.hub.Pull.Open = err == nil
+	return err
 }
 
 func (e *Engine) publishCheck(ctx context.Context, w *worker, plan runbook.Plan, a incident.PublishCheck) error {

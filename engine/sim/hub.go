@@ -140,6 +140,8 @@ func pointOf(n incident.Publication) Point {
 		return "hub.publish.react"
 	case n.Reopen:
 		return "hub.publish.reopen"
+	case n.Close:
+		return "hub.publish.close"
 	}
 	return "hub.delete-branch"
 }
@@ -152,7 +154,7 @@ func (p *process) publish(n incident.Publication) error {
 		w.fresh.checks = append(w.fresh.checks, *n.Check)
 		return w.forge.addCheck(*n.Check)
 	}
-	if n.Screen == nil && n.Comment == nil && n.React == 0 && !n.Reopen && n.DeleteBranch == "" && len(n.Reviewers)+len(n.Unasked) == 0 {
+	if n.Screen == nil && n.Comment == nil && n.React == 0 && !n.Reopen && !n.Close && n.DeleteBranch == "" && len(n.Reviewers)+len(n.Unasked) == 0 {
 		return nil // a request for reviews that names nobody
 	}
 	if n.DeleteBranch != "" {
@@ -194,6 +196,9 @@ func (p *process) publish(n incident.Publication) error {
 		for _, c := range pr.comments {
 			c.heard = c.heard || c.id == n.React
 		}
+	case n.Close:
+		w.tell(p.name, "close pull request %d", n.Pull)
+		return w.forge.setState(pr, false)
 	case n.Reopen:
 		w.tell(p.name, "reopen pull request %d", n.Pull)
 		return w.forge.setState(pr, true)

@@ -123,9 +123,6 @@ func (c crowd) misbehave(p *pull, by *person) {
 	case 0:
 		c.w.intrude(p.branch)
 	case 1, 2:
-		if c.w.now.Before(p.hiddenUntil) {
-			return // what readers do not find yet, the engine opens once more: see what is not mended
-		}
 		if err := c.w.forge.setState(p, false); err == nil {
 			c.w.tell(by.Login, "closes pull request %d", p.number)
 			c.w.hook(p, engine.KindHub)

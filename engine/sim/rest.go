@@ -252,6 +252,7 @@ func (w *World) answer(p *pull) (asked bool) {
 		st, said := r.state.Step(step.Name), ""
 		switch {
 		case r.state.Stopped() && st.Phase != incident.PhaseUnknown: // nothing is asked any more, whatever stands open
+		case st.Phase == incident.PhaseGate && w.calm && w.approved(r, p, step): // it waits for a lock
 		case st.Phase == incident.PhaseGate:
 			for _, login := range approvers {
 				w.forge.review(p, w.forge.person(login), approval.Approved, p.head, "/approve "+step.Name)
