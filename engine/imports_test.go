@@ -95,6 +95,7 @@ func owners() map[string]room {
 		"go.yaml.in/yaml/":                  {imports: []string{"engine/intake", "engine/rehearsal"}, tests: []string{"cmd/pullbook"}},
 		"github.com/owenrumney/go-sarif/":   {imports: []string{"cmd/pullbook"}},
 		"github.com/cockroachdb/datadriven": {tests: []string{"engine/incident"}},
+		"github.com/anishathalye/":          {tests: []string{"engine/sim"}},
 	}
 }
 

@@ -56,7 +56,7 @@ func (s *source) alert(status incident.AlertStatus) incident.Alert {
 func (s *source) send(a incident.Alert) {
 	w := s.w
 	again := func() { w.in(between(w.dice.alerts, 5*time.Second, 20*time.Second), "", func() { s.send(a) }) }
-	p := w.active()
+	p := w.trouble.door(w)
 	if p == nil || p.paused {
 		again()
 		return

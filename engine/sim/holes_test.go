@@ -22,6 +22,8 @@ func (s *slowOpening) at(_ *process, pt Point) Fault {
 	return Paused
 }
 
+func (s *slowOpening) door(w *World) *process { return w.active() }
+
 func (s *slowOpening) latency(Point) time.Duration { return 0 }
 
 func (s *slowOpening) plan(w *World, _ time.Duration) {

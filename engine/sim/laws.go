@@ -50,12 +50,11 @@ func (c *chronicle) reckon(p *process, r *record, before incident.State, e incid
 		k.begun[d.Step] = e.At
 	case incident.StepByHand:
 		c.overridden(r, before, d.Step, d.Votes)
-		k.release(d.Step)
-		k.good[d.Step], k.named[d.Step] = e.Seq, true
+		k.good[d.Step] = e.Seq
+		k.over(d.Step)
 	case incident.StepSkipped:
 		c.overridden(r, before, d.Step, d.Votes)
-		k.release(d.Step)
-		k.named[d.Step] = true
+		k.over(d.Step)
 	case incident.RetryAsked:
 		k.release(d.Step)
 	case incident.StepBroken:
@@ -87,6 +86,12 @@ func (c *chronicle) reckon(p *process, r *record, before incident.State, e incid
 		}
 		k.locks = map[string]string{}
 	}
+}
+
+// over notes that people have ended a step.
+func (k *reckoning) over(step string) {
+	k.release(step)
+	k.named[step] = true
 }
 
 func (k *reckoning) release(step string) {

@@ -194,10 +194,15 @@ func (w *World) rival() {
 	if len(w.machines) > 1 {
 		return
 	}
+	p := w.second()
+	w.in(between(w.dice.trouble, 10*time.Second, 10*time.Minute), "", func() { p.machine.retire(p) })
+}
+
+// second starts an engine on another machine.
+func (w *World) second() *process {
 	m := &machine{name: "B", store: newStore(w)}
 	w.machines = append(w.machines, m)
-	p := w.boot(m)
-	w.in(between(w.dice.trouble, 10*time.Second, 10*time.Minute), "", func() { m.retire(p) })
+	return w.boot(m)
 }
 
 // retire ends a machine for good.

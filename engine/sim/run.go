@@ -13,12 +13,16 @@ import (
 type Options struct {
 	Story   bool                              // keep the story
 	Clean   bool                              // nothing goes wrong
+	twins   bool                              // two engines have the ledger all the time, and nobody else writes to branches
 	script  trouble                           // what goes wrong instead of what the seed draws; nil as a rule
 	witness func(*World)                      // sees the world when all is over; nil as a rule
 	spoil   func(engine.Config) engine.Config // puts something wrong between the engine and its ports; nil as a rule
 }
 
 func (o Options) trouble(w *World) trouble {
+	if o.twins {
+		return newTwins(w)
+	}
 	if o.script != nil {
 		return o.script
 	}
@@ -63,7 +67,7 @@ func Run(seed uint64, o Options) (report Report) {
 	if _, fixed := o.script.(*crash); fixed {
 		until = 6 * time.Minute
 	} else {
-		crowd{w: w, rough: oneIn(w.dice.people, 3)}.plan(until)
+		crowd{w: w, rough: oneIn(w.dice.people, 3) && !o.twins}.plan(until)
 	}
 	w.trouble.plan(w, until)
 	w.run(w.now.Add(until))

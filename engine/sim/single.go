@@ -27,6 +27,8 @@ func (s *single) at(p *process, pt Point) Fault {
 	return s.fault
 }
 
+func (s *single) door(w *World) *process { return w.active() }
+
 func (s *single) latency(Point) time.Duration { return 0 }
 
 func (s *single) plan(*World, time.Duration) {}

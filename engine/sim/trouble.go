@@ -50,6 +50,8 @@ type trouble interface {
 	latency(pt Point) time.Duration
 	// plan puts what goes wrong by itself on the agenda.
 	plan(w *World, until time.Duration)
+	// door is the process that alerts are sent to, or nil.
+	door(w *World) *process
 }
 
 // maxCalls bounds one simulation: what needs more goes round in circles.
@@ -164,6 +166,8 @@ func (f Fault) often() []int {
 	}
 	return []int{15, 40, 100, 300}
 }
+
+func (s *swarm) door(w *World) *process { return w.active() }
 
 func (s *swarm) latency(Point) time.Duration {
 	if s.slow == 0 || !oneIn(s.w.dice.time, s.slow) {
