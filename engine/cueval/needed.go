@@ -1,6 +1,7 @@
 package cueval
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -14,8 +15,8 @@ import (
 const workName = "#Work"
 
 // typesFor is the part of the schema that a known plan is evaluated with, in a context of its own: of the kinds those of its
-// steps, and what pullbook.cue may say where there is one. What is there is what it is in the whole schema. Without a known plan
-// it is all of it.
+// steps and those that any file names, since a policy has rules for kinds that the plan has no step of, and what pullbook.cue may
+// say where there is one. What is there is what it is in the whole schema. Without a known plan it is all of it.
 func (s *schemaText) typesFor(ctx *cue.Context, known *runbook.Plan, lib *library) (cue.Value, []runbook.Problem) {
 	if known == nil || s.err != nil {
 		return s.types(ctx)
@@ -37,12 +38,22 @@ func (s *schemaText) typesFor(ctx *cue.Context, known *runbook.Plan, lib *librar
 		if work, ok := f.Value.(*ast.StructLit); ok && definitionName(f) == workName {
 			c.trim(&work.Elts, func(d ast.Decl) bool {
 				name, ofKind := kindField(d)
-				return ofKind && !kinds[name]
+				return ofKind && !kinds[name] && !lib.mentions(name)
 			})
 		}
 	}
 	defer c.restore()
 	return s.built(ctx, s.reached(roots))
+}
+
+// mentions reports whether any file has a word in it, as a name or otherwise. Names of fields of steps are always written out.
+func (l *library) mentions(word string) bool {
+	for _, text := range l.files {
+		if bytes.Contains(text, []byte(word)) {
+			return true
+		}
+	}
+	return false
 }
 
 // kindField returns the name of a field of a kind of step.

@@ -67,6 +67,21 @@ func TestNeededTypes(t *testing.T) {
 	}
 }
 
+// TestPolicyOfOtherKinds resolves a plan whose policy has rules for kinds that it has no step of.
+func TestPolicyOfOtherKinds(t *testing.T) {
+	src := runbook.Source{Runbook: "runbooks/x.cue", Files: map[string][]byte{
+		organisationFile: []byte("policy: steps: [string]: {timeout?: string, notify?: text?: string, ticket?: _}\n"),
+		"runbooks/x.cue": []byte("title: \"t\"\nsteps: look: manual: task: \"look\"\n"),
+	}}
+	_, plan, ps := load(src)
+	if len(ps) > 0 {
+		t.Fatal(ps)
+	}
+	if got, err := resolve(runbook.Query{Source: src}, &plan); err != nil || len(got.Steps) != 1 {
+		t.Errorf("%v %v", got, err)
+	}
+}
+
 // syntaxOf prints a definition as its author wrote it.
 func syntaxOf(t *testing.T, v cue.Value) string {
 	t.Helper()
