@@ -63,6 +63,7 @@ type service struct {
 	engine   *engine.Engine
 	tenure   *gitstore.Tenure
 	customs  *customs
+	marks    *bookmarks
 	asked    intake.Asked // the zero value: nobody is
 	server   *http.Server
 	listener net.Listener
@@ -239,8 +240,11 @@ func (svc *service) ledger() ledgerPort {
 	return ledgerPort{store: svc.store, own: svc.signer.AllowedLine(principal)}
 }
 
-func (svc *service) bookmarks() bookmarks {
-	return bookmarks{filepath.Join(svc.settings.data, "bookmarks")}
+func (svc *service) bookmarks() *bookmarks {
+	if svc.marks == nil {
+		svc.marks = &bookmarks{dir: filepath.Join(svc.settings.data, "bookmarks")}
+	}
+	return svc.marks
 }
 
 func (svc *service) buildEngine(observe observer) error {

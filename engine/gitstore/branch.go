@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
@@ -115,19 +116,32 @@ func (r *branchReader) read(ctx context.Context) error {
 		return nil
 	}
 	r.view = &view{store: r.store, commit: r.branch.Fork, got: map[Hash]object{}}
-	r.view.take(out.objects)
+	maps.Copy(r.view.got, out.objects)
 	if err := r.fetchContent(ctx); err != nil {
 		return err
 	}
 	return r.readChanges(ctx)
 }
 
+// fetch brings what the hub has from the tip on and r.have does not, in one request with those of other branches that want
+// the same. Where that fails, one of the others may be why, so each asks for itself.
 func (r *branchReader) fetch(ctx context.Context, tip Hash, filter packp.Filter) (fetched, error) {
 	caps, err := r.store.capabilities(ctx, uploadPack)
 	if err != nil {
 		return fetched{}, err
 	}
-	return r.store.wire.fetch(ctx, caps, fetch{wants: []Hash{tip}, have: r.have, filter: filter})
+	ask := func(ctx context.Context, tips []Hash) (fetched, error) {
+		out, err := r.store.wire.fetch(ctx, caps, fetch{wants: tips, have: r.have, filter: filter})
+		for _, o := range out.objects {
+			r.store.keep(o)
+		}
+		return out, err
+	}
+	out, many, err := r.store.fetches(r.have, filter).join(ctx, tip, ask)
+	if err != nil && many > 1 && ctx.Err() == nil {
+		return ask(ctx, []Hash{tip})
+	}
+	return out, err
 }
 
 // follow walks from the tip to the fork and tells whether it got there.
@@ -210,7 +224,7 @@ func (r *branchReader) fetchContent(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.view.take(out.objects)
+	maps.Copy(r.view.got, out.objects)
 	return nil
 }
 

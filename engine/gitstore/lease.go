@@ -305,14 +305,17 @@ func (s *Store) mayPush(branch string) error {
 
 // refs gives every ref of the hub by its full name. One request.
 func (s *Store) refs(ctx context.Context) (map[plumbing.ReferenceName]Hash, error) {
-	refs, err := s.wire.advertise(ctx, uploadPack)
-	if err != nil {
-		return nil, err
-	}
-	s.keepCapabilities(uploadPack, refs.Capabilities)
-	out := make(map[plumbing.ReferenceName]Hash, len(refs.References))
-	for name, id := range refs.References {
-		out[plumbing.ReferenceName(name)] = Hash(id)
-	}
-	return out, nil
+	refs, _, err := s.listings.join(ctx, struct{}{}, func(ctx context.Context, _ []struct{}) (map[plumbing.ReferenceName]Hash, error) {
+		refs, err := s.wire.advertise(ctx, uploadPack)
+		if err != nil {
+			return nil, err
+		}
+		s.keepCapabilities(uploadPack, refs.Capabilities)
+		out := make(map[plumbing.ReferenceName]Hash, len(refs.References))
+		for name, id := range refs.References {
+			out[plumbing.ReferenceName(name)] = Hash(id)
+		}
+		return out, nil
+	})
+	return refs, err
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/cache"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
 )
 
@@ -47,10 +48,13 @@ type Store struct {
 	cache  *cache.ObjectLRU // by object id; has its own lock
 	sched  *scheduler
 
+	listings convoy[struct{}, map[plumbing.ReferenceName]Hash] // shared by who asked: never changed
+
 	mu      sync.Mutex
-	caps    map[string]*capability.List // by service, as first advertised
-	pending map[string]*pending         // by branch
-	tenure  *Tenure                     // nil: nobody asked for the lease
+	reads   map[string]*convoy[Hash, fetched] // of branches, by what the commits begin from and the filter
+	caps    map[string]*capability.List       // by service, as first advertised
+	pending map[string]*pending               // by branch
+	tenure  *Tenure                           // nil: nobody asked for the lease
 }
 
 // Open prepares a store; it sends nothing. Close it when done.
@@ -70,6 +74,7 @@ func Open(c Config) (*Store, error) {
 	s := &Store{
 		wire: w, signer: c.Signer, author: c.Author,
 		cache:   cache.NewObjectLRU(cacheBytes),
+		reads:   map[string]*convoy[Hash, fetched]{},
 		caps:    map[string]*capability.List{},
 		pending: map[string]*pending{},
 	}
@@ -110,6 +115,22 @@ func (s *Store) Heads(ctx context.Context, prefix string) (map[string]Hash, erro
 		}
 	}
 	return heads, nil
+}
+
+// fetches gives the place where reads of branches from one commit on meet. It is forgotten when the default branch has moved often.
+func (s *Store) fetches(have Hash, filter packp.Filter) *convoy[Hash, fetched] {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := have.String() + " " + string(filter)
+	t := s.reads[key]
+	if t == nil {
+		if len(s.reads) >= 64 {
+			clear(s.reads)
+		}
+		t = &convoy[Hash, fetched]{}
+		s.reads[key] = t
+	}
+	return t
 }
 
 func (s *Store) keepCapabilities(service string, caps *capability.List) {
