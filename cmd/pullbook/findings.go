@@ -81,8 +81,8 @@ func printText(w io.Writer, found []finding) error {
 			b.WriteByte('\n')
 		}
 		fmt.Fprintf(&b, "%s: %s\n", f.place(), visible(f.sentence()))
-		if line := files.line(f); strings.TrimSpace(line) != "" && f.Column >= 1 && f.Column <= len(line) {
-			text, mark := excerpt(line, f.Column-1)
+		if line := files.line(f); strings.TrimSpace(line) != "" && f.Column >= 1 {
+			text, mark := excerpt(line, min(f.Column-1, len(line))) // what is missing at the end of a line has its place behind it
 			number := fmt.Sprint(f.Line)
 			fmt.Fprintf(&b, "  %s | %s\n  %*s | %s\n", number, text, len(number), "", mark)
 		}
@@ -94,6 +94,9 @@ func printText(w io.Writer, found []finding) error {
 	return err
 }
 
+// byteOrderMark is what some editors begin a file with. It has no width.
+const byteOrderMark = "\ufeff"
+
 // What an excerpt shows of a long line, in characters: the place, and what stands before it.
 const (
 	mostShown  = 120
@@ -102,10 +105,10 @@ const (
 
 // excerpt returns a line and, to stand below it, a mark of what begins at a byte of it. Tabs stay tabs in both.
 func excerpt(line string, at int) (text, mark string) {
-	for at > 0 && !utf8.RuneStart(line[at]) {
+	for at > 0 && at < len(line) && !utf8.RuneStart(line[at]) {
 		at--
 	}
-	before, after := []rune(line[:at]), []rune(line[at:])
+	before, after := []rune(strings.TrimPrefix(line[:at], byteOrderMark)), []rune(line[at:])
 	width := wordLength(line[at:])
 	ahead, behind := "", ""
 	if len(before)+len(after) > mostShown {
@@ -134,7 +137,7 @@ func wordLength(line string) int {
 	escaped := false
 	for _, c := range line {
 		switch {
-		case n == 0 && c == '"':
+		case n == 0 && (c == '"' || c == '\''):
 			quote = c
 		case quote != 0:
 			if c == quote && !escaped {

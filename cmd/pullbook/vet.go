@@ -85,8 +85,8 @@ func runVet(cmd *cobra.Command, args []string, f vetFlags) error {
 		if err != nil {
 			return err
 		}
-		if n == 0 && l.scope.Whole && len(some) == 0 {
-			return withHint(fmt.Errorf("%s holds no runbook", l.dir), "a runbook is a file that ends in .cue")
+		if n == 0 && len(some) == 0 && !slices.Contains(l.scope.Runbooks, runbook.Organisation) {
+			return withHint(fmt.Errorf("%s holds no runbook", l.asked()), "a runbook is a file that ends in .cue")
 		}
 		found, checked = append(found, some...), checked+n
 	}
@@ -144,12 +144,39 @@ func (l ledgerDir) vet(ctx context.Context, eval *cueval.Evaluator, rules []runb
 		}
 		out = append(out, l.finding(p, disk))
 	}
+	for _, dir := range l.misnamed() {
+		if !slices.ContainsFunc(f.Problems, func(p runbook.Problem) bool { return p.File == dir }) {
+			out = append(out, l.finding(runbook.Problem{File: dir, Text: "is a directory, and what ends in .cue is a file"}, l.onDisk(dir)))
+		}
+	}
 	for _, p := range f.Remarks {
 		one := l.finding(p, l.onDisk(p.File))
 		one.remark = true
 		out = append(out, one)
 	}
 	return out, f.Runbooks, nil
+}
+
+// misnamed are the directories among all runbooks that are called as files are.
+func (l ledgerDir) misnamed() (dirs []string) {
+	below, err := os.ReadDir(l.dir)
+	if err != nil || !l.scope.Whole {
+		return nil // what cannot be read has been reported
+	}
+	for _, e := range below {
+		if e.IsDir() && strings.HasSuffix(e.Name(), ".cue") {
+			dirs = append(dirs, runbook.Dir+"/"+e.Name())
+		}
+	}
+	return dirs
+}
+
+// asked is the directory that was to be vetted: that of one runbook, or of all.
+func (l ledgerDir) asked() string {
+	if len(l.scope.Runbooks) == 1 {
+		return l.onDisk(l.scope.Runbooks[0])
+	}
+	return l.dir
 }
 
 // finding names the files of a problem as they are called here.
@@ -203,6 +230,8 @@ func meant(arg string) (dir string, scope proposal.Scope, err error) {
 	arg = filepath.Clean(arg)
 	dir, base := filepath.Dir(arg), filepath.Base(arg)
 	switch {
+	case info.IsDir() && strings.HasSuffix(base, ".cue"):
+		return "", scope, withHint(fmt.Errorf("%s is a directory, and what ends in .cue is a file", arg), "a runbook of several files is a directory such as "+strings.TrimSuffix(arg, ".cue"))
 	case !info.IsDir() && base == runbook.Organisation:
 		return filepath.Join(dir, runbook.Dir), proposal.Scope{Runbooks: []string{base}}, nil
 	case !info.IsDir() && !strings.HasSuffix(base, ".cue"):

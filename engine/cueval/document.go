@@ -242,6 +242,9 @@ func (d *document) place(p ...string) runbook.Problem {
 		pos = e.Pos()
 	}
 	out.Line, out.Column = pos.Line(), pos.Column()
+	if pos.IsValid() {
+		out.File = pos.Filename() // of a package, one of its files
+	}
 	return out
 }
 

@@ -358,8 +358,8 @@ func (d *document) itemReferences(bad map[string]bool) (ps []runbook.Problem) {
 			types = d.elementTypes(s)
 		}
 		if name, candidates, ok := missingInAll(types, e.path[1:]); ok {
-			p := problemAt(e.pos, pathAt(d.file, e.pos), fmt.Sprintf("the item has no field %q", name))
-			p.Hint = didYouMean(name, candidates)
+			p := d.misspelt(e.pos, name)
+			p.Text, p.Hint = fmt.Sprintf("the item has no field %q", name), didYouMean(name, candidates)
 			ps = append(ps, p)
 		}
 	}

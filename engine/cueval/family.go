@@ -147,12 +147,20 @@ func (d *document) agrees(s runbook.Step, m member) (ps []runbook.Problem) {
 		p.Text, p.Hint = text, hint
 		ps = append(ps, p)
 	}
+	unknown := func(text, hint string, below ...string) { // the name is the mistake, and not its value
+		wrong(text, hint, below...)
+		path := append(slices.Clone(d.homeOf[s.Name].path), below...)
+		if f, depth := fieldOf(d.file, path); f != nil && depth == len(path) {
+			p := &ps[len(ps)-1]
+			p.Line, p.Column = f.Pos().Line(), f.Pos().Column()
+		}
+	}
 	step := d.step(d.static(), s.Name)
 	with, inputs := field(field(step, string(s.Kind)), "with"), m.doc.inputNames()
 	given := fieldNames(with)
 	for _, name := range given {
 		if !slices.Contains(inputs, name) {
-			wrong(fmt.Sprintf("the runbook %s has no input %s", s.Runbook, name), didYouMean(name, inputs), string(s.Kind), "with", name)
+			unknown(fmt.Sprintf("the runbook %s has no input %s", s.Runbook, name), didYouMean(name, inputs), string(s.Kind), "with", name)
 			continue
 		}
 		if why := m.doc.unfit(name, field(with, name)); why != "" {
@@ -172,7 +180,7 @@ func (d *document) agrees(s runbook.Step, m member) (ps []runbook.Problem) {
 	}
 	for _, name := range fieldNames(field(field(step, "output"), "steps")) {
 		if !slices.Contains(puts, name) {
-			wrong(fmt.Sprintf("%s has no step %s with an output", s.Runbook, name), didYouMean(name, puts), "output", "steps", name)
+			unknown(fmt.Sprintf("%s has no step %s with an output", s.Runbook, name), didYouMean(name, puts), "output", "steps", name)
 		}
 	}
 	return ps

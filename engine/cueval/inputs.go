@@ -63,12 +63,14 @@ func (d *document) inputReferences() (ps []runbook.Problem) {
 		}
 		p := problemAt(e.pos, pathAt(d.file, e.pos), "")
 		if !slices.Contains(names, e.path[0]) {
+			p = d.misspelt(e.pos, e.path[0])
 			p.Text, p.Hint = fmt.Sprintf("there is no input %s", e.path[0]), didYouMean(e.path[0], names)
 			ps = append(ps, p)
 			continue
 		}
 		one := field(field(d.value, "inputs"), e.path[0])
 		if name, candidates, ok := missing(one, e.path[1:]); ok {
+			p = d.misspelt(e.pos, name)
 			p.Text, p.Hint = fmt.Sprintf("there is no field %q in the input %s", name, e.path[0]), didYouMean(name, candidates)
 			ps = append(ps, p)
 		}

@@ -66,7 +66,7 @@ func newLibrary(src runbook.Source) *library {
 	}
 	f, err := parser.ParseFile(moduleFile, text)
 	if err != nil {
-		l.broken = syntaxProblems(moduleFile, err)
+		l.broken = syntaxProblems(moduleFile, text, f, err)
 		return l
 	}
 	field, depth := fieldOf(f, []string{"module"})
@@ -137,6 +137,10 @@ func (p *pkg) walk() {
 
 // directory reads the files of a directory that belong to a package; all of them where the name is left open.
 func (l *library) directory(p *pkg, name string, chain []string) (ps []runbook.Problem) {
+	if short, odd := strings.CutSuffix(p.dir, ".cue"); odd {
+		return []runbook.Problem{{File: p.dir, Text: "is a directory, and what ends in .cue is a file",
+			Hint: "a runbook of several files is a directory such as " + short}}
+	}
 	for _, file := range l.within(p.dir) {
 		f, more := parsed(file, l.files[file])
 		if ps = append(ps, more...); f == nil {
@@ -189,10 +193,17 @@ func (l *library) imports(f *ast.File, chain []string, ps []runbook.Problem) ([]
 			return append(ps, l.broken...), nil
 		}
 		name, err := strconv.Unquote(spec.Path.Value)
-		if err != nil || standardPackage(name) {
-			continue // CUE itself reports a path that is no string, and a package that it does not have
+		if err != nil {
+			continue // unreachable: the parser reads no other paths
 		}
 		p := problemAt(spec.Pos(), "", "")
+		if standardPackage(name) {
+			if !builtIn(name) {
+				p.Text, p.Hint = fmt.Sprintf("CUE has no package %q", name), didYouMean(name, packagesOfCUE())
+				ps = append(ps, p)
+			}
+			continue
+		}
 		dir := ""
 		if dir, p.Text, p.Hint = l.dirOf(name); p.Text != "" {
 			ps = append(ps, p)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/pullbook/pullbook/engine/runbook"
 )
@@ -44,7 +45,7 @@ func (d *document) link(plan *runbook.Plan, sound bool) (ps []runbook.Problem) {
 // needs checks the names that an author wrote as needs.
 func (d *document) needs(s runbook.Step) (ps []runbook.Problem) {
 	wanted := func(h home) bool { return h.stage == runbook.StageMain || h.stage == s.Stage }
-	for _, need := range s.Needs {
+	for i, need := range s.Needs {
 		if h, ok := d.homeOf[need]; ok && wanted(h) && need != s.Name {
 			continue
 		}
@@ -54,7 +55,7 @@ func (d *document) needs(s runbook.Step) (ps []runbook.Problem) {
 				names = append(names, h.name)
 			}
 		}
-		p := d.placeIn(s.Name, "needs")
+		p := d.placeIn(s.Name, "needs", strconv.Itoa(i))
 		p.Text, p.Hint = fmt.Sprintf("there is no step %s", need), didYouMean(need, names)
 		if need == s.Name {
 			p.Text, p.Hint = "a step cannot need itself", ""

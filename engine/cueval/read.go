@@ -2,11 +2,12 @@ package cueval
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
 	"cuelang.org/go/cue/ast"
-	"cuelang.org/go/cue/errors"
+	"cuelang.org/go/cue/cuecontext"
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
 
@@ -23,21 +24,10 @@ func parsed(name string, text []byte) (*ast.File, []runbook.Problem) {
 	}
 	f, err := parser.ParseFile(name, text)
 	if err != nil {
-		return nil, syntaxProblems(name, err)
+		return nil, syntaxProblems(name, text, f, err)
 	}
 	declareItems(f)
 	return f, attributes(f)
-}
-
-// syntaxProblems is the first error of a file: after it the parser guesses, and what it says of later lines is mostly said of the
-// same mistake.
-func syntaxProblems(name string, err error) []runbook.Problem {
-	e := errors.Errors(err)[0]
-	p := problemAt(e.Position(), "", plain(e))
-	if p.File == "" {
-		p.File = name
-	}
-	return []runbook.Problem{p}
 }
 
 // attributes reports attributes that change how a file is read: @embed would read other files.
@@ -99,12 +89,47 @@ func unknownNames(f, view *ast.File, shared map[string]bool) (ps []runbook.Probl
 		case slices.Contains(stepNames(view), id.Name):
 			p.Hint = "write steps." + id.Name
 		default:
-			p.Hint = didYouMean(id.Name, near)
+			p.Hint = hintOf(f, id, near)
 		}
 		ps = append(ps, p)
 		id.Name = "_"
 	}
 	return ps
+}
+
+// hintOf is what somebody may have meant who wrote a name that nothing declares.
+func hintOf(f *ast.File, id *ast.Ident, near []string) string {
+	for _, name := range packagesOfCUE() {
+		if path.Base(name) == id.Name {
+			return fmt.Sprintf("write import %q at the top of the file", name)
+		}
+	}
+	if hint := didYouMean(id.Name, near); hint != "" {
+		return hint
+	}
+	indexed := false
+	ast.Walk(f, func(n ast.Node) bool {
+		x, is := n.(*ast.IndexExpr)
+		indexed = indexed || is && x.X == id
+		return !indexed
+	}, nil)
+	if indexed {
+		return fmt.Sprintf("a field is written %s: ...", id.Name)
+	}
+	return ""
+}
+
+// packagesOfCUE are the packages that CUE brings along, as far as runbooks have a use for them.
+func packagesOfCUE() []string {
+	return []string{"crypto/hmac", "crypto/md5", "crypto/sha1", "crypto/sha256", "crypto/sha512", "encoding/base64", "encoding/csv",
+		"encoding/hex", "encoding/json", "encoding/toml", "encoding/yaml", "html", "list", "math", "math/bits", "net", "path", "regexp",
+		"strconv", "strings", "struct", "text/tabwriter", "text/template", "time", "uuid"}
+}
+
+// builtIn reports whether CUE has a package.
+func builtIn(name string) bool {
+	return slices.Contains(packagesOfCUE(), name) ||
+		cuecontext.New().CompileString(fmt.Sprintf("import x %q\nout: x", name)).Err() == nil
 }
 
 // meantTop reports whether a name is one of those that runbooks declare, and a field at the top is called almost so.

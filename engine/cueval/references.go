@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/token"
 
 	"github.com/pullbook/pullbook/engine/runbook"
 )
@@ -21,6 +23,10 @@ func (d *document) references(bad map[string]bool) (ps []runbook.Problem) {
 		p := problemAt(e.pos, pathAt(d.file, e.pos), "")
 		if p.Text, p.Hint = d.wrongReference(e, names); p.Text != "" {
 			ps = append(ps, p)
+		} else if name, candidates, ok := d.lacking(e); ok {
+			p = d.misspelt(e.pos, name)
+			p.Text, p.Hint = fmt.Sprintf("there is no field %q in the step %s", name, e.to), didYouMean(name, candidates)
+			ps = append(ps, p)
 		}
 	}
 	for _, e := range d.graph.own {
@@ -33,7 +39,7 @@ func (d *document) references(bad map[string]bool) (ps []runbook.Problem) {
 			continue
 		}
 		if name, candidates, ok := missing(d.step(d.value, e.to), e.path); ok {
-			p := problemAt(e.pos, pathAt(d.file, e.pos), "")
+			p := d.misspelt(e.pos, name)
 			p.Text, p.Hint = fmt.Sprintf("the answer has no field %q", name), didYouMean(name, candidates)
 			ps = append(ps, p)
 		}
@@ -51,7 +57,7 @@ func (d *document) references(bad map[string]bool) (ps []runbook.Problem) {
 	alert := field(d.def, "alert")
 	for _, e := range d.graph.alert {
 		if name, candidates, ok := missing(alert, e.path); ok {
-			p := problemAt(e.pos, pathAt(d.file, e.pos), "")
+			p := d.misspelt(e.pos, name)
 			p.Text, p.Hint = fmt.Sprintf("an alert has no field %q", name), didYouMean(name, candidates)
 			ps = append(ps, p)
 		}
@@ -133,20 +139,51 @@ func (d *document) wrongReference(e edge, names []string) (text, hint string) {
 	case ofItem(e.path[0]):
 		return "", "" // the type of the item is looked at elsewhere
 	case e.path[0] == "output" && !field(v, "output").Exists():
-		hint = "declare its type with output: {...}"
+		hint = declareHint + "{...}"
 		if field(v, fieldEach).Exists() {
-			hint = "declare its type with output: [string]: {...}, by the keys of its elements"
+			hint = declareHint + "[string]: {...}, by the keys of its elements"
 		}
 		if field(v, string(runbook.KindChoose)).Exists() {
 			hint = "declare it with output: choice: string"
 		}
 		return fmt.Sprintf("the step %s has no output", e.to), hint
 	}
-	name, candidates, ok := missing(v, e.path)
-	if !ok {
-		return "", ""
+	return "", ""
+}
+
+const declareHint = "declare its type with output: "
+
+// declaredOnce leaves one problem for each step that lacks an output, however often it is asked for.
+func declaredOnce(ps []runbook.Problem) (out []runbook.Problem) {
+	for _, p := range ps {
+		if !strings.HasPrefix(p.Hint, declareHint) || !slices.ContainsFunc(out, func(q runbook.Problem) bool { return q.Text == p.Text && q.File == p.File }) {
+			out = append(out, p)
+		}
 	}
-	return fmt.Sprintf("there is no field %q in the step %s", name, e.to), didYouMean(name, candidates)
+	return out
+}
+
+// lacking is the first name of a reference to a step that is otherwise right which the step's type does not have.
+func (d *document) lacking(e edge) (name string, candidates []string, ok bool) {
+	if len(e.path) == 0 || ofItem(e.path[0]) { // the type of the item is looked at elsewhere
+		return "", nil, false
+	}
+	return missing(d.step(d.value, e.to), e.path)
+}
+
+// misspelt is the place of a name in a reference that begins at a position; where it is computed, that of the reference.
+func (d *document) misspelt(reference token.Pos, name string) runbook.Problem {
+	pos := reference
+	ast.Walk(d.file, func(n ast.Node) bool {
+		x, ok := n.(*ast.SelectorExpr)
+		if ok && x.Pos().Filename() == reference.Filename() && x.Pos().Offset() == reference.Offset() {
+			if sel, _, err := ast.LabelName(x.Sel); err == nil && sel == name {
+				pos = x.Sel.Pos()
+			}
+		}
+		return true
+	}, nil)
+	return problemAt(pos, pathAt(d.file, reference), "")
 }
 
 // within reports whether a path leads to another one or to what is below it.

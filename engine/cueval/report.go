@@ -75,6 +75,7 @@ func (r reporter) one(e errors.Error) (runbook.Problem, int) {
 	case undefined:
 		p := r.at(path, e, false)
 		p.Text = fmt.Sprintf("there is no field %q", name)
+		r.selected(&p, path, name)
 		return p, rankMissing
 	case noValue:
 		p := r.at(path, e, false)
@@ -101,12 +102,14 @@ func (r reporter) one(e errors.Error) (runbook.Problem, int) {
 		p.Text = "must not be empty"
 	case noAlternative(e):
 		p.Text = "fits none of the alternatives"
-	case isConflict(e) && ok && def.IncompleteKind() != cue.TopKind && given != "" && r.own(e):
+	case isConflict(e) && ok && def.IncompleteKind() != cue.TopKind && (given != "" || r.shaped(path) != "") && r.own(e):
 		p = r.at(path, e, true) // and not where somebody refers to it
-		p.Text = fmt.Sprintf("%s is no %s", given, def.IncompleteKind())
+		p.Text, p.Hint = fmt.Sprintf("%s is no %s", cmp.Or(given, r.shaped(path)), def.IncompleteKind()), instead(given, def.IncompleteKind(), path)
 	case isConflict(e):
 		p.Text = plain(e)
 		return p, rankValue
+	case r.isDashed(p):
+		p.Text, p.Hint = listText, listHint
 	default:
 		p.Text = plain(e)
 	}

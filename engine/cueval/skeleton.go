@@ -35,8 +35,21 @@ func (d *document) kindOf(name string, v cue.Value) (runbook.Kind, []runbook.Pro
 	p.Text, p.Hint = "the step does nothing", "give it a kind, such as exec, http or manual"
 	if len(found) > 1 {
 		p.Text, p.Hint = "the step has more than one kind: "+strings.Join(found, " and "), "make a step of each"
+		p.See = d.furthest(p, name, found)
 	}
 	return "", []runbook.Problem{p}
+}
+
+// furthest leads to the kind of a step that is written last, if that is in another line than the step begins: two steps of one name are one.
+func (d *document) furthest(step runbook.Problem, name string, kinds []string) (see *runbook.See) {
+	last := step.Line
+	for _, kind := range kinds {
+		f, depth := fieldOf(d.file, append(slices.Clone(d.homeOf[name].path), kind))
+		if f != nil && depth == len(d.homeOf[name].path)+1 && f.Pos().Filename() == step.File && f.Pos().Line() > last {
+			last, see = f.Pos().Line(), &runbook.See{Words: kind + " is at", At: spotAt(f.Pos())}
+		}
+	}
+	return see
 }
 
 // riskOf returns the risk that the author gave, or the one of the kind and of what the step's fields say.

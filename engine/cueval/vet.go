@@ -56,7 +56,7 @@ func (t *texts) load(src runbook.Source) (*document, runbook.Plan, []runbook.Pro
 		ps = d.unusedImports() // beside other mistakes it may follow from them
 	}
 	if len(ps) > 0 {
-		return nil, runbook.Plan{}, tidy(ps)
+		return nil, runbook.Plan{}, declaredOnce(tidy(ps))
 	}
 	if ps = slices.Concat(d.trial(plan), d.unnamed(plan), d.themselves(), d.foreignOutputs(plan), t.relatives(d, plan, src)); len(ps) > 0 {
 		return nil, runbook.Plan{}, tidy(ps)
@@ -68,8 +68,8 @@ func (t *texts) load(src runbook.Source) (*document, runbook.Plan, []runbook.Pro
 // assemble makes the plan but for the texts in it, with every check that the plan itself rests on.
 func (t *texts) assemble(src runbook.Source) (*document, runbook.Plan, []runbook.Problem) {
 	d, ps := t.open(src)
-	if d == nil {
-		return nil, runbook.Plan{}, ps
+	if d == nil || slices.ContainsFunc(ps, func(p runbook.Problem) bool { return !d.reporter().mine(p.File) && p.File != organisationFile }) {
+		return nil, runbook.Plan{}, ps // what a package lacks is missing in each step that uses it
 	}
 	ps = append(ps, d.names()...)
 	refs := d.references(stepsWith(ps))
@@ -156,7 +156,15 @@ func (d *document) evaluation() []runbook.Problem {
 	for _, name := range d.stepNames() {
 		ps = append(ps, r.report(d.step(d.value, name).Validate(cue.Final()))...)
 	}
-	return tidy(ps)
+	ps = tidy(ps)
+	last := 0
+	return slices.DeleteFunc(ps, func(p runbook.Problem) bool { // the further lines of one list that is written as YAML has it
+		again := p.Text == listText && last > 0 && p.Line == last+1
+		if p.Text == listText {
+			last = p.Line
+		}
+		return again
+	})
 }
 
 // unusedImports reports imports that nothing in their file uses, as CUE itself does.
@@ -219,6 +227,11 @@ func (d *document) stepsKnown(doubtful bool) (ps []runbook.Problem) {
 		if err := v.Err(); err != nil {
 			p := d.place(at...)
 			p.Text, p.Hint = "must be known before anything runs: "+firstLine(err), ""
+			if all := cueerrors.Errors(err); len(all) > 0 {
+				if kind, name := classify(all[0]); kind == undefined {
+					d.reporter().selected(&p, at, name)
+				}
+			}
 			ps = append(ps, p)
 		}
 	}

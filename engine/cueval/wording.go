@@ -90,10 +90,38 @@ func plain(e errors.Error) string {
 		text = strings.TrimPrefix(text, path+": ")
 	}
 	text = strings.TrimSuffix(strings.ReplaceAll(text, "#Runbook.", ""), ":")
+	if format, args := e.Msg(); strings.HasPrefix(format, "invalid operands ") && len(args) == 5 {
+		text = fmt.Sprintf("'%s' does not take %s and %s", args[2], args[3], args[4])
+	}
+	if _, rest, found := strings.Cut(text, "invalid interpolation: cannot use "); found {
+		if _, kind, found := strings.Cut(rest, " (type "); found {
+			kind, _, _ = strings.Cut(kind, ")")
+			text = fmt.Sprintf("a %s cannot stand in a text", kind)
+		}
+	}
 	if len(text) > longestText {
 		text = strings.ToValidUTF8(text[:longestText], "") + "…"
 	}
 	return text
+}
+
+// syntaxWords is an error of the parser, with what stands in the file and without the parser's names for it.
+func syntaxWords(e errors.Error) string {
+	switch format, args := e.Msg(); {
+	case format == "expected %s, found '%s' %s" && len(args) == 3:
+		return fmt.Sprintf("expected %s, found %s", args[0], args[2])
+	case atEnd(e):
+		return fmt.Sprintf("expected %s, found the end of the file", args[0])
+	case format == "expected %s, found '%s'" && len(args) == 2 && fmt.Sprint(args[0]) == "'EOF'":
+		return fmt.Sprintf("%s closes nothing", args[1])
+	}
+	return plain(e)
+}
+
+// atEnd reports whether the parser has come to the end of a file too early.
+func atEnd(e errors.Error) bool {
+	format, args := e.Msg()
+	return format == "expected %s, found '%s'" && len(args) == 2 && fmt.Sprint(args[1]) == "EOF"
 }
 
 // lookup follows a path through the optional fields and the patterns of a definition.
