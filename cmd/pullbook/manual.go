@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,12 +27,22 @@ that --help prints.`,
 			root := cmd.Root()
 			root.DisableAutoGenTag = true // a page says nothing of the day on which it was written
 			at := builtAt()
-			header := &doc.GenManHeader{Title: "PULLBOOK", Section: "1", Date: &at, Source: "pullbook " + versions()["pullbook"], Manual: "Pullbook"}
+			keepAngles(root)
+			header := &doc.GenManHeader{Section: "1", Date: &at, Source: "pullbook " + versions()["pullbook"], Manual: "Pullbook"}
 			if err := doc.GenManTree(root, header, args[0]); err != nil {
 				return fmt.Errorf("write the manual pages: %w", err)
 			}
 			return nil
 		},
+	}
+}
+
+// keepAngles escapes what stands in angle brackets, such as <runbook>: the pages are made by way of Markdown, in which that
+// would be a tag, and left out.
+func keepAngles(cmd *cobra.Command) {
+	cmd.Use = strings.NewReplacer("<", `\<`, ">", `\>`).Replace(cmd.Use)
+	for _, c := range cmd.Commands() {
+		keepAngles(c)
 	}
 }
 
