@@ -107,8 +107,13 @@ func TestShippedPolicyLetsPass(t *testing.T) {
 			continue
 		}
 		src := runbook.Source{Runbook: name, Others: library, Files: map[string][]byte{name: text, organisationFile: runbooks.Organisation()}}
-		if ps := Vet(src); len(ps) > 0 {
+		_, plan, ps := load(src)
+		if len(ps) > 0 {
 			t.Errorf("%s: %v", name, ps)
+			continue
+		}
+		if _, err := resolve(runbook.Query{Source: src, Alert: []byte(checkoutAlert)}, &plan); err != nil {
+			t.Errorf("%s: what is read with its plan says otherwise than what is read to make it: %v", name, err)
 		}
 		if pretty, err := format.Source(text); err != nil || string(pretty) != string(text) {
 			t.Errorf("%s is not formatted: %v\n%s", name, err, pretty)
