@@ -89,7 +89,7 @@ func crowdAlert(group int) []byte {
 const crowdRunbook = `title: "Wait"
 match: labels: service: "crowd"
 alert: _
-steps: look: manual: "Look at it."
+steps: look: manual: task: "Look at it"
 `
 
 // once is the evaluator of an engine to which all alerts are alike but for their groups: each question is asked once. So a thousand

@@ -192,9 +192,14 @@ func (s *scene) start() { s.engine, s.exited = s.launch("engine", &s.log) }
 
 // launch starts an engine that has the data directory of that name, and logs there.
 func (s *scene) launch(data string, log io.Writer) (engine *exec.Cmd, exited chan struct{}) {
+	return s.launchFor(demoName, s.world.hooks.Addr().String(), data, log)
+}
+
+// launchFor starts an engine for one ledger of the organisation.
+func (s *scene) launchFor(ledger, listen, data string, log io.Writer) (engine *exec.Cmd, exited chan struct{}) {
 	dir := s.world.dir
-	cmd := exec.Command(os.Args[0], "serve", "--hub", s.world.url+"/api/v3", "--repo", demoOwner+"/"+demoName, "--app-id", fmt.Sprint(demoAppID),
-		"--app-key", filepath.Join(dir, "app.pem"), "--data", filepath.Join(dir, data), "--listen", s.world.hooks.Addr().String(),
+	cmd := exec.Command(os.Args[0], "serve", "--hub", s.world.url+"/api/v3", "--repo", demoOwner+"/"+ledger, "--app-id", fmt.Sprint(demoAppID),
+		"--app-key", filepath.Join(dir, "app.pem"), "--data", filepath.Join(dir, data), "--listen", listen,
 		"--webhook-secret-file", filepath.Join(dir, "webhook.secret"), "--signing-key", filepath.Join(dir, "signing_key"),
 		"--private-networks", "--limits", "off", "--sweep", "1s")
 	if s.token != "" {
@@ -342,7 +347,12 @@ func (s *scene) offer(t *testing.T, a alarm) (group string, err error) {
 // verify demands that the ledger's history verifies with the engine's key.
 func (s *scene) verify(t *testing.T, incidents int) {
 	t.Helper()
-	clone, err := gitstore.OpenClone(s.world.bareRepo())
+	s.verifyRepo(t, s.world.bareRepo(), incidents)
+}
+
+func (s *scene) verifyRepo(t *testing.T, bare string, incidents int) {
+	t.Helper()
+	clone, err := gitstore.OpenClone(bare)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,6 +60,7 @@ type stage struct {
 	files  map[string]string               // of the ledger, beside or in place of the sample's
 	cast   *cast                           // of a rehearsal, with its ledger; nil: the sample's
 	open   bool                            // whoever may write may also push to incidents' branches
+	more   []string                        // further ledgers of the organisation, with the same files
 	limits string                          // of the hub, which the engine keeps: off or github; empty: off
 	wrap   func(http.Handler) http.Handler // stands before the hub, if it is set
 }
@@ -150,6 +151,11 @@ func (w *world) seed(st stage) (localhub.Seed, error) {
 			Collaborators: map[string]string{"alice": "write", "bob": "write", "carol": "admin"}, Teams: map[string]string{"sre": "write"},
 			RequiredChecks: []string{incident.RollupName}, RestrictIncidentBranches: restrict,
 			Files: files, Author: localhub.SeedAuthor{Name: "Carol", Email: "carol@acme.test"}}},
+	}
+	for _, name := range st.more {
+		another := seed.Repositories[0]
+		another.Name = demoOwner + "/" + name
+		seed.Repositories = append(seed.Repositories, another)
 	}
 	for i, login := range []string{"alice", "bob", "carol"} {
 		w.tokens[login] = "demo_" + rand.Text()
