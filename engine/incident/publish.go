@@ -100,7 +100,9 @@ func (d *decider) publishRollup() {
 		summary += "\n\n" + text
 	}
 	if status == RollupWaiting {
-		id += d.votesMark() + d.overlookedMark()
+		if id += d.votesMark(); d.view.Checks[id] {
+			id += d.overlookedMark()
+		}
 	}
 	if len(d.unwritten) > 0 && status == RollupRunning {
 		id += "/authors/" + runbook.PageDigest([]byte(strings.Join(d.unwritten, " ")))[:16]

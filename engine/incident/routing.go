@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -10,7 +11,8 @@ import (
 )
 
 // Review requests go to exactly those who can still help: who is needed by an open gate or a debt is asked, and who is needed by
-// none any more is asked no more. The hub itself takes a request back when the person, or a member of the team, reviews.
+// none any more is asked no more. The hub itself takes a request back when the person, or a member of the team, reviews. A team of
+// which others can still help is asked again then: once for each such review, so that nobody who withdraws a request is fought with.
 
 // need is what people are asked about, and since which event.
 type need struct {
@@ -41,7 +43,7 @@ func (d *decider) askForReviews() {
 	for _, n := range d.needs() {
 		from := n.from
 		if d.shownSince(n.since) {
-			from = slices.DeleteFunc(slices.Clone(from), func(who string) bool { return d.reviewed(who, n.at) || named(asked, who) })
+			from = slices.DeleteFunc(slices.Clone(from), func(who string) bool { return !isTeam(who) && d.reviewed(who, n.at) || named(asked, who) })
 		}
 		if !allOf(asked, from) {
 			d.actions = append(d.actions, RequestReview{Step: n.step, From: from})
@@ -58,16 +60,20 @@ func (d *decider) reviewed(who string, since time.Time) bool {
 	})
 }
 
-// overlooked lists whom a gate or a debt waits for without a request: a review from before, of which nobody knew when they were
-// needed, had used it up. The next rollup check asks them.
+// isTeam reports whether a name is that of a team, not of a user.
+func isTeam(who string) bool { return strings.Contains(who, "/") }
+
+// overlooked lists whom a gate or a debt waits for without a request, since a review had used it up: one from before, of which nobody
+// knew when they were needed, or a remark of a member of a team that can still help. The next rollup check asks them.
 func (d *decider) overlooked() (who []string) {
 	if len(d.view.Reviews) == 0 {
 		return nil
 	}
 	for _, n := range d.needs() {
 		for _, w := range n.from {
-			before := !named(d.view.Pull.Asked, w) && !named(who, w) && d.reviewed(w, time.Time{}) && !d.reviewed(w, n.at)
-			if before && d.shownSince(n.since) {
+			before := d.reviewed(w, time.Time{}) && !d.reviewed(w, n.at)
+			used := before || isTeam(w) && len(d.remarks(w)) > 0
+			if used && !named(d.view.Pull.Asked, w) && !named(who, w) && d.shownSince(n.since) {
 				who = append(who, w)
 			}
 		}
@@ -75,13 +81,30 @@ func (d *decider) overlooked() (who []string) {
 	return who
 }
 
-// overlookedMark makes a check of its own of whom was overlooked.
+// mostRemarks is how many remarks of its members have a team asked again: each costs two writes of the hub's hour.
+const mostRemarks = 10
+
+// remarks are the first reviews by members of a team that neither approve nor object: what does makes a check of its own.
+func (d *decider) remarks(team string) (ids []int64) {
+	for _, r := range d.view.Reviews {
+		if r.State == approval.Commented && len(ids) < mostRemarks && approval.Named(r.By, []string{team}) {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids
+}
+
+// overlookedMark makes a check of its own of whom was overlooked, and of the remarks because of which they were.
 func (d *decider) overlookedMark() string {
 	who := d.overlooked()
 	if len(who) == 0 {
 		return ""
 	}
-	return "/ask-" + runbook.PageDigest([]byte(strings.Join(who, " ")))[:16]
+	said := ""
+	for _, w := range who {
+		said += fmt.Sprintln(w, d.remarks(w))
+	}
+	return "/ask-" + runbook.PageDigest([]byte(said))[:16]
 }
 
 // withdrawReviews takes back the requests that nobody can answer usefully any more: of gates that were answered, ran out or are
