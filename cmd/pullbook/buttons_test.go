@@ -12,7 +12,7 @@ import (
 	"github.com/pullbook/pullbook/engine/localhub"
 )
 
-// pressedRunbook fails in a step that anybody who may command can skip, and in one whose approvers have to.
+// pressedRunbook fails in a step that anybody who may command can skip, and in one whose approvers have to; and somebody has to look.
 const pressedRunbook = `title: "Press, skip, go on"
 match: labels: service: "pressed"
 alert: _
@@ -22,6 +22,7 @@ steps: {
 		approval: {from: ["acme/sre"], count: 1}
 		exec: command: ["sh", "-c", "exit 3"]
 	}
+	look: manual: task: "Look at the graphs"
 }
 `
 
@@ -57,7 +58,12 @@ func TestButtons(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	seen = s.await(t, group, "nothing but a manual step is left", func(v sight) bool { return len(skips(v)) == 2 })
+	s.pressOn(t, seen, "alice", incident.RollupName, "/waiting/", fmt.Sprintf("skip:%d", startOf(seen, "look")))
 	seen = s.await(t, group, "it is merged", sight.merged)
+	if last := skips(seen)[2]; last.Step != "look" || last.Deed.Via != incident.ViaButton || last.Deed.By.Login != "alice" {
+		t.Errorf("the manual step was skipped as %+v", last)
+	}
 	retried, _ := find[incident.RetryAsked](seen)
 	skipped, _ := find[incident.StepSkipped](seen)
 	for by, deed := range map[string]incident.Deed{"alice": retried.Deed, "bob": *skipped.Deed} {
@@ -78,30 +84,61 @@ func endings(v sight, step string) (seqs []int) {
 	return seqs
 }
 
-// press presses a button of the check run of a step's latest attempt, as its page in the hub does.
+// skips are what was skipped by people, in order.
+func skips(v sight) (all []incident.StepSkipped) {
+	for _, e := range v.events {
+		if d, ok := e.Data.(incident.StepSkipped); ok && d.Deed != nil {
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+// startOf is the sequence number of the start of a step.
+func startOf(v sight, step string) int {
+	for _, e := range v.events {
+		if d, ok := e.Data.(incident.StepStarted); ok && d.Step == step {
+			return e.Seq
+		}
+	}
+	return 0
+}
+
+// press presses a button of the check run of a step's latest attempt.
 func (s *scene) press(t *testing.T, seen sight, login, step, verb string) {
+	t.Helper()
+	ends := endings(seen, step)
+	last := ends[len(ends)-1]
+	s.pressOn(t, seen, login, "step: "+step, fmt.Sprintf("/%d/", last), fmt.Sprintf("%s:%d", verb, last))
+}
+
+// pressOn presses a button of the latest check run with a name, whose external id holds a text, as its page in the hub does.
+func (s *scene) pressOn(t *testing.T, seen sight, login, check, id, button string) {
 	t.Helper()
 	c, err := s.world.client(login)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ends := endings(seen, step)
-	last := ends[len(ends)-1]
 	var run int64
-	waitFor(t, "the check run of "+step, func() bool {
+	waitFor(t, "the check run "+check, func() bool {
 		commits, _, err := c.PullRequests.ListCommits(t.Context(), demoOwner, demoName, seen.pull.GetNumber(), nil)
 		if err != nil {
 			return false
 		}
 		for _, commit := range commits {
-			runs, _, err := c.Checks.ListCheckRunsForRef(t.Context(), demoOwner, demoName, commit.GetSHA(), &github.ListCheckRunsOptions{CheckName: github.String("step: " + step)})
-			if err == nil && len(runs.CheckRuns) > 0 && strings.HasSuffix(runs.CheckRuns[0].GetExternalID(), fmt.Sprintf("/%d", last)) {
-				run = runs.CheckRuns[0].GetID()
+			runs, _, err := c.Checks.ListCheckRunsForRef(t.Context(), demoOwner, demoName, commit.GetSHA(), &github.ListCheckRunsOptions{CheckName: &check})
+			if err != nil {
+				return false
+			}
+			for _, r := range runs.CheckRuns {
+				if strings.Contains(r.GetExternalID()+"/", id) {
+					run = r.GetID()
+				}
 			}
 		}
 		return run != 0
 	})
-	if err := s.world.hub.PressButton(demoOwner+"/"+demoName, run, localhub.By{Login: login, Base: s.world.url}, fmt.Sprintf("%s:%d", verb, last)); err != nil {
+	if err := s.world.hub.PressButton(demoOwner+"/"+demoName, run, localhub.By{Login: login, Base: s.world.url}, button); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -74,7 +74,7 @@ func (s State) RollupButtons(plan runbook.Plan) []Button {
 		switch {
 		case st.Phase == PhaseUnknown && !st.Closed:
 			b = s.button("Retry "+step.Name, "retry", step.Name, "It did not happen: retry "+step.Name)
-		case st.Phase == PhaseStarted && st.Kind.AsksPeople() && step.Approval == nil:
+		case asksNow(step, st) && step.Approval == nil:
 			b = s.button("Skip "+step.Name, "skip", step.Name, "Go on without "+step.Name)
 		default:
 			continue
@@ -85,6 +85,12 @@ func (s State) RollupButtons(plan runbook.Plan) []Button {
 		}
 	}
 	return out
+}
+
+// asksNow reports whether the check run of the incident says that people are asked for a step: to answer it, or to do it without
+// approval. Then it has a button to skip it.
+func asksNow(step runbook.Step, st StepState) bool {
+	return st.Phase == PhaseStarted && (st.Kind == runbook.KindChoose || st.Kind == runbook.KindManual && step.Approval == nil)
 }
 
 func (s State) button(label, verb, step, description string) Button {

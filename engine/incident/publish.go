@@ -52,27 +52,58 @@ func CheckID(id ID, step string, st StepState) string {
 	return fmt.Sprintf("%s/%d", runbook.AttemptKey(string(id), step, st.Attempt), st.Seq)
 }
 
-// publishRollup says on the head what the incident waits for: at opening, at gates and questions, when it halts.
-func (d *decider) publishRollup() {
-	status, since, summary := RollupRunning, max(1, d.state.stageSince, d.state.thawedAt), d.stageNow()
+// rollup is what the check run of the incident says.
+type rollup struct {
+	status  RollupStatus
+	since   int // the event that made it so
+	summary string
+	taken   int // the latest event that took a lock
+}
+
+// atNow says what the steps of the incident wait for. A step that failed is graver than one that people do, and less urgent than
+// what they have to decide.
+func (d *decider) atNow() rollup {
+	r := rollup{status: RollupRunning, since: max(1, d.state.stageSince, d.state.thawedAt), summary: d.stageNow()}
 	var waits []string
-	questions, taken := "", 0
+	questions, halted, decide, ended := "", "", false, 0
 	for _, step := range d.plan.Steps {
 		st := d.state.Step(step.Name)
 		if len(st.Locks) > 0 {
-			taken = max(taken, st.since)
+			r.taken = max(r.taken, st.since)
+		}
+		if st.Over() {
+			ended = max(ended, st.Seq)
 		}
 		switch {
 		case d.lockedOut(step.Name): // whatever else it waited for is there
-		case st.asksPeople() && st.Phase != PhaseStarted || st.Phase == PhaseStarted && st.Kind == runbook.KindChoose:
+		case st.asksPeople() && st.Phase != PhaseStarted || asksNow(step, st):
 			if waits = append(waits, step.Name); len(waits) <= mostNamed {
 				questions += questionText(step)
 			}
-			status, since, summary = RollupWaiting, max(since, st.since), "Waits for people: "+someOf(waits)+"."+questions
-		case d.halted && step.Stage == d.state.Stage() && st.Over() && !d.state.settled(step) && status != RollupWaiting:
-			status, since, summary = RollupFailed, max(since, st.Seq), "Halted: "+step.Name+" "+howEnded(st)+"."
+			decide = decide || st.Phase != PhaseStarted || st.Kind == runbook.KindChoose
+			r.since = max(r.since, st.since)
+		case d.halted && step.Stage == d.state.Stage() && st.Over() && !d.state.settled(step):
+			r.since, halted = max(r.since, st.Seq), "Halted: "+step.Name+" "+howEnded(st)+"."
 		}
 	}
+	asked := "Waits for people: " + someOf(waits) + "." + questions
+	switch {
+	case halted != "" && !decide && len(waits) > 0:
+		r.status, r.summary = RollupFailed, halted+" "+asked
+	case halted != "" && !decide:
+		r.status, r.summary = RollupFailed, halted
+	case len(waits) > 0:
+		if r.status, r.summary = RollupWaiting, asked; !decide && !d.busy() {
+			r.since = max(r.since, ended) // nothing but people is waited for: the head says so, with the buttons for it
+		}
+	}
+	return r
+}
+
+// publishRollup says on the head what the incident waits for: at opening, at gates and questions, when it halts.
+func (d *decider) publishRollup() {
+	r := d.atNow()
+	status, since, summary := r.status, r.since, r.summary
 	if text := d.heldText(); text != "" {
 		if status != RollupWaiting {
 			summary = ""
@@ -90,7 +121,7 @@ func (d *decider) publishRollup() {
 	}
 	text := d.locksText()
 	if status == RollupRunning {
-		since = max(since, taken) // a step that waited for a lock has taken it
+		since = max(since, r.taken) // a step that waited for a lock has taken it
 	}
 	id := d.rollupID(status, since)
 	if status == RollupRunning && text != "" {
