@@ -17,15 +17,18 @@ import (
 )
 
 const (
-	maxEvent   = 1 << 20    // bytes of an event's file
+	maxEvent   = 1 << 20    // bytes of an event's file: a webhook of that size is refused, too
 	maxPayload = 64<<10 - 1 // characters of client_payload ("Create a repository dispatch event" in GitHub's description of its REST API)
 )
+
+// errLargeEvent is for events with a long text of somebody's, such as the message of a commit.
+var errLargeEvent = errors.New("it is too large")
 
 // readEvent reads the file in which a job finds the event that started it ($GITHUB_EVENT_PATH).
 func readEvent(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err == nil && info.Size() > maxEvent {
-		err = fmt.Errorf("it has %d bytes, and an event has at most %d", info.Size(), maxEvent)
+		err = fmt.Errorf("%w: %d bytes, and at most %d are taken", errLargeEvent, info.Size(), maxEvent)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the event: %w", err)
@@ -51,6 +54,10 @@ func (a *advance) brings() (*brought, error) {
 		return nil, nil
 	}
 	text, err := readEvent(f.event)
+	if errors.Is(err, errLargeEvent) { // a look is due all the same, and whoever wrote so much keeps nobody from it
+		a.svc.log.Warn("nothing of the event is taken", "event", f.eventName, "error", err)
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -72,13 +79,14 @@ func (a *advance) brings() (*brought, error) {
 	return b, nil
 }
 
-// heed makes durable what an event brings.
+// heed makes durable what an event brings. What the App itself has caused makes no alert: a workflow that a step ran and that
+// failed is that step's failure.
 func (a *advance) heed(ctx context.Context, b *brought) error {
 	if b == nil {
 		return nil
 	}
 	var err error
-	if b.event.Kind != "" {
+	if b.event.Kind != "" && !strings.EqualFold(b.event.Sender, a.svc.hub.Bot()) {
 		_, err = a.svc.takeEvent(ctx, b.event)
 	}
 	if b.hint.Press != nil || b.hint.Again != "" {

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -10,7 +11,8 @@ import (
 // does not, and one that says nothing costs no more than a run in which nothing is due.
 func TestAdvanceTakesEvents(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, stage{files: map[string]string{"pullbook.cue": eventPolicy, "runbooks/event.cue": eventRunbook}})
+	s := newScene(t, stage{files: map[string]string{"pullbook.cue": eventPolicy + `intake: "github.workflow_run": {payload: _, alert: payload}
+`, "runbooks/event.cue": eventRunbook}})
 	event := func(kind, text string) advanced {
 		t.Helper()
 		path := filepath.Join(t.TempDir(), "event.json")
@@ -27,11 +29,22 @@ func TestAdvanceTakesEvents(t *testing.T) {
 		t.Errorf("no incident of %+v", got.out)
 	}
 	s.mustAdvance(t)
-	if got := event("issues", `{"action": "opened"}`); len(got.out.Open) != 1 {
+	const failed = `"workflow": {"name": "deploy", "path": ".github/workflows/deploy.yml"}, "workflow_run": {"id": 4, "event": "workflow_dispatch", "head_branch": "main", "conclusion": "failure", "head_repository": {"full_name": "acme/ops"}}}`
+	const ran = `{"action": "completed", "repository": {"full_name": "acme/ops", "default_branch": "main"}, "sender": {"id": 9, "login": `
+	if got := event("workflow_run", ran+`"pullbook[bot]", "type": "Bot"}, `+failed); len(got.out.Open) != 1 {
+		t.Errorf("a failure of a workflow that the App itself has run is an alert: %+v", got.out)
+	}
+	if got := event("workflow_run", ran+`"alice", "type": "User"}, "x": "`+strings.Repeat("x", 1<<20)+`", `+failed); len(got.out.Open) != 1 || !strings.Contains(got.log, "too large") {
+		t.Errorf("of an event with a long text it finds %+v\n%s", got.out, got.log)
+	}
+	if got := event("workflow_run", ran+`"alice", "type": "User"}, `+failed); len(got.out.Open) != 2 {
+		t.Errorf("a failure of a workflow is no alert: %+v", got.out)
+	}
+	if got := event("issues", `{"action": "opened"}`); len(got.out.Open) != 2 {
 		t.Errorf("of an event without a repository it finds %+v", got.out)
 	}
 	r := s.countReads()
-	if got := event("workflow_run", `{"action": "completed", `+who+`, "workflow_run": {"id": 3, "conclusion": "success"}}`); len(got.out.Open) != 1 || r.sum() > 4 {
+	if got := event("workflow_run", `{"action": "completed", `+who+`, "workflow_run": {"id": 3, "conclusion": "success"}}`); len(got.out.Open) != 2 || r.sum() > 4 {
 		t.Errorf("for an event that says nothing it reads %v and finds %+v", r.calls, got.out)
 	}
 }

@@ -2,10 +2,16 @@ package main
 
 import (
 	"bytes"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/pullbook/pullbook/runbooks/starter"
 )
 
 // TestInitWorkflow lints the workflows that a new ledger has, with a server and without one.
@@ -28,5 +34,33 @@ func TestInitWorkflow(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "go", append([]string{"tool", "actionlint"}, workflows...)...).CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestRunsThatBringSomethingAreNotCancelled reads which runs of a new ledger have a concurrency group of their own: in the one of the
+// others GitHub cancels all that wait but the newest, and what the action takes of an event is told nowhere else.
+func TestRunsThatBringSomethingAreNotCancelled(t *testing.T) {
+	t.Parallel()
+	files, err := starter.WithActions("acme/sre", pinned)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var w struct{ Concurrency struct{ Group string } }
+	if err := yaml.Unmarshal([]byte(files[".github/workflows/pullbook-advance.yml"]), &w); err != nil {
+		t.Fatal(err)
+	}
+	script, err := os.ReadFile(filepath.Join(actionsDir, "advance", "advance.sh"))
+	events := regexp.MustCompile(`(?m)^  ([a-z_| ]+)\)$`).FindSubmatch(script)
+	if err != nil || events == nil {
+		t.Fatalf("which events the action takes: %v", err)
+	}
+	for event := range strings.SplitSeq(string(events[1]), " | ") {
+		own := "github.event_name == '" + event + "' || "
+		if event == "workflow_run" { // how one ended on the default branch, and not in a fork that calls a branch so
+			own = "(github.event.workflow_run.head_branch == github.event.repository.default_branch && github.event.workflow_run.head_repository.full_name == github.repository)) && github.run_id"
+		}
+		if !strings.Contains(w.Concurrency.Group, own) {
+			t.Errorf("a run for %s may be cancelled by a run that only looks: %s", event, w.Concurrency.Group)
+		}
 	}
 }

@@ -141,6 +141,27 @@ func TestRunsAndCancel(t *testing.T) {
 	}
 }
 
+// storageOf is where the hub sends its readers on; it notes the credential that it was given.
+func storageOf(t *testing.T, credential *string) *httptest.Server {
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		*credential = r.Header.Get("Authorization")
+		if r.URL.Path == "/endless" {
+			io.WriteString(w, strings.Repeat("0", maxArchive+1))
+			return
+		}
+		io.WriteString(w, "zipped")
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// notAsked are addresses that no archive is fetched from, though most would answer.
+func notAsked(t *testing.T, storage *httptest.Server) []string {
+	plain := httptest.NewServer(storage.Config.Handler)
+	t.Cleanup(plain.Close)
+	return []string{plain.URL, "", "file:///etc/passwd", strings.Replace(storage.URL, "://", "://u:p@", 1)}
+}
+
 // TestArchives fetches from where the hub sends its readers on, without a credential, and not from just anywhere.
 func TestArchives(t *testing.T) {
 	s := newStage(t)
@@ -160,11 +181,7 @@ func TestArchives(t *testing.T) {
 		return string(got) + problem
 	}
 	credential := "none"
-	storage := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		credential = r.Header.Get("Authorization")
-		io.WriteString(w, "zipped")
-	}))
-	defer storage.Close()
+	storage := storageOf(t, &credential)
 	c.wire.base = storage.Client().Transport
 	to := func(address string) {
 		s.on("GET "+artifact, func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Location", address); w.WriteHeader(302) })
@@ -174,10 +191,15 @@ func TestArchives(t *testing.T) {
 	if got := fetch(); got != "zipped" || credential != "" {
 		t.Errorf("%s with the credential %q", got, credential)
 	}
-	for address, why := range map[string]string{"http://127.0.0.1:1/x": "not asked by TLS", "": "no storage", "file:///etc/passwd": "no storage", "https://u:p@hub/": "no storage"} {
+	to(storage.URL + "/endless") // whatever the list says of its size
+	if got := fetch(); got != "its artifact out is larger than 32 MiB" {
+		t.Errorf("of an endless archive: %.100s", got)
+	}
+	credential = "nobody asked"
+	for _, address := range notAsked(t, storage) {
 		to(address)
-		if got := fetch(); !strings.Contains(got, "no readable answer") {
-			t.Errorf("%q (%s): %s", address, why, got)
+		if got := fetch(); !strings.Contains(got, "no readable answer") || credential != "nobody asked" {
+			t.Errorf("%q: %s, with the credential %q", address, got, credential)
 		}
 	}
 	s.say("GET "+artifact, 200, "whole")

@@ -47,6 +47,7 @@ func TestEvents(t *testing.T) {
 		{"workflow_run", "good again", of(branch + own + `"head_branch": "main", "conclusion": "success"}`), "WorkflowFailed resolved branch=main event=workflow_run path=.github/workflows/build.yml repository=acme/shop trigger=push workflow=Build"},
 		{"workflow_run", "on another branch", of(branch + own + `"head_branch": "fix", "conclusion": "failure"}`), ""},
 		{"workflow_run", "of a fork", of(branch + `"head_repository": {"full_name": "mallory/shop"}, "head_branch": "main", "conclusion": "failure"}`), ""},
+		{"workflow_run", "of a pull request whose branch is called so", of(strings.Replace(branch, "push", "pull_request_target", 1) + own + `"head_branch": "main", "conclusion": "failure"}`), ""},
 		{"workflow_run", "cancelled", of(branch + own + `"head_branch": "main", "conclusion": "cancelled"}`), ""},
 		{"workflow_run", "begun", of(strings.Replace(branch, "completed", "requested", 1) + own + `"head_branch": "main", "conclusion": null}`), ""},
 		{"deployment_status", "failed", of(deployed + `"failure"}`), "DeploymentFailed firing environment=production event=deployment_status ref=v2 repository=acme/shop task=deploy"},

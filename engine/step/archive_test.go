@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"io/fs"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -85,6 +86,18 @@ func TestArchivedDigests(t *testing.T) {
 	bomb := archiveOf(t, file{name: "0", content: strings.Repeat("0", mostUnpacked/2)}, file{name: "1", content: strings.Repeat("0", mostUnpacked/2+1)})
 	if _, err := ArchivedDigests(bomb); err == nil || !strings.Contains(err.Error(), "larger than") || len(bomb) > 1<<20 {
 		t.Errorf("%d bytes: %v", len(bomb), err)
+	}
+}
+
+// TestBombIsNotUnpacked: what is larger than an output may be is not read to its end.
+func TestBombIsNotUnpacked(t *testing.T) {
+	bomb := archiveOf(t, file{name: OutputFile, content: strings.Repeat("0", 64<<20)})
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := ArchivedOutput(bomb, 0)
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; err == nil || took > 16<<20 {
+		t.Errorf("%d bytes were taken for an archive of %d: %v", took, len(bomb), err)
 	}
 }
 
