@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 
 	"github.com/pullbook/pullbook/engine/incident"
 	"github.com/pullbook/pullbook/engine/runbook"
@@ -29,15 +30,27 @@ func (e *Engine) results(ctx context.Context, w *worker, plan runbook.Plan) (map
 	return out, nil
 }
 
-// later finds the incident of the same alert group that followed this one, if somebody asks to reopen this one.
+// later finds the incident of the same alert group that followed this one, if somebody asks to reopen this one. Of one whose branch
+// somebody deleted only the pull request is left, and its slot stands for its id.
 func (e *Engine) later(ctx context.Context, w *worker) (incident.ID, error) {
 	opened := w.ledger.state.Opened
 	if opened.Parent != nil || !w.ledger.state.AskedToReopen(w.hub.Comments) {
 		return "", nil
 	}
-	kin, err := e.find(ctx, incident.Slot(opened.Group, opened.ID))
-	if err != nil || kin == nil {
+	slot := incident.Slot(opened.Group, opened.ID)
+	kin, err := e.find(ctx, slot)
+	switch {
+	case err != nil:
 		return "", err
+	case kin != nil:
+		return kin.state.Opened.ID, nil
 	}
-	return kin.state.Opened.ID, nil
+	seen, err := e.Hub.Look(ctx, incident.HubQuery{Branch: incident.BranchPrefix + slot})
+	if err != nil {
+		return "", fmt.Errorf("look for a later pull request of the group %s: %w", opened.Group, err)
+	}
+	if seen.Pull == nil {
+		return "", nil
+	}
+	return incident.ID(slot), nil
 }
