@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -195,8 +196,8 @@ func (w *World) unasked(r *record, p *pull) string {
 		if st.Phase != incident.PhaseGate {
 			continue
 		}
-		if w.approved(r, p, step) {
-			continue // by people who were not asked, while the incident halted
+		if w.approved(r, p, step) || w.met(r, p, step) {
+			continue // by people who were not asked, while the incident halted; or somebody requests changes, who knows it
 		}
 		asked := func(who string) bool { return p.requested[who] || !p.asked[who].Before(r.gates[step.Name]) }
 		if people := st.Gate.Rule.People(); !slices.ContainsFunc(people, asked) {
@@ -211,6 +212,15 @@ func (w *World) approved(r *record, p *pull, step runbook.Step) bool {
 	view, err := w.forge.look(incident.HubQuery{Branch: p.branch, Teams: []string{sreTeam}})
 	seen := incident.View{Reviews: view.Reviews, Teams: view.Teams, Branch: incident.Branch{Commits: r.commits}}
 	return err == nil && r.state.Verdict(r.plan, step.Name, seen).Verdict.Status == approval.StatusApproved
+}
+
+// met reports whether enough people approve a gate, by the simulation's own count: then only an objection keeps it closed.
+func (w *World) met(r *record, p *pull, step runbook.Step) bool {
+	view, err := w.forge.look(incident.HubQuery{Branch: p.branch, Teams: []string{sreTeam}})
+	gate := r.state.Step(step.Name).Gate
+	votes, _ := w.chronicle.votes(r, question{step.Name, gate.Page, gate.Rule.People()}, view.Reviews)
+	people := slices.Collect(maps.Values(votes))
+	return err == nil && slices.ContainsFunc(gate.Rule.Ways(), func(way []runbook.Leaf) bool { return filled(way, people) })
 }
 
 // help lets people do what they are asked on every open incident. It is false if nobody is asked anything.
