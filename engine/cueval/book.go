@@ -48,9 +48,12 @@ func (t *texts) kept(src runbook.Source, known *runbook.Plan) *document {
 // keep keeps a runbook as it was read, and returns it for one request. One of which not all steps are evaluated in one context is
 // not kept: to give its memory back is why they are not.
 func (t *texts) keep(d *document) *document {
-	key, ok := bookKey(d.source, d.known)
-	if !t.lasting || !ok || len(d.known.Steps) > together {
+	if !t.lasting || len(d.known.Steps) > together {
 		return d
+	}
+	key, ok := bookKey(d.source, d.known)
+	if !ok {
+		return d // unreachable: texts are always JSON
 	}
 	b := &book{key: key, doc: *d}
 	b.doc.value, b.doc.fixed, b.doc.alone = cue.Value{}, cue.Value{}, cue.Value{}

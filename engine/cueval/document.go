@@ -46,11 +46,13 @@ type document struct {
 	blind       cue.Value     // value without any type of what is not known yet, likewise; blindly returns it
 	shaped      cue.Value     // the names of the runbook, likewise
 	given       []ast.Decl    // the values of the inputs, as declarations of the runbook
+	inputs      declared      // of value, once somebody asked; inputNames returns them
 	inputsGiven bool          // somebody gave them, be it none: what is missing then is missing for good
 
 	uses        []runbook.Use                      // where steps name files of the ledger
 	homes       []home                             // of all steps: main, undo, finally, each in the author's order
 	homeOf      map[string]home                    // by the name of the step
+	lines       map[string][]runbook.Lines         // what linesWritten found
 	statusAsked map[string]bool                    // steps to whose status somebody refers
 	collects    map[string]bool                    // templates of the plan, once it is made
 	source      runbook.Source                     // of a known plan
@@ -71,6 +73,7 @@ func (t *texts) open(src runbook.Source) (*document, []runbook.Problem) {
 	}
 	ps = append(ps, d.shapeProblems()...)
 	ps = append(ps, d.intakeProblems()...)
+	d.lines = d.linesWritten()
 	d.rewrite()
 	d.value = d.built()
 	ps = append(ps, d.takeInputs(src.Inputs)...)
@@ -130,12 +133,29 @@ func (d *document) reporter() reporter {
 
 func field(v cue.Value, name string) cue.Value { return v.LookupPath(cue.MakePath(cue.Str(name))) }
 
+// deeper is what names lead to, one after the other. Every look into a value costs a context of CUE's: this is one look.
+func deeper(v cue.Value, names []string) cue.Value {
+	path := make([]cue.Selector, len(names))
+	for i, name := range names {
+		path[i] = cue.Str(name)
+	}
+	return v.LookupPath(cue.MakePath(path...))
+}
+
+// ruled reports whether the organisation says anything of steps.
+func (d *document) ruled() bool { return d.org.policy != nil || d.org.defaults.ofSteps() }
+
+// applyRules applies what the organisation says of steps, given what is known of them.
+func (d *document) applyRules(kinds map[string]runbook.Kind, risks map[string]runbook.Risk) error {
+	if !d.ruled() {
+		return nil
+	}
+	return d.applyPolicy(d.facts(kinds, risks))
+}
+
 // applyPolicy fills in the risks, which policies look at, and the organisation's defaults, and unifies the policy with
 // every step.
 func (d *document) applyPolicy(facts []runbook.Step) error {
-	if d.org.policy == nil && !d.org.defaults.ofSteps() {
-		return nil
-	}
 	steps := map[string]fill{}
 	for _, s := range facts {
 		steps[s.Name] = fill{"risk": json.RawMessage(strconv.Quote(string(s.Risk)))}

@@ -57,9 +57,7 @@ func (d *document) differs(step string, path ...string) bool {
 		return false
 	}
 	now, open := d.step(d.value, step), d.step(d.inputless(), step)
-	for _, name := range path {
-		now, open = field(now, name), field(open, name)
-	}
+	now, open = deeper(now, path), deeper(open, path)
 	return !sameValue(now, open) || d.hidesInput(step, path...)
 }
 

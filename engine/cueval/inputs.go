@@ -39,16 +39,23 @@ func (w *walker) besides() {
 
 // inputNames are the inputs that the runbook declares, in the author's order.
 func (d *document) inputNames() (names []string) {
-	it, err := field(d.value, "inputs").Fields(cue.Optional(true))
-	if err != nil {
-		return nil // there are none, or evaluation reports why they cannot be read
+	if d.inputs.of == d.value {
+		return d.inputs.names
 	}
-	for it.Next() {
+	it, err := field(d.value, "inputs").Fields(cue.Optional(true))
+	for err == nil && it.Next() { // otherwise there are none, or evaluation reports why they cannot be read
 		if it.Selector().LabelType() == cue.StringLabel {
 			names = append(names, it.Selector().Unquoted())
 		}
 	}
+	d.inputs = declared{d.value, names}
 	return names
+}
+
+// declared are the inputs of one evaluation of the runbook.
+type declared struct {
+	of    cue.Value
+	names []string
 }
 
 // inputReferences checks the references to inputs, and those that inputs make.

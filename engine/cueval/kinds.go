@@ -219,10 +219,7 @@ func (s *skeleton) traits(v cue.Value, k kind) {
 	s.steering()
 	found, all := map[string]int{}, map[string][]string{}
 	for _, t := range k.traits {
-		f := v
-		for _, name := range t.path {
-			f = field(f, name)
-		}
+		f := deeper(v, t.path)
 		if t.one != "" {
 			all[t.one] = append(all[t.one], t.path[len(t.path)-1])
 		}
@@ -272,9 +269,7 @@ func (s *skeleton) trait(v cue.Value, k kind, t trait, f cue.Value) {
 // with refuses a field that has no meaning beside the value of another one.
 func (s *skeleton) with(v cue.Value, t trait, at []string) {
 	beside, wanted := t.with[0], t.with[1:]
-	for _, name := range t.path[:len(t.path)-1] {
-		v = field(v, name)
-	}
+	v = deeper(v, t.path[:len(t.path)-1])
 	if text, _ := field(v, beside).String(); slices.Contains(wanted, text) {
 		return
 	}

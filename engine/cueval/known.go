@@ -66,6 +66,9 @@ func (d *document) static() cue.Value {
 	}
 	d.value = d.built()
 	d.fixed = d.value
+	if !d.ruled() {
+		return d.fixed
+	}
 	if err := d.applyPolicy(d.only.within(d, written(d.known.Steps))); err != nil {
 		d.fixed = cue.Value{} // unreachable: a risk can always be written
 	}
@@ -82,7 +85,11 @@ func (d *document) filledFor(plan runbook.Plan, q runbook.Query, further map[str
 		}
 		steps[name][key] = text
 	}
-	for _, s := range written(plan.Steps) {
+	for i := range plan.Steps {
+		s := &plan.Steps[i]
+		if s.Rehearses != "" {
+			continue
+		}
 		end, ok := q.Ended[s.Name]
 		d.collects[s.Name] = s.Each
 		if !d.only.has(d.homeOf[s.Name]) {
@@ -115,9 +122,9 @@ func (d *document) evaluated(plan runbook.Plan, alert json.RawMessage, steps map
 	if d.known == nil {
 		return d.filled(d.static(), alert, steps)
 	}
-	risked := maps.Clone(steps)
-	ruled, there := d.org.policy != nil || d.org.defaults.ofSteps(), d.only.within(d, written(plan.Steps))
-	if ruled {
+	risked, there := steps, []runbook.Step(nil)
+	if d.ruled() {
+		risked, there = maps.Clone(steps), d.only.within(d, written(plan.Steps))
 		for _, s := range there {
 			one := fill{"risk": json.RawMessage(strconv.Quote(string(s.Risk)))}
 			maps.Copy(one, steps[s.Name])
@@ -128,7 +135,7 @@ func (d *document) evaluated(plan runbook.Plan, alert json.RawMessage, steps map
 	if err != nil {
 		return cue.Value{}, err
 	}
-	if ruled {
+	if d.ruled() {
 		decls = append(decls, d.presets(there)...)
 	}
 	v := d.built(decls...)

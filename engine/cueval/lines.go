@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"cuelang.org/go/cue/ast"
 
@@ -139,17 +140,14 @@ func rangesOf(nodes []ast.Node) (out []runbook.Lines) {
 	return out
 }
 
-// linesOf gives every step of a plan the lines that make it.
-func (d *document) linesOf(plan *runbook.Plan) {
+// linesWritten are the lines that make each step, by the path of its home; by its list those that may make any step in it. It reads
+// the tree as the author wrote it, before that is rewritten.
+func (d *document) linesWritten() map[string][]runbook.Lines {
 	var decls []ast.Decl
 	imported := map[string][]ast.Node{}
 	for _, part := range d.text.parts {
-		f, _ := parsed(part.Filename, d.lib.files[part.Filename]) // its problems are known
-		if f == nil {
-			return // unreachable: it was read before
-		}
-		decls = append(decls, withoutImports(f.Decls)...)
-		for spec := range f.ImportSpecs() {
+		decls = append(decls, withoutImports(part.Decls)...)
+		for spec := range part.ImportSpecs() {
 			name, nodes := d.lib.broughtIn(spec)
 			imported[name] = append(imported[name], nodes...)
 		}
@@ -158,8 +156,42 @@ func (d *document) linesOf(plan *runbook.Plan) {
 	for name, nodes := range imported {
 		l.helpers[name] = append(l.helpers[name], nodes...)
 	}
+	all := map[string][]runbook.Lines{}
+	for list := range l.shared {
+		all[list] = l.of(home{path: []string{list, ""}})
+	}
+	for at, fields := range l.steps {
+		path := strings.SplitN(at, ".", 2)
+		all[at] = l.of(home{path: path})
+		if slices.ContainsFunc(fields, mayHaveUndo) {
+			all[at+".undo"] = l.of(home{path: path, stage: runbook.StageUndo})
+		}
+	}
+	return all
+}
+
+// mayHaveUndo reports whether a step has an undo, or can have one from elsewhere.
+func mayHaveUndo(x *ast.Field) bool {
+	s, ok := x.Value.(*ast.StructLit)
+	return !ok || slices.ContainsFunc(s.Elts, func(d ast.Decl) bool {
+		f, isField := d.(*ast.Field)
+		if !isField {
+			return true
+		}
+		name, _ := labelName(f.Label)
+		return name == "" || name == "undo" || hidden(name)
+	})
+}
+
+// linesOf gives every step of a plan the lines that make it.
+func (d *document) linesOf(plan *runbook.Plan) {
 	for i := range plan.Steps {
-		plan.Steps[i].Lines = l.of(d.homeOf[plan.Steps[i].Name])
+		path := d.homeOf[plan.Steps[i].Name].path
+		lines, written := d.lines[strings.Join(path, ".")]
+		if !written {
+			lines = d.lines[path[0]]
+		}
+		plan.Steps[i].Lines = slices.Clone(lines)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/literal"
 	"cuelang.org/go/cue/token"
 
 	"github.com/pullbook/pullbook/engine/runbook"
@@ -45,10 +46,18 @@ func fieldsIn(v cue.Value) (all []fieldValue, err error) {
 // namesOf are the names of the fields of a step's kind. All reports whether no other field can be there: only the text of the step,
 // written out, gives it any.
 func (d *document) namesOf(s runbook.Step) (names []string, all bool) {
-	if d.parts == nil || d.parts.rules.open || d.parts.rules.names[string(s.Kind)] || len(d.refs.tops) > 0 {
+	if d.parts == nil || d.parts.rules.open || d.parts.rules.names[string(s.Kind)] {
 		return nil, false
 	}
-	path := append(slices.Clone(d.homeOf[s.Name].path), string(s.Kind))
+	return d.writtenIn(append(slices.Clone(d.homeOf[s.Name].path), string(s.Kind)))
+}
+
+// writtenIn are the names of the fields that a struct of the runbook has. All reports whether the author wrote all of them out:
+// without the rules of the organisation it has no other.
+func (d *document) writtenIn(path []string) (names []string, all bool) {
+	if len(d.refs.tops) > 0 {
+		return nil, false
+	}
 	for i := range path {
 		values := d.refs.vals[joined(path[:i+1])]
 		if len(values) == 0 || slices.ContainsFunc(values, func(e ast.Expr) bool { return !d.refs.listsFields(e) }) {
@@ -127,4 +136,22 @@ func textsIn(x any) (texts []string) {
 		texts = append(texts, text)
 	}
 	return texts
+}
+
+// writtenText is a text of a step without rules that stands there as it is, or nothing where there is none.
+func (d *document) writtenText(h home, name string) (text string, known bool) {
+	names, all := d.writtenIn(h.path)
+	switch {
+	case !all || d.ruled():
+		return "", false
+	case !slices.Contains(names, name):
+		return "", true
+	}
+	if values := d.refs.vals[joined(extend(h.path, name))]; len(values) == 1 {
+		if b, ok := values[0].(*ast.BasicLit); ok && b.Kind == token.STRING {
+			text, err := literal.Unquote(b.Value)
+			return text, err == nil
+		}
+	}
+	return "", false
 }

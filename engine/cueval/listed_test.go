@@ -29,20 +29,12 @@ func TestFieldsByName(t *testing.T) {
 		{`exec: _what`, `_what: {command: ["a"], env: X: "1"}`, "", ""},
 		{plain, `steps: [string]: exec: stdin: "y"`, "", ""},
 	} {
-		src := runbook.Source{Runbook: "runbooks/x.cue", Files: map[string][]byte{
-			"runbooks/x.cue": fmt.Appendf(nil, "title: \"t\"\nsteps: a: {%s}\n%s\n", c.step, c.more)}}
+		organisation := ""
 		if c.policy != "" {
-			src.Files[organisationFile] = fmt.Appendf(nil, "policy: steps: [_]: {%s, ...}\n", c.policy)
+			organisation = fmt.Sprintf("policy: steps: [_]: {%s, ...}", c.policy)
 		}
 		name := fmt.Sprintf("%s, %s, %s", c.step, c.more, c.policy)
-		_, made, ps := load(src)
-		if len(ps) > 0 {
-			t.Fatalf("%s: %v", name, ps)
-		}
-		d, plan, err := planned(src, &made)
-		if err != nil {
-			t.Fatal(err)
-		}
+		d, plan := readAgain(t, fmt.Sprintf("steps: a: {%s}\n%s", c.step, c.more), organisation)
 		got := ""
 		if names, all := d.namesOf(plan.Steps[0]); all {
 			got = fmt.Sprint(names)
@@ -50,7 +42,7 @@ func TestFieldsByName(t *testing.T) {
 		if got != c.names {
 			t.Errorf("%s: names %s, not %s", name, got, c.names)
 		}
-		plan, err = resolve(runbook.Query{Source: src}, &made)
+		plan, err := resolve(runbook.Query{Source: d.source}, &plan)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,6 +54,24 @@ func TestFieldsByName(t *testing.T) {
 			t.Errorf("%s: runs %s, %s", name, run, plan.Steps[0].Now.Problem)
 		}
 	}
+}
+
+// readAgain reads a runbook of which the plan is known.
+func readAgain(t *testing.T, steps, organisation string) (*document, runbook.Plan) {
+	t.Helper()
+	src := runbook.Source{Runbook: "runbooks/x.cue", Files: map[string][]byte{"runbooks/x.cue": fmt.Appendf(nil, "title: \"t\"\n%s\n", steps)}}
+	if organisation != "" {
+		src.Files[organisationFile] = []byte(organisation + "\n")
+	}
+	_, made, ps := load(src)
+	if len(ps) > 0 {
+		t.Fatalf("%s, %s: %v", steps, organisation, ps)
+	}
+	d, plan, err := planned(src, &made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d, plan
 }
 
 // TestData: a value is the same data as CUE's own JSON of it.

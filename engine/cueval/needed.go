@@ -83,8 +83,7 @@ func (s *schemaText) reached(roots []string) (decls []ast.Decl) {
 	for _, name := range roots {
 		seen[name] = true
 	}
-	var walk func(n ast.Node) bool
-	walk = func(n ast.Node) bool {
+	walk := func(n ast.Node) bool {
 		switch x := n.(type) {
 		case *ast.Attribute:
 			return false

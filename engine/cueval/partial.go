@@ -84,12 +84,13 @@ func (d *document) resolveSome(plan *runbook.Plan, q runbook.Query, from, most i
 	return next, nil
 }
 
-// wants are the parts of a runbook that a step is evaluated from: all of it, or the texts that do not stand there as they are.
+// wants are the parts of a runbook that a step is evaluated from: what can still be decided of it, or the texts that do not stand
+// there as they are.
 func (d *document) wants(s runbook.Step, live bool) (out []part) {
 	h := d.homeOf[s.Name]
 	step := part{h.path[0], h.path[1], ""}
 	if live {
-		return []part{step}
+		return d.toRun(s, step)
 	}
 	for _, name := range textFields() {
 		if _, known := d.parts.text(h, name); known {

@@ -175,10 +175,7 @@ func (d *document) ungated(plan runbook.Plan) (ps []runbook.Problem) {
 		}
 		for _, t := range d.kind(s.Kind).traits {
 			at := append([]string{string(s.Kind)}, t.path...)
-			f := d.step(d.static(), s.Name)
-			for _, name := range at {
-				f = field(f, name)
-			}
+			f := deeper(d.step(d.static(), s.Name), at)
 			if !t.secret || !f.Exists() {
 				continue
 			}

@@ -21,6 +21,9 @@ func (d *document) rehearsed(kind runbook.Kind, step cue.Value) bool {
 	k := d.kind(kind)
 	on := k.tries
 	for _, t := range k.traits {
+		if t.tried == "" && !t.tries {
+			continue
+		}
 		f := field(field(step, string(kind)), t.path[0])
 		if t.tried != "" {
 			on = on || f.Exists()

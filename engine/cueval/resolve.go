@@ -52,6 +52,9 @@ func (d *document) texts(s *runbook.Step, v cue.Value) {
 	into := []*string{&s.Title, &s.Doc, &s.Why, &s.ByHand, &s.NoUndo}
 	for i, name := range textFields() {
 		text, known := d.parts.text(h, name)
+		if d.known == nil && !known {
+			text, known = d.writtenText(h, name)
+		}
 		if !known {
 			text, _ = v.LookupPath(h.at).LookupPath(cue.MakePath(cue.Str(name))).String()
 		}

@@ -22,9 +22,7 @@ func (d *document) secretly(plan runbook.Plan) (ps []runbook.Problem) {
 				continue
 			}
 			in := func(step cue.Value) cue.Value {
-				for _, name := range at {
-					step = field(step, name)
-				}
+				step = deeper(step, at)
 				return step
 			}
 			now, written := in(d.step(d.value, s.Name)), in(d.step(d.inputless(), s.Name))

@@ -30,10 +30,7 @@ func (d *document) unsettled(plan runbook.Plan) (ps []runbook.Problem) {
 				continue
 			}
 			now, blind := d.step(d.value, s.Name), d.step(d.blindly(), s.Name)
-			was, is := now, blind
-			for _, name := range path {
-				was, is = field(was, name), field(is, name)
-			}
+			was, is := deeper(now, path), deeper(blind, path)
 			hidden := !was.Exists() && d.undecided(blind, s.Name, path) && !d.undecided(now, s.Name, path)
 			if !hidden && (!was.Exists() || was.Validate(cue.Concrete(true)) != nil || sameValue(was, is)) {
 				continue
@@ -186,10 +183,13 @@ func (d *document) servedName() (name string, settled bool) {
 	if values := d.refs.vals["service"]; len(values) == 1 && literally(values[0]) {
 		return name, true
 	}
+	if name == "" {
+		return "", false
+	}
 	if oneLine(field(d.inputless(), "service"), "") != name || oneLine(field(d.blindly(), "service"), "") != name {
 		return "", false
 	}
-	return name, name != ""
+	return name, true
 }
 
 // overreaches reports what a step would do that its risk and its approval were not settled for: a request that does more
@@ -200,10 +200,7 @@ func (d *document) overreaches(s runbook.Step, step cue.Value) (p runbook.Proble
 		if t.risks == nil && !t.secret || d.plainly(s.Name, at) {
 			continue // it says what it said when that was checked
 		}
-		f := step
-		for _, name := range at {
-			f = field(f, name)
-		}
+		f := deeper(step, at)
 		if !f.Exists() {
 			continue
 		}

@@ -23,7 +23,11 @@ type skeleton struct {
 // kindOf finds the one kind of a step.
 func (d *document) kindOf(name string, v cue.Value) (runbook.Kind, []runbook.Problem) {
 	var found []string
+	names, all := d.writtenIn(d.homeOf[name].path)
 	for _, k := range d.kinds {
+		if all && !slices.Contains(names, string(k.name)) {
+			continue
+		}
 		if field(v, string(k.name)).Exists() {
 			found = append(found, string(k.name))
 		}
@@ -64,10 +68,7 @@ func (d *document) riskOf(name string, kind runbook.Kind, v cue.Value) (runbook.
 		if t.risks == nil {
 			continue
 		}
-		f := field(v, string(kind))
-		for _, name := range t.path {
-			f = field(f, name)
-		}
+		f := deeper(field(v, string(kind)), t.path)
 		if !s.known(f, append([]string{string(kind)}, t.path...)...) {
 			continue
 		}

@@ -22,10 +22,7 @@ func (d *document) unnamed(plan runbook.Plan) (ps []runbook.Problem) {
 			if r.at[0] != string(s.Kind) {
 				continue
 			}
-			v := d.step(d.value, s.Name)
-			for _, name := range r.at {
-				v = field(v, name)
-			}
+			v := deeper(d.step(d.value, s.Name), r.at)
 			var secrets []string
 			if err := field(v, "secrets").Decode(&secrets); err != nil {
 				secrets = nil // there are none

@@ -98,7 +98,7 @@ func (t *texts) assemble(src runbook.Source) (*document, runbook.Plan, []runbook
 		ps, kinds[name], risks[name] = append(ps, more...), kind, risk
 	}
 	if len(ps) == 0 {
-		if err := d.applyPolicy(d.facts(kinds, risks)); err != nil {
+		if err := d.applyRules(kinds, risks); err != nil {
 			return nil, runbook.Plan{}, []runbook.Problem{{File: src.Runbook, Text: err.Error()}}
 		}
 		ps = d.policyProblems()
