@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -27,6 +28,7 @@ var actionsDir = filepath.Join("..", "..", ".github", "actions")
 // played is what one script of an action did, as the runner sees it.
 type played struct {
 	status   int
+	cpu      time.Duration
 	log      string
 	commands []string // that the runner takes from the log
 	outputs  map[string]string
@@ -59,7 +61,7 @@ func playScript(t *testing.T, script string, env ...string) played {
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
-	p := played{status: cmd.ProcessState.ExitCode(), log: string(out), commands: taken(string(out)), outputs: map[string]string{}}
+	p := played{status: cmd.ProcessState.ExitCode(), cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), log: string(out), commands: taken(string(out)), outputs: map[string]string{}}
 	text, _ := os.ReadFile(filepath.Join(dir, "summary")) // a script that failed may have none
 	p.summary = string(text)
 	text, _ = os.ReadFile(filepath.Join(dir, "output"))
@@ -133,6 +135,7 @@ func TestVetAction(t *testing.T) {
 	if good.status != 0 || good.outputs["mistakes"] != "0" || good.outputs["stories"] != "passed" || len(good.commands) != 0 || !strings.Contains(good.summary, "0 mistakes") {
 		t.Errorf("a good ledger: %+v", good)
 	}
+	t.Logf("the own part of the action vet took %s of a processor", good.cpu.Round(time.Millisecond))
 	quoted, err := json.Marshal(hostile)
 	if err != nil {
 		t.Fatal(err)

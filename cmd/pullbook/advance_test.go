@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/pullbook/pullbook/engine/incident"
 )
@@ -18,6 +19,7 @@ import (
 // advanced is what one run of `pullbook advance` said.
 type advanced struct {
 	status  int
+	cpu     time.Duration // what it took of a processor: all but the network's share
 	out     summary
 	log     string
 	summary string
@@ -49,6 +51,7 @@ func (s *scene) advance(t *testing.T, args ...string) (got advanced) {
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
+	got.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	got.status, got.log = cmd.ProcessState.ExitCode(), log.String()
 	if text, err := os.ReadFile(job); err == nil {
 		got.summary = string(text)
