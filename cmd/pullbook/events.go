@@ -32,11 +32,12 @@ type events struct {
 	}
 	mayWrite func(ctx context.Context, repo string, id int64, login string) (bool, error)
 	put      func(ctx context.Context, a engine.Arrival) error
-	drop     func(why string, e hubEvent, err error) // tells of an event that is no alert
+	drop     func(why string, e hubEvent, err error)          // tells of an event that is no alert
+	again    func(ctx context.Context, m inbox.Message) error // has the hub send again what nobody took
 }
 
 func (svc *service) events() events {
-	return events{inboxHandler: inboxHandler{svc.engine, svc.askAlertmanager}, customs: svc.customs, mayWrite: svc.hub.MayWrite, put: svc.putAlert,
+	return events{inboxHandler: inboxHandler{svc.engine, svc.askAlertmanager}, customs: svc.customs, mayWrite: svc.hub.MayWrite, put: svc.putAlert, again: svc.askAgain,
 		drop: func(why string, e hubEvent, err error) {
 			svc.log.Info("an event of the hub is no alert", "why", why, "event", e.Kind, "repository", e.Repo, "sender", e.Sender, "detail", err)
 		}}
@@ -60,6 +61,9 @@ func (svc *service) takeEvent(ctx context.Context, e github.Event) (noted bool, 
 
 // Handle acts on events, and leaves all else to the engine.
 func (h events) Handle(ctx context.Context, m inbox.Message) error {
+	if m.Kind == kindDeliveries {
+		return h.again(ctx, m)
+	}
 	if m.Kind != kindEvent {
 		return h.inboxHandler.Handle(ctx, m)
 	}

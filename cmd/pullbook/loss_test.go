@@ -48,6 +48,9 @@ func TestLostInbox(t *testing.T) {
 	}
 	s.begin(t)
 	second := s.awaitOpen(t, 2)
+	waitFor(t, "the hub is asked for the webhooks that nobody took", func() bool {
+		return s.world.count.lines(func(call string) bool { return strings.HasPrefix(call, "POST /app/hook/deliveries/") }) != ""
+	})
 	seen = s.awaitSlot(t, first, "the approval is found", func(v sight) bool { return has[incident.Mitigated](v) && v.started("confirm") })
 
 	s.end(syscall.SIGKILL)

@@ -84,7 +84,7 @@ func newServiceOn(ctx context.Context, listener net.Listener, s settings, log *s
 		svc.close()
 		return nil, err
 	}
-	if err := svc.openServer(); err != nil {
+	if err := svc.openServer(ctx); err != nil {
 		svc.releaseLedger(ctx)
 		svc.close()
 		return nil, err
@@ -267,7 +267,7 @@ func (svc *service) buildEngine(observe observer) error {
 }
 
 // openServer listens for alerts, webhooks and orders.
-func (svc *service) openServer() error {
+func (svc *service) openServer(ctx context.Context) error {
 	secret, err := readSecret(svc.settings.webhookSecret)
 	if err != nil {
 		return err
@@ -287,6 +287,9 @@ func (svc *service) openServer() error {
 	mux.Handle("/open", svc.openHandler(token))
 	mux.Handle("/why", svc.whyHandler(token))
 	if len(secret) > 0 {
+		if err := svc.oweDeliveries(ctx); err != nil {
+			return err
+		}
 		mux.Handle("/webhooks", github.NewWebhook(svc.webhookConfig(secret)))
 	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })

@@ -23,6 +23,8 @@ func endpoints() []string {
 	return []string{
 		"POST /graphql",
 		"GET /app",
+		"GET /app/hook/deliveries",
+		"POST /app/hook/deliveries/{delivery_id}/attempts",
 		"POST /app/installations/{installation_id}/access_tokens",
 		"GET /users/{username}",
 		"GET /orgs/{org}/teams/{team_slug}/members",
