@@ -195,13 +195,13 @@ func (c *chronicle) note(p *process, r *record, before incident.State, e inciden
 		r.retries[d.Step]++
 	case incident.StepEnded:
 		key := runbook.AttemptKey(string(r.id), d.Step, d.Attempt)
-		if step, ok := r.step(d.Step); ok && step.Kind.NeedsRunner() && !step.Each && d.Conclusion == runbook.Succeeded && r.byKey[key] == 0 && !r.disturbed {
+		if step, ok := r.step(d.Step); ok && step.Kind.NeedsRunner() && !step.Each && d.Conclusion == runbook.Succeeded && r.byKey[key] == 0 && !r.disturbed && !d.WouldRun {
 			c.w.fail("I10", "%s: %s is recorded as succeeded, and never happened", r.id, key)
 		}
 		if st := before.Step(d.Step); c.w.smooth && !r.reckoned.thawed && st.Kind == runbook.KindWait && st.Phase == incident.PhaseStarted && e.At.Sub(st.Deadline) > time.Second {
 			c.w.fail("I7", "%s: the wait %s ends %s late, and nothing went wrong", r.id, d.Step, e.At.Sub(st.Deadline))
 		}
-		if st := before.Step(d.Step); st.Kind == runbook.KindWait && st.Phase == incident.PhaseStarted && p.latest().Before(st.Deadline) {
+		if st := before.Step(d.Step); st.Kind == runbook.KindWait && st.Phase == incident.PhaseStarted && !d.WouldRun && p.latest().Before(st.Deadline) {
 			c.w.fail("I7", "%s: the wait %s ends %s early", r.id, d.Step, st.Deadline.Sub(p.latest()))
 		}
 	case incident.GateExpired:

@@ -97,6 +97,9 @@ func intended(w *World) {
 			w.fail("I3", "%s happened, and an incident of that name was merged before", e.job.Key)
 		}
 		step, ok := r.step(e.job.Step)
+		if game := w.rehearsal; game != nil && (step.Risk != runbook.RiskRead || game.NoReads) {
+			w.fail("I3", "%s happened on a game day", e.job.Key)
+		}
 		if !ok || (step.Risk != runbook.RiskRead || step.Approval != nil) && !r.intents[e.job.Key] {
 			w.fail("I4", "%s happened without an intent on the remote", e.job.Key)
 		}

@@ -74,6 +74,12 @@ func mutatedRing() []mutation {
 		one("bug 11: the head of a closed pull request is compared", "perform.go", "if seen.Pull == nil || seen.Pull.Open && seen.Pull.Head != n.remote {", "if seen.Pull == nil || seen.Pull.Head != n.remote {"),
 		one("bug 13: what is only here decides where an alert belongs", "opening.go", "	return w.report.Load().state, nil", "	return w.ledger.state, nil"),
 		one("bug 15: an element of a later round names the gate of its template", "incident/each.go", "	case st.Round == 1 && !t.Gate.Opened.IsZero()", "	case !t.Gate.Opened.IsZero()"),
+		one("bug 16: who stood behind a place that is given up sleeps on", "locks.go", "			l.owe(branch, func(lock string) bool { return slices.Contains(before.Locks, lock) })", "			_ = before"),
+		one("bug 17: a review from before a gate counts as an answer to it", "incident/routing.go", "(r.At.IsZero() || !r.At.Before(since))", "(r.At.IsZero() || !r.At.Before(since) || !since.IsZero())"),
+		one("bug 18: what nobody is asked about keeps the finally steps out", "incident/locks.go", "		if ours && s.Steps[own].Closed {", "		if ours && s.Steps[own].Closed && own == \"\" {"),
+		one("bug 19: a branch that was given back counts as opened twice", "look.go", "n.state.Pull == 0 && !n.state.GivenBack() && ", "n.state.Pull == 0 && "),
+		one("bug 20: a second pull request stays open", "show.go", "		if lookErr != nil || seen.Pull == nil ||", "		if lookErr == nil || seen.Pull == nil ||"),
+		one("bug 21: a later incident whose branch was deleted is not seen", "results.go", "	if seen.Pull == nil {", "	if seen.Pull != nil {"),
 		one("bug 14: an opening takes as long as it likes", "opening.go", "took < 0 || took > atOnce {", "took < -1<<62 {"),
 	}
 }

@@ -53,7 +53,7 @@ func (w *World) boot(m *machine) *process {
 	config := engine.Config{Hub: hubPort{p}, Ledger: ledgerPort{p}, Journal: journalPort{p}, Eval: evalPort{p}, Inbox: inboxPort{p},
 		Runner: runnerPort{p}, Clock: clockPort{p}, Bookmarks: bookmarksPort{p}, DefaultBranch: mainBranch, Triage: w.triage(), Versions: map[string]string{"pullbook": "sim"},
 		Schema: []byte("// simulated\n"), Observe: p.observe,
-		Lock: func() sync.Locker { return &turnstile{w: w} }, Log: slog.New(teller{w: w, who: p.name})}
+		Rehearsal: w.rehearsal, Lock: func() sync.Locker { return &turnstile{w: w} }, Log: slog.New(teller{w: w, who: p.name})}
 	if w.options.spoil != nil {
 		config = w.options.spoil(config)
 	}

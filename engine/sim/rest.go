@@ -60,7 +60,7 @@ func (w *World) restless(r *record) string {
 	}
 	if r.state.End != "" {
 		switch {
-		case p == nil || !p.merged:
+		case !r.merged:
 			return "it has ended and is not merged"
 		case w.remote.heads[r.branch] != "":
 			return "it is merged and its branch is still there"

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/pullbook/pullbook/engine/incident"
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
@@ -30,6 +31,7 @@ type World struct {
 	trouble  trouble
 	smooth   bool // nothing ever goes wrong: what is late has no excuse
 
+	rehearsal     *incident.Rehearsal             // the incidents of this world are game days; nil: they are not
 	sweepEvery    time.Duration                   // how often every incident is looked at during the trouble
 	lookingAround bool                            // it is looked soon who is at rest
 	calm          bool                            // faults have stopped
@@ -139,6 +141,9 @@ func newWorld(seed uint64, o Options) *World {
 	if _, fixed := o.script.(*crash); fixed {
 		w.foundCrash()
 		return w
+	}
+	if oneIn(w.dice.game, 8) {
+		w.rehearsal = &incident.Rehearsal{NoReads: oneIn(w.dice.game, 3)}
 	}
 	w.found(1 + w.dice.plan.IntN(3))
 	return w
