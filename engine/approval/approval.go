@@ -239,11 +239,15 @@ func (t *tally) barred(p Person) string {
 func Named(p Person, from []string) bool {
 	return slices.ContainsFunc(from, func(who string) bool {
 		if strings.Contains(who, "/") {
-			return slices.ContainsFunc(p.Teams, func(team string) bool { return strings.EqualFold(team, who) })
+			return slices.ContainsFunc(p.Teams, func(team string) bool { return SameName(team, who) })
 		}
-		return strings.EqualFold(p.Login, who)
+		return SameName(p.Login, who)
 	})
 }
+
+// SameName reports whether two names of users or teams are the same, in any case of letters. Letters of other alphabets that fold to
+// ours, such as the sign of kelvin to k, are longer.
+func SameName(a, b string) bool { return len(a) == len(b) && strings.EqualFold(a, b) }
 
 // meaning reads a review as a vote on this gate. Why is empty where the review has nothing to do with the gate.
 func (t *tally) meaning(r Review) (c choice, why string) {

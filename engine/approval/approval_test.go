@@ -121,6 +121,15 @@ func TestEvaluateBindsToThePage(t *testing.T) {
 	})
 }
 
+// TestLookAlikeNames: letters of other alphabets that look alike, or that fold to those of a name, make another name.
+func TestLookAlikeNames(t *testing.T) {
+	for name, same := range map[string]bool{"kate": true, "KATE": true, "\u212Aate": false, "kat\u0435": false, "kate ": false, "": false} {
+		if Named(Person{Login: name}, []string{"Kate"}) != same || Named(Person{Teams: []string{"acme/" + name}}, []string{"ACME/kate"}) != same {
+			t.Errorf("%q is taken for kate: %t, want %t", name, !same, same)
+		}
+	}
+}
+
 func TestEvaluateObjections(t *testing.T) {
 	run(t, []verdictCase{
 		{"request changes", 1, "bob ok one\nalice changes one", StatusPending, []int64{1}, nil, "held: alice requests changes"},

@@ -73,7 +73,7 @@ func (t *tally) membership() (members map[int64][]string, counts string, known b
 // membersOf are the members of a team, whose name counts in any case of letters.
 func (t *tally) membersOf(team string) (ids []int64, known bool) {
 	for name, members := range t.gate.Teams {
-		if strings.EqualFold(name, team) {
+		if SameName(name, team) {
 			ids, known = append(slices.Clip(ids), members...), true
 		}
 	}

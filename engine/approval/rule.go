@@ -34,7 +34,7 @@ func Helpers(rule runbook.Approval, people []Person) []string {
 	}
 	var out []string
 	for _, who := range rule.People() {
-		if !strings.Contains(who, "/") && slices.ContainsFunc(people, func(p Person) bool { return strings.EqualFold(p.Login, who) }) {
+		if !strings.Contains(who, "/") && slices.ContainsFunc(people, func(p Person) bool { return SameName(p.Login, who) }) {
 			continue
 		}
 		one := append(slices.Clip(people), stranger(who))

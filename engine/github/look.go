@@ -175,14 +175,15 @@ func (c *Client) readConversation(ctx context.Context, q incident.HubQuery, coun
 	return c.place(ctx, q, past.members, view.People)
 }
 
-// newlyNamed are the logins that /assign names in comments which were neither heard nor answered.
+// newlyNamed are the logins that /assign names in comments which were neither heard nor answered, by people who may write: for what
+// strangers say, and are not answered each time, nobody is looked up.
 func newlyNamed(comments []incident.Comment) []string {
 	answered := func(id int64) bool {
 		return slices.ContainsFunc(comments, func(c incident.Comment) bool { return c.Own && incident.HasReplyKey(c.Body, incident.CommentKey(id)) })
 	}
 	var bodies []string
 	for _, m := range comments {
-		if !m.Own && !m.By.Bot && !m.Edited && !m.Seen && approval.Speaks(m.Body) && !answered(m.ID) {
+		if !m.Own && !m.By.Bot && m.By.Write && !m.Edited && !m.Seen && approval.Speaks(m.Body) && !answered(m.ID) {
 			bodies = append(bodies, m.Body)
 		}
 	}

@@ -272,7 +272,8 @@ func TestLookFindsWhomAssignNames(t *testing.T) {
 		comment(30, `, "body": "/assign a @Erin"`), comment(31, `, "body": "/assign a @ghost\n/assign b @taken"`), comment(32, `, "body": "/assign a @аlice"`),
 		comment(33, `, "body": "/assign a @bob"`), comment(34, `, "body": "/assign a @heard", "reactions": {"eyes": 1}`), comment(35, `, "body": "/assign a @answered"`),
 		`{"id": 36, "node_id": "N36", "user": {"id": 500, "login": "pullbook[bot]", "type": "Bot"}, "body": "no\n\n<!-- pullbook:reply:comment-35 -->"}`,
-		comment(37, `, "body": "/assign a @app"`)}, ",")+`]`)
+		comment(37, `, "body": "/assign a @app"`),
+		`{"id": 38, "node_id": "N38", "user": `+user(24, "eve")+`, "body": "/assign a @victim"}`}, ",")+`]`)
 	s.say("GET "+repo+"/collaborators/erin/permission", 200, `{"permission": "maintain", "user": `+user(20, "Erin")+`}`)
 	s.say("GET "+repo+"/collaborators/taken/permission", 200, `{"permission": "write", "user": `+user(21, "another")+`}`)
 	s.say("GET "+repo+"/collaborators/app/permission", 200, `{"permission": "write", "user": {"id": 22, "login": "app", "type": "Bot"}}`)
@@ -284,9 +285,13 @@ func TestLookFindsWhomAssignNames(t *testing.T) {
 	want := map[string]approval.Person{
 		"alice": {ID: 10, Login: "alice", Write: true}, "bob": {ID: 11, Login: "bob"}, "erin": {ID: 20, Login: "Erin", Write: true},
 		"app": {ID: 22, Login: "app", Write: true, Bot: true}, "frank": {ID: 23, Login: "frank"},
+		"eve": {ID: 24, Login: "eve"},
 	}
 	if d := cmp.Diff(want, view.People); d != "" {
 		t.Errorf("people (-want +got):\n%s", d)
+	}
+	if n := s.count("GET " + repo + "/collaborators/victim/permission"); n != 0 {
+		t.Errorf("asked %d times for somebody whom a stranger names", n)
 	}
 }
 

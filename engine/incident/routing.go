@@ -159,7 +159,7 @@ func (d *decider) helpers(step runbook.Step) []string {
 	mayNot := func(who string) bool {
 		return slices.ContainsFunc(barred, func(b Barred) bool {
 			may := b.Wrote && approval.Named(approval.Person{Login: who}, d.base.SelfApproval)
-			return strings.EqualFold(b.Login, who) && !may
+			return approval.SameName(b.Login, who) && !may
 		})
 	}
 	return slices.DeleteFunc(d.answer(d.approvalGate(step, st)).Helpers, mayNot)
@@ -172,5 +172,5 @@ func allOf(asked, from []string) bool {
 
 // named reports whether a user or team is among some; their names count in any case of letters.
 func named(among []string, who string) bool {
-	return slices.ContainsFunc(among, func(a string) bool { return strings.EqualFold(a, who) })
+	return slices.ContainsFunc(among, func(a string) bool { return approval.SameName(a, who) })
 }

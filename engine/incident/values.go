@@ -20,7 +20,7 @@ const mostValues = 50
 func (s State) Unchecked(plan runbook.Plan, comments []Comment) []Command {
 	var out []Command
 	plan = s.Expand(plan)
-	for _, cmd := range s.unanswered(comments) {
+	for _, cmd := range s.unanswered(comments, plan.Command) {
 		st := s.Step(cmd.Step)
 		step, ok := plan.Step(cmd.Step)
 		if ok && cmd.Verb == "/done" && step.HasOutput && st.Phase == PhaseStarted && st.Kind == runbook.KindManual && !slices.Contains(out, cmd) {
@@ -58,14 +58,15 @@ func unlikeType(step string, wrong runbook.OutputError) string {
 
 // AskedToReopen reports whether somebody asks to reopen the incident, so that it matters whether another one followed it.
 func (s State) AskedToReopen(comments []Comment) bool {
-	return slices.ContainsFunc(s.unanswered(comments), func(c Command) bool { return c.Verb == "/reopen" })
+	return slices.ContainsFunc(s.unanswered(comments, nil), func(c Command) bool { return c.Verb == "/reopen" })
 }
 
-// unanswered are the commands of the comments that were neither heard nor answered.
-func (s State) unanswered(comments []Comment) (out []Command) {
-	d := decider{state: s, view: View{Comments: comments}}
+// unanswered are the commands of the comments that were neither heard nor answered, by people who may write and are among those who
+// may command: what others say is refused, and nothing is looked up for it. Of them many comments stay without an answer.
+func (s State) unanswered(comments []Comment, may []string) (out []Command) {
+	d := decider{plan: runbook.Plan{Command: may}, state: s, view: View{Comments: comments}}
 	for _, c := range comments {
-		if c.Own || c.By.Bot || c.Edited || s.done(c.ID) || len(approval.Lines(c.Body)) == 0 || d.answered(CommentKey(c.ID)) {
+		if c.Own || c.Edited || !d.mayCommand(c.By) || s.done(c.ID) || len(approval.Lines(c.Body)) == 0 || d.answered(CommentKey(c.ID)) {
 			continue
 		}
 		commands, _ := ParseCommands(c.Body)

@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pullbook/pullbook/engine/approval"
+	"github.com/pullbook/pullbook/engine/runbook"
 )
 
 func TestValues(t *testing.T) {
@@ -41,6 +44,23 @@ func TestValues(t *testing.T) {
 	}
 	if _, problem := Values(strings.Join(many, " ")); !strings.Contains(problem, "more than 50") {
 		t.Errorf("%d values are taken: %q", len(many), problem)
+	}
+}
+
+// TestNothingIsLookedUpForStrangers: of people who may not command only the first comment is answered, so what is worked out for the
+// others would be worked out at each look, for ever.
+func TestNothingIsLookedUpForStrangers(t *testing.T) {
+	plan := runbook.Plan{Command: []string{"alice"}, Steps: []runbook.Step{{Name: "a", Kind: runbook.KindManual, HasOutput: true}}}
+	s := State{Steps: map[string]StepState{"a": {Phase: PhaseStarted, Kind: runbook.KindManual}}}
+	for login, listed := range map[string]bool{"alice": true, "bob": false, "mallory": false} {
+		by := approval.Person{ID: 1, Login: login, Write: login != "mallory"}
+		comments := []Comment{{ID: 1, By: by, Body: "/done a n=1"}, {ID: 2, By: by, Body: "/reopen"}}
+		if got := len(s.Unchecked(plan, comments)) == 1; got != listed {
+			t.Errorf("the values that %s gives are checked: %t", login, got)
+		}
+		if got := s.AskedToReopen(comments); got != by.Write {
+			t.Errorf("%s asks to reopen, and it is looked up: %t", login, got)
+		}
 	}
 }
 

@@ -47,14 +47,17 @@ func TestCompare(t *testing.T) {
 		"all lines further down": {moved, files("title: \"T\"\n", "title: \"T\"\n\n"), "[] [] []"},
 		"the title":              {func(p *Plan) { p.Title = "U" }, files(`"T"`, `"U"`), "[] [] []"},
 		"what a step refers to":  {func(*Plan) {}, files(`"x"`, `"y"`), "[a] [] []"},
-		"a value of the step":    {func(*Plan) {}, files(`"b"`, `"c"`), "[b] [] []"},
-		"what was made of it":    {func(p *Plan) { p.Steps[0].Idempotent = true }, files(), "[a] [] []"},
-		"another step":           {func(p *Plan) { p.Steps = append(p.Steps, Step{Name: "c"}) }, files(), "[] [c] []"},
-		"one step less":          {func(p *Plan) { p.Steps = p.Steps[1:] }, files(), "[] [] [a]"},
-		"a gate less":            {func(p *Plan) { p.Steps = p.Steps[:1] }, files(), "[] [] [b] steps.b: an edit cannot take away a step that people have to approve"},
-		"who approves":           {func(p *Plan) { p.Steps[1].Approval = nil }, files(), "[b] [] [] steps.b.approval: an edit cannot change who approves a step"},
-		"who edits":              {func(p *Plan) { p.Edit = p.Steps[1].Approval }, files(), "[] [] [] edit: a running incident keeps its edit"},
-		"who commands":           {func(p *Plan) { p.Command = []string{"mallory"} }, files(), "[] [] [] command: a running incident keeps its command"},
+		"a helper elsewhere": {func(p *Plan) {
+			p.Steps[0].Lines = append(slices.Clone(p.Steps[0].Lines), Lines{"helpers/x.cue", 1, 2})
+		}, files(), "[a] [] []"},
+		"a value of the step": {func(*Plan) {}, files(`"b"`, `"c"`), "[b] [] []"},
+		"what was made of it": {func(p *Plan) { p.Steps[0].Idempotent = true }, files(), "[a] [] []"},
+		"another step":        {func(p *Plan) { p.Steps = append(p.Steps, Step{Name: "c"}) }, files(), "[] [c] []"},
+		"one step less":       {func(p *Plan) { p.Steps = p.Steps[1:] }, files(), "[] [] [a]"},
+		"a gate less":         {func(p *Plan) { p.Steps = p.Steps[:1] }, files(), "[] [] [b] steps.b: an edit cannot take away a step that people have to approve"},
+		"who approves":        {func(p *Plan) { p.Steps[1].Approval = nil }, files(), "[b] [] [] steps.b.approval: an edit cannot change who approves a step"},
+		"who edits":           {func(p *Plan) { p.Edit = p.Steps[1].Approval }, files(), "[] [] [] edit: a running incident keeps its edit"},
+		"who commands":        {func(p *Plan) { p.Command = []string{"mallory"} }, files(), "[] [] [] command: a running incident keeps its command"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			now := editable()
