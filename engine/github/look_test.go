@@ -273,7 +273,7 @@ func TestLookFindsWhomAssignNames(t *testing.T) {
 		comment(33, `, "body": "/assign a @bob"`), comment(34, `, "body": "/assign a @heard", "reactions": {"eyes": 1}`), comment(35, `, "body": "/assign a @answered"`),
 		`{"id": 36, "node_id": "N36", "user": {"id": 500, "login": "pullbook[bot]", "type": "Bot"}, "body": "no\n\n<!-- pullbook:reply:comment-35 -->"}`,
 		comment(37, `, "body": "/assign a @app"`),
-		`{"id": 38, "node_id": "N38", "user": `+user(24, "eve")+`, "body": "/assign a @victim"}`}, ",")+`]`)
+		`{"id": 38, "node_id": "N38", "user": ` + user(24, "eve") + `, "body": "/assign a @victim"}`}, ",")+`]`)
 	s.say("GET "+repo+"/collaborators/erin/permission", 200, `{"permission": "maintain", "user": `+user(20, "Erin")+`}`)
 	s.say("GET "+repo+"/collaborators/taken/permission", 200, `{"permission": "write", "user": `+user(21, "another")+`}`)
 	s.say("GET "+repo+"/collaborators/app/permission", 200, `{"permission": "write", "user": {"id": 22, "login": "app", "type": "Bot"}}`)
