@@ -213,7 +213,7 @@ func (f *forge) work() {
 		case <-f.t.Context().Done():
 			return
 		case e := <-f.events:
-			files, _ := filepath.Glob(filepath.Join(f.dir, "ledger", ".github", "workflows", "*.yml"))
+			files, _ := filepath.Glob(filepath.Join(f.tree(e), ".github", "workflows", "*.yml"))
 			for _, file := range files {
 				if f.starts(file, e) {
 					f.job(file, e)
@@ -224,6 +224,22 @@ func (f *forge) work() {
 			f.mu.Unlock()
 		}
 	}
+}
+
+// tree is where the workflows for an event are: the default branch's, and for a review those of the pull request.
+func (f *forge) tree(e event) string {
+	at := filepath.Join(f.dir, "ledger")
+	var of struct {
+		Pull struct{ Head struct{ Ref string } } `json:"pull_request"`
+	}
+	if e.name != "pull_request_review" || json.Unmarshal(e.body, &of) != nil || of.Pull.Head.Ref == "" {
+		return at
+	}
+	merge := filepath.Join(f.dir, fmt.Sprintf("merge-%d", time.Now().UnixNano()))
+	if out, err := exec.CommandContext(f.t.Context(), "git", "clone", "-q", "--branch", of.Pull.Head.Ref, f.scene.world.bareRepo(), merge).CombinedOutput(); err != nil {
+		f.t.Errorf("%v\n%s", err, out)
+	}
+	return merge
 }
 
 // starts reports whether a workflow runs for an event.
@@ -262,7 +278,7 @@ func (f *forge) job(file string, e event) {
 		"--local-repository", "actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02="+f.path("upload"),
 		"--env", "GITHUB_API_URL="+f.scene.world.url+"/api/v3", "--env", "GITHUB_REPOSITORY="+demoOwner+"/"+demoName,
 		"--var", fmt.Sprintf("PULLBOOK_APP_ID=%d", demoAppID), "--var", fmt.Sprintf("PULLBOOK_INSTALLATION_ID=%d", demoInstallation))
-	cmd.Dir = filepath.Join(f.dir, "ledger")
+	cmd.Dir = filepath.Join(filepath.Dir(file), "..", "..")
 	cmd.Env = append(os.Environ(), "HOME="+f.dir, "XDG_CACHE_HOME="+f.path("home/cache"))
 	if e.name != "pull_request_review" { // GitHub gives no secret of the environment to what runs off the default branch
 		cmd.Env = append(cmd.Env, f.secrets...)
@@ -318,15 +334,21 @@ func (f *forge) bill() (jobs, minutes int) {
 // newNoServer is a scene whose engine is the workflows that init writes, with those of more besides or in their place.
 func newNoServer(t *testing.T, more map[string]string) (*scene, *forge) {
 	t.Helper()
+	return noServer(t, stage{files: more})
+}
+
+func noServer(t *testing.T, with stage) (*scene, *forge) {
+	t.Helper()
 	files, err := starter.WithActions(demoOwner+"/sre", pinned)
 	if err != nil {
 		t.Fatal(err)
 	}
-	st := stage{files: map[string]string{}}
+	st := with
+	st.files = map[string]string{}
 	for _, name := range []string{"pullbook-advance.yml", "pullbook-review.yml"} {
 		st.files[".github/workflows/"+name] = strings.Replace(files[".github/workflows/"+name], "[pullbook-review, pullbook]", "[pullbook-review, pullbook, deploy]", 1)
 	}
-	maps.Copy(st.files, more)
+	maps.Copy(st.files, with.files)
 	s := newScene(t, st)
 	return s, newForge(t, s)
 }
