@@ -217,8 +217,8 @@ func (a *advance) arrival(stdin io.Reader) (*engine.Arrival, error) {
 	var text []byte
 	var err error
 	if f.alert != "" {
-		if text, err = readFile(stdin, f.alert); err != nil {
-			return nil, fmt.Errorf("read the alert: %w", err)
+		if text, err = readAlert(stdin, f.alert); err != nil {
+			return nil, err
 		}
 	}
 	if out.Alert, err = orderedAlert(text); err != nil {

@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -90,6 +91,16 @@ func checkArgs(cmd *cobra.Command) {
 	}
 	for _, sub := range cmd.Commands() {
 		checkArgs(sub)
+	}
+}
+
+// takes is what a command demands that has so many arguments, with what each is called in its usage.
+func takes(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == len(names) {
+			return nil
+		}
+		return fmt.Errorf("%s takes %s, and got %d %s", cmd.Name(), strings.Join(names, " and "), len(args), plural(len(args), "argument", "arguments"))
 	}
 }
 

@@ -19,7 +19,7 @@ func manCommand() *cobra.Command {
 that --help prints.`,
 		Example: `  pullbook man /usr/local/share/man/man1
   pullbook man /tmp/man && man -l /tmp/man/pullbook-plan.1`,
-		Args: cobra.ExactArgs(1),
+		Args: takes("<directory>"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := os.MkdirAll(args[0], 0o777); err != nil {
 				return err

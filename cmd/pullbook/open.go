@@ -183,7 +183,7 @@ read as JSON. Inputs are recorded in the ledger, so they are no place for secret
 		Example: `  pullbook open checkout --alert alert.json
   pullbook open drain --input region=eu --input hosts='["web-1", "web-2"]'
   pullbook open runbooks/triage.cue --server http://127.0.0.1:8480`,
-		Args: cobra.ExactArgs(1),
+		Args: takes("<runbook>"),
 		RunE: func(cmd *cobra.Command, args []string) error { return runOpen(cmd, args[0], f) },
 
 		ValidArgsFunction: completeRunbook,
@@ -200,8 +200,8 @@ func runOpen(cmd *cobra.Command, name string, f openFlags) error {
 	o := order{Runbook: name}
 	if f.alert != "" {
 		var err error
-		if o.Alert, err = readFile(cmd.InOrStdin(), f.alert); err != nil {
-			return fmt.Errorf("read the alert: %w", err)
+		if o.Alert, err = readAlert(cmd.InOrStdin(), f.alert); err != nil {
+			return err
 		}
 		if _, err := orderedAlert(o.Alert); err != nil {
 			return fmt.Errorf("%s: %w", f.alert, err)
@@ -258,6 +258,18 @@ func readFile(stdin io.Reader, path string) ([]byte, error) {
 		return io.ReadAll(io.LimitReader(stdin, maxOrder+1))
 	}
 	return os.ReadFile(path)
+}
+
+// readAlert reads the file of --alert, which has one.
+func readAlert(stdin io.Reader, path string) ([]byte, error) {
+	text, err := readFile(stdin, path)
+	if err == nil && len(bytes.TrimSpace(text)) == 0 {
+		err = fmt.Errorf("%s is empty", path)
+	}
+	if err != nil {
+		return nil, withHint(fmt.Errorf("read the alert: %w", err), `a file with an alert is such as {"name": "ServiceDown", "labels": {"service": "shop"}}`)
+	}
+	return text, nil
 }
 
 // send posts an order and turns the answer into an error that a person can act on.

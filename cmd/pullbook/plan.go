@@ -49,7 +49,7 @@ the runbook waits for.`,
 		Example: `  pullbook plan checkout --alert alert.json
   pullbook plan checkout --alert alert.json --output errors=errors.json --output version=version.json
   pullbook plan checkout --format svg > checkout.svg`,
-		Args: cobra.ExactArgs(1),
+		Args: takes("<runbook>"),
 		RunE: func(cmd *cobra.Command, args []string) error { return runPlan(cmd, args[0], f) },
 
 		ValidArgsFunction: completeRunbook,
@@ -132,8 +132,8 @@ func lacksAlert(plan runbook.Plan) string {
 func (f planFlags) question(stdin io.Reader) (q runbook.Query, err error) {
 	var given []byte
 	if f.alert != "" {
-		if given, err = readFile(stdin, f.alert); err != nil {
-			return q, withHint(fmt.Errorf("read the alert: %w", err), `a file with an alert is such as {"name": "ServiceDown", "labels": {"service": "shop"}}`)
+		if given, err = readAlert(stdin, f.alert); err != nil {
+			return q, err
 		}
 	}
 	alert, err := orderedAlert(given)
@@ -244,7 +244,7 @@ something is undone.`,
 		Example: `  pullbook graph checkout
   pullbook graph runbooks/checkout.cue --format svg > checkout.svg
   pullbook graph checkout --format dot | dot -Tpdf > checkout.pdf`,
-		Args: cobra.ExactArgs(1),
+		Args: takes("<runbook>"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := oneOf(format, formatMermaid, formatDOT, formatSVG); err != nil {
 				return err

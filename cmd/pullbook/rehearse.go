@@ -51,7 +51,7 @@ With --unattended simulated people do your part. Exit status: 0 if the incident 
 resolved and its history was verified, 1 if not.`,
 		Example: `  pullbook rehearse service_down --alert alert.json
   pullbook rehearse service_down --alert alert.json --no-reads --output look=look.json --unattended`,
-		Args: cobra.ExactArgs(1),
+		Args: takes("<runbook>"),
 		RunE: func(cmd *cobra.Command, args []string) error { return runRehearse(cmd, args[0], f) },
 
 		ValidArgsFunction: completeRunbook,

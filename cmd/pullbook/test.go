@@ -138,6 +138,10 @@ func testFiles(args []string) (out []string, err error) {
 		if err != nil {
 			return nil, err
 		}
+		ending := filepath.Ext(arg)
+		if !info.IsDir() && ending != ".cue" && ending != testEnding {
+			return nil, withHint(fmt.Errorf("%s is neither a file of tests nor a runbook", arg), "the tests of NAME.cue are in NAME"+testEnding+" beside it")
+		}
 		found := []string{strings.TrimSuffix(strings.TrimSuffix(filepath.Clean(arg), ".cue"), testEnding) + testEnding}
 		if info.IsDir() && !isRunbookDir(arg) {
 			if found, err = filepath.Glob(filepath.Join(arg, "*"+testEnding)); err != nil {
@@ -146,6 +150,9 @@ func testFiles(args []string) (out []string, err error) {
 			if len(found) == 0 {
 				return nil, withHint(fmt.Errorf("%s holds no tests", arg), "the tests of NAME.cue are in NAME"+testEnding+" beside it")
 			}
+		}
+		if _, err := os.Stat(found[0]); errors.Is(err, fs.ErrNotExist) {
+			return nil, withHint(fmt.Errorf("%s has no tests", arg), fmt.Sprintf("they are in %s, and begin with a line such as: case The good way", found[0]))
 		}
 		for _, name := range found {
 			if !slices.Contains(out, name) {
@@ -248,10 +255,14 @@ func (s *suite) rewrite() (changed int, err error) {
 // report prints what differs, and returns how many cases failed.
 func (s *suite) report(cmd *cobra.Command, f testFlags) (failed int) {
 	out := cmd.OutOrStdout()
+	said := map[string]bool{} // what stands before the first case is wrong in every case
 	for _, t := range s.trials {
 		switch want, got := t.of.Text(), t.went.Text(); {
 		case t.err != nil:
-			fmt.Fprintf(out, "%v\n", t.err)
+			if text := t.err.Error(); !said[text] {
+				said[text] = true
+				fmt.Fprintln(out, text)
+			}
 		case want != got:
 			fmt.Fprintf(out, "%s:%d: %s: what happened is not what is expected\n%s", s.path, t.of.Line, t.of.Name, diff.Diff("expected", []byte(want), "got", []byte(got)))
 		default:

@@ -59,7 +59,7 @@ the same as the pull request's body and the check, as the hub is now.
 
 Exit status: 0 explained, 1 there is no such step or nobody answers, 2 wrong usage.`,
 		Example: `  pullbook why 20261122-k3jq5zabcd failover`,
-		Args:    cobra.ExactArgs(2),
+		Args:    takes("<incident>", "<step>"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return runWhy(cmd, args[0], args[1], f) },
 	}
 	cmd.Flags().StringVar(&f.server, "server", "http://127.0.0.1:8480", "address of the engine")

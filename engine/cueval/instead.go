@@ -91,7 +91,9 @@ func (r reporter) selected(p *runbook.Problem, path []string, name string) {
 	at := found.Sel.Pos()
 	p.File, p.Line, p.Column = at.Filename(), at.Line(), at.Column()
 	id, ok := found.X.(*ast.Ident)
-	switch {
+	switch of := r.mapOfAlert(found.X); {
+	case of != "":
+		p.Text = fmt.Sprintf("the alert has no %s %q", of, name)
 	case !ok:
 	case id.Name == "alert":
 		alert, _ := lookup(r.def, []string{"alert"})
@@ -101,6 +103,19 @@ func (r reporter) selected(p *runbook.Problem, path []string, name string) {
 			p.Text, p.Hint = fmt.Sprintf("the package %s has no %s", id.Name, name), didYouMean(name, in)
 		}
 	}
+}
+
+// mapOfAlert is what the elements are called of a map of the alert, where an expression refers to one.
+func (r reporter) mapOfAlert(e ast.Expr) string {
+	x, ok := e.(*ast.SelectorExpr)
+	if !ok {
+		return ""
+	}
+	name, _, _ := ast.LabelName(x.Sel)
+	if id, ok := x.X.(*ast.Ident); !ok || id.Name != "alert" {
+		return ""
+	}
+	return map[string]string{"labels": "label", "annotations": "annotation"}[name]
 }
 
 // imported are the names that a package of the ledger declares which an identifier stands for; nil if it stands for none.

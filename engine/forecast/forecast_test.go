@@ -73,6 +73,9 @@ func TestEachWaits(t *testing.T) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
 	}
+	if lines := f.Graph().Nodes[0].Lines; lines[len(lines)-1] != "waits until 2026-03-01 11:00:00 UTC, for each of 3" {
+		t.Errorf("the box says %q", lines)
+	}
 	each.Now.Elements = nil
 	if text = Of(runbook.Plan{Steps: []runbook.Step{each}}, at).Text(); !strings.Contains(text, "is done for no element") {
 		t.Errorf("%s", text)

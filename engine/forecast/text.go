@@ -172,7 +172,7 @@ func (f Forecast) Graph() drawing.Graph {
 		case s.Risk != runbook.RiskRead:
 			n.Look = drawing.Bold
 		}
-		n.Lines = append(n.Lines, s.does())
+		n.Lines = append(n.Lines, strings.TrimSuffix(s.does(), ":")) // the elements have no boxes
 		if s.Gate != nil {
 			n.Lines = append(n.Lines, "approval: "+s.Gate.Rule)
 		}

@@ -74,7 +74,14 @@ func (r *run) early(text string) error {
 		r.taken(words[1])
 		return nil
 	}
-	return errors.New("nothing can happen before `alert` or `open`")
+	err := errors.New("nothing can happen before `alert` or `open`")
+	if _, _, other := outcome(text); !errors.Is(other, errStatement) {
+		return err // it is a step's
+	}
+	if meant := runbook.Nearest(words[0], []string{"alert", "open", "inputs", "clock", "person", "given", "taken"}); meant != "" {
+		return fmt.Errorf("%w; did you mean %s?", err, meant)
+	}
+	return err
 }
 
 // alert opens the incident, or is one more notification of the same problem.
