@@ -22,6 +22,8 @@
 //   - The child is this program once more, started to evaluate one request and killed at a deadline or a memory limit:
 //     CUE cannot be cancelled, and ten lines of it can run for ever. One that stays answers further requests, for commands that
 //     ask much in a short life.
+//   - An outlook is what evaluations of a plan with an alert told of later ones: what a step will be once all that it needs has ended,
+//     and on whose ends that rests.
 //   - Texts are what a child keeps of what it has read, for the next runbook or request: trees, never values.
 //
 // Flow, in the child:
@@ -36,7 +38,8 @@
 //	ledger ─ each runbook by itself, one after the other in few children = Problems and Facts  (CheckAll)
 //	payload ─ projected to the intake's type ─ checked              = generic alert         (Alert)
 //
-// The Evaluator remembers the plans of the sources it has seen, so that a look does not check a runbook once more.
+// The Evaluator remembers the plans of the sources it has seen, so that a look does not check a runbook once more, and their
+// outlooks, so that it evaluates only what rests on an end that has changed.
 //
 // Resolve evaluates the steps whose needs have ended and that have not ended themselves, and texts that refer to something, so
 // many at a time: what a look costs follows from what can happen next, and the memory that it takes does not grow with the

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/pullbook/pullbook/engine/runbook"
@@ -36,7 +37,13 @@ type Evaluator struct {
 	plans  plans
 	stay   bool
 	stayed chan *stayed // those that wait
+
+	outlooks outlooks // what evaluations told of later ones
+	asked    atomic.Int64
 }
+
+// Evaluations is how many evaluations were begun so far.
+func (e *Evaluator) Evaluations() int64 { return e.asked.Load() }
 
 // New makes an evaluator. It starts nothing.
 func New(c Config) *Evaluator {
@@ -114,28 +121,6 @@ func (e *Evaluator) Load(ctx context.Context, src runbook.Source) (runbook.Plan,
 	return r.Plan, r.Problems, nil
 }
 
-// Resolve says what each step of the plan is now. It returns a *SourceError if the source makes no plan.
-func (e *Evaluator) Resolve(ctx context.Context, q runbook.Query) (runbook.Plan, error) {
-	known := e.known(&q)
-	r, err := e.run(ctx, childRequest{Op: opResolve, Query: q, Known: known})
-	if err == nil {
-		err = r.err()
-	}
-	if err != nil {
-		return runbook.Plan{}, fmt.Errorf("resolve %s: %w", q.Source.Runbook, err)
-	}
-	if len(r.Now) != len(r.Plan.Steps) {
-		return runbook.Plan{}, fmt.Errorf("resolve %s: %d steps, %d resolutions", q.Source.Runbook, len(r.Plan.Steps), len(r.Now))
-	}
-	if known == nil {
-		e.plans.keep(q.Source, r.Plan)
-	}
-	for i := range r.Plan.Steps {
-		r.Plan.Steps[i].Now = r.Now[i]
-	}
-	return r.Plan, nil
-}
-
 // known returns the plan of a question's source, if there is one, and takes out of the question what need not travel.
 func (e *Evaluator) known(q *runbook.Query) *runbook.Plan {
 	if bytes.Equal(q.Source.Schema, schema.Runbook()) {
@@ -161,20 +146,6 @@ func (e *Evaluator) Until(ctx context.Context, q runbook.Query, step string, ans
 		return false, fmt.Errorf("decide the probe %s: %w", step, err)
 	}
 	return r.Holds, nil
-}
-
-// Output checks what a step put out against the type that the step declares, and returns the declared fields of it as
-// JSON, at most 256 KiB. It returns an *OutputError for another type.
-func (e *Evaluator) Output(ctx context.Context, q runbook.Query, step string, output json.RawMessage) (json.RawMessage, error) {
-	known := e.known(&q)
-	r, err := e.run(ctx, childRequest{Op: opOutput, Query: q, Known: known, Step: step, Value: output})
-	if err == nil {
-		err = r.err()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("check the output of %s: %w", step, err)
-	}
-	return r.Output, nil
 }
 
 // Alert makes an alert in the generic format of package intake out of a payload, as the intake with a name says in the
@@ -213,6 +184,7 @@ func (e *Evaluator) run(ctx context.Context, q childRequest) (childReply, error)
 		return childReply{}, fmt.Errorf("wait for the evaluator: %w", ctx.Err())
 	}
 	defer func() { <-e.slots }()
+	e.asked.Add(1)
 	if e.stay {
 		return e.askStayed(ctx, in)
 	}
@@ -232,6 +204,7 @@ func (e *Evaluator) run(ctx context.Context, q childRequest) (childReply, error)
 	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
 		return childReply{}, fmt.Errorf("read the reply of the evaluator: %w", err)
 	}
+	r.size = out.Len()
 	return r, nil
 }
 

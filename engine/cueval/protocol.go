@@ -54,15 +54,17 @@ const (
 // childRequest is what the child reads: one JSON value.
 type childRequest struct {
 	Op     string            `json:"op"`
-	Query  runbook.Query     `json:"query,omitzero"`  // load takes its source alone
-	Known  *runbook.Plan     `json:"known,omitempty"` // of the query's source, if it was made before
-	Step   string            `json:"step,omitempty"`  // or the name of an intake
-	Value  json.RawMessage   `json:"value,omitempty"` // answer, output or payload
-	Files  map[string][]byte `json:"files,omitempty"` // of route, intake and check
-	Check  []string          `json:"check,omitempty"` // runbooks to check
-	Match  []string          `json:"match,omitempty"` // runbooks of which the matches are wanted
-	Memory uint64            `json:"memory"`          // bytes
-	CPU    uint64            `json:"cpu"`             // seconds
+	Query  runbook.Query     `json:"query,omitzero"`   // load takes its source alone
+	Known  *runbook.Plan     `json:"known,omitempty"`  // of the query's source, if it was made before
+	Step   string            `json:"step,omitempty"`   // or the name of an intake
+	Value  json.RawMessage   `json:"value,omitempty"`  // answer, output or payload
+	Ahead  bool              `json:"ahead,omitempty"`  // of resolve and output: what is known of later ends is wanted too
+	Spared []int             `json:"spared,omitempty"` // steps that need no evaluation for that, by index
+	Files  map[string][]byte `json:"files,omitempty"`  // of route, intake and check
+	Check  []string          `json:"check,omitempty"`  // runbooks to check
+	Match  []string          `json:"match,omitempty"`  // runbooks of which the matches are wanted
+	Memory uint64            `json:"memory"`           // bytes
+	CPU    uint64            `json:"cpu"`              // seconds
 }
 
 // childReply is what the child writes: one JSON value, of check one for each runbook, in order.
@@ -77,7 +79,9 @@ type childReply struct {
 	Source   *SourceError         `json:"source,omitempty"`
 	Intake   *IntakeError         `json:"intake,omitempty"`
 	Checkup  *runbook.Checkup     `json:"checkup,omitempty"`
+	Ahead    *ahead               `json:"ahead,omitempty"`
 	Error    string               `json:"error,omitempty"`
+	size     int                  // bytes that it took
 }
 
 // err returns the error that the child met, with its type.
@@ -102,19 +106,19 @@ func (t *texts) answer(q childRequest) (r childReply) {
 	case opLoad:
 		_, r.Plan, r.Problems = t.load(q.Query.Source)
 	case opResolve:
-		r.Plan, err = t.resolve(q.Query, q.Known)
-		for _, s := range r.Plan.Steps {
-			r.Now = append(r.Now, s.Now)
+		if q.Ahead {
+			r.Plan, r.Ahead, err = t.resolveAhead(q.Query, q.Known, q.Spared)
+		} else {
+			r.Plan, err = t.resolve(q.Query, q.Known)
 		}
+		r.sayNow()
 	case opForecast:
 		r.Plan, err = t.forecast(q.Query, q.Known)
-		for _, s := range r.Plan.Steps {
-			r.Now = append(r.Now, s.Now)
-		}
+		r.sayNow()
 	case opUntil:
 		r.Holds, err = t.until(q.Query, q.Known, q.Step, q.Value)
 	case opOutput:
-		r.Output, err = t.output(q.Query, q.Known, q.Step, q.Value)
+		r, err = t.outputAhead(q)
 	case opRoute:
 		r.Route, err = t.route(q.Files, q.Value)
 	case opIntake:

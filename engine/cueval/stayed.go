@@ -45,6 +45,7 @@ func (e *Evaluator) askStayed(ctx context.Context, in []byte) (r childReply, err
 		ended := s.cmd.Wait()
 		return childReply{}, e.cause(timed, s.cmd, errors.Join(err, ended), s.notes)
 	}
+	r.size = maxReply - int(s.reply.N)
 	if s.uses++; s.uses >= mostUses {
 		s.end()
 		return r, nil

@@ -59,5 +59,52 @@ func everyWay(q runbook.Query) (runbook.Plan, error) {
 			return plan, fmt.Errorf("%d steps at a time make another plan, known %t: %s", way.most, way.known != nil, d)
 		}
 	}
+	again, err := remembering(q, known)
+	if err != nil {
+		return plan, err
+	}
+	if d := cmp.Diff(plan, withoutOver(again, plan, q)); d != "" {
+		return plan, fmt.Errorf("what was foreseen is another plan: %s", d)
+	}
 	return plan, nil
+}
+
+// remembering lets the steps end one after the other, in the order of the plan, and answers from what earlier evaluations told as far as
+// that goes. What it answers without an evaluation on the way must be what an evaluation says.
+func remembering(q runbook.Query, known runbook.Plan) (plan runbook.Plan, err error) {
+	x := &outlook{}
+	ended := map[string]runbook.Ended{}
+	look := func() error {
+		now := q
+		now.Ended = ended
+		made, spared, whole := x.resolve(ended)
+		if plan = made; whole {
+			again, err := resolve(now, &known)
+			if d := cmp.Diff(again, plan); err != nil || d != "" {
+				return fmt.Errorf("after %d ends something else was foreseen (%v): %s", len(ended), err, d)
+			}
+			return nil
+		}
+		var told *ahead
+		if plan, told, err = (&texts{}).resolveAhead(now, &known, spared); err != nil {
+			return err
+		}
+		x = x.after(&plan, ended, told, spared)
+		return nil
+	}
+	if err := look(); err != nil {
+		return plan, err
+	}
+	for _, s := range known.Steps {
+		if end, over := q.Ended[s.Name]; over {
+			ended[s.Name] = end
+			if err := look(); err != nil {
+				return plan, err
+			}
+		}
+	}
+	for name, end := range q.Ended { // of steps that the plan does not have
+		ended[name] = end
+	}
+	return plan, look()
 }

@@ -1,0 +1,296 @@
+package cueval
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/pullbook/pullbook/engine/runbook"
+)
+
+// mostOutlooks and mostOutlook bound what is remembered: how many incidents, the ones that were asked about last, and bytes of each as
+// JSON. What is not remembered is evaluated.
+const (
+	mostOutlooks = 48
+	mostOutlook  = 256 << 10
+)
+
+// outlooks remember what evaluations told of later ones, by all that goes into one but the ends of steps. The zero value is empty.
+type outlooks struct {
+	mu  sync.Mutex
+	all []*outlook // the one that was asked for last stands last
+}
+
+// outlook is what is known of one plan with one alert. It is replaced, never changed.
+type outlook struct {
+	key   [sha256.Size]byte
+	plan  runbook.Plan
+	ended map[string]runbook.Ended
+	ahead *ahead // nil: nothing is foreseen of it yet
+}
+
+// outlookKey tells a question from all others that do not differ in the ends of steps alone.
+func outlookKey(q runbook.Query) (key [sha256.Size]byte, ok bool) {
+	plan, err := json.Marshal(q.Frozen)
+	if err != nil || q.Frozen == nil {
+		return key, false
+	}
+	h := sha256.New()
+	source := digest(q.Source)
+	h.Write(source[:])
+	sum := sha256.Sum256(q.Alert)
+	h.Write(sum[:])
+	h.Write(plan)
+	return [sha256.Size]byte(h.Sum(key[:0])), true
+}
+
+func (o *outlooks) find(key [sha256.Size]byte) *outlook {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	i := slices.IndexFunc(o.all, func(x *outlook) bool { return x.key == key })
+	if i < 0 {
+		return nil
+	}
+	x := o.all[i]
+	o.all = append(slices.Delete(o.all, i, i+1), x)
+	return x
+}
+
+func (o *outlooks) keep(x *outlook) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.all = slices.DeleteFunc(o.all, func(old *outlook) bool { return old.key == x.key })
+	if o.all = append(o.all, x); len(o.all) > mostOutlooks {
+		o.all = slices.Delete(o.all, 0, 1)
+	}
+}
+
+// resolve says what each step is now if that is foreseen. Otherwise it lists the steps of which that much is known that they need no
+// evaluation.
+func (x *outlook) resolve(ended map[string]runbook.Ended) (plan runbook.Plan, spared []int, whole bool) {
+	if x == nil || x.ahead == nil {
+		return runbook.Plan{}, nil, false
+	}
+	plan, whole = x.plan, x.unchanged(x.ahead.Words, ended)
+	plan.Steps = slices.Clone(x.plan.Steps)
+	for i := range plan.Steps {
+		s, f := &plan.Steps[i], x.ahead.Steps[i]
+		known := f.Known && x.unchanged(f.Rests, ended)
+		if known {
+			spared = append(spared, i)
+		}
+		whole = whole && x.unchanged(f.Texts, ended)
+		r, early := before(*s, ended)
+		switch {
+		case s.Over(ended):
+			s.Now = runbook.Resolution{Status: runbook.StatusOver}
+		case early:
+			s.Now = r
+		case known:
+			s.Now = *f.Now
+		default:
+			whole = false
+		}
+	}
+	return plan, spared, whole
+}
+
+// sparedBut lists the steps that need no evaluation when one more step ends in a way that is not known yet.
+func (x *outlook) sparedBut(step string, ended map[string]runbook.Ended) []int {
+	_, spared, _ := x.resolve(ended)
+	return slices.DeleteFunc(spared, func(i int) bool {
+		return slices.ContainsFunc(x.ahead.Steps[i].Rests, func(on int) bool { return x.plan.Steps[on].Name == step })
+	})
+}
+
+// unchanged reports whether steps, by index, have ended as they had when that was evaluated, or not at all.
+func (x *outlook) unchanged(steps []int, ended map[string]runbook.Ended) bool {
+	return !slices.ContainsFunc(steps, func(i int) bool {
+		name := x.plan.Steps[i].Name
+		was, had := x.ended[name]
+		is, has := ended[name]
+		return had != has || was.Conclusion != is.Conclusion || was.Skipped != is.Skipped || !bytes.Equal(was.Output, is.Output) ||
+			!slices.Equal(was.Happened, is.Happened)
+	})
+}
+
+// after is the outlook with what a further evaluation told, in which the spared steps were left out. What it says of the steps stands in
+// plan, where those that were left out get what was known of them.
+func (x *outlook) after(plan *runbook.Plan, ended map[string]runbook.Ended, told *ahead, spared []int) *outlook {
+	next := &outlook{key: x.key, ended: maps.Clone(ended)}
+	for _, i := range spared {
+		if s := &plan.Steps[i]; s.Now.Status == "" {
+			s.Now = *x.ahead.Steps[i].Now
+		}
+	}
+	if told == nil || len(told.Steps) != len(plan.Steps) {
+		return next
+	}
+	for i := range told.Steps {
+		f := &told.Steps[i]
+		switch {
+		case slices.Contains(spared, i):
+			texts := f.Texts
+			*f = x.ahead.Steps[i]
+			f.Texts = texts
+		case f.Known && f.Now == nil:
+			now := plan.Steps[i].Now
+			f.Now = &now
+		}
+	}
+	next.plan, next.ahead = *plan, told
+	next.plan.Steps = slices.Clone(plan.Steps)
+	return next
+}
+
+// Resolve says what each step of the plan is now. It returns a *SourceError if the source makes no plan. What an earlier evaluation has
+// told already is not evaluated again: the answer is the same.
+func (e *Evaluator) Resolve(ctx context.Context, q runbook.Query) (runbook.Plan, error) {
+	key, ok := outlookKey(q)
+	x := e.outlooks.find(key)
+	plan, spared, whole := x.resolve(q.Ended)
+	if whole {
+		return plan, nil
+	}
+	ask := childRequest{Op: opResolve, Query: q, Ahead: x != nil, Spared: spared}
+	r, err := e.resolve(ctx, ask)
+	if ask.without(ctx, err) {
+		r, err = e.resolve(ctx, ask)
+	}
+	if err != nil {
+		return runbook.Plan{}, fmt.Errorf("resolve %s: %w", q.Source.Runbook, err)
+	}
+	if ok {
+		e.outlooks.learn(x, outlook{key: key, ended: q.Ended}, &r, ask.Spared)
+	}
+	return r.Plan, nil
+}
+
+// without makes the same question of a request that failed without what comes later: that may have been too much. It reports whether
+// that is another question.
+func (q *childRequest) without(ctx context.Context, err error) bool {
+	if _, wrong := errors.AsType[*OutputError](err); err == nil || wrong || !q.Ahead || ctx.Err() != nil {
+		return false
+	}
+	q.Ahead, q.Spared = false, nil
+	return true
+}
+
+// resolve asks a child what the steps are.
+func (e *Evaluator) resolve(ctx context.Context, ask childRequest) (childReply, error) {
+	source := ask.Query.Source
+	ask.Known = e.known(&ask.Query)
+	r, err := e.run(ctx, ask)
+	if err == nil {
+		err = r.err()
+	}
+	if err != nil {
+		return childReply{}, err
+	}
+	if ask.Known == nil {
+		e.plans.keep(source, r.Plan)
+	}
+	return r, r.join()
+}
+
+// join puts the resolutions of a reply into its plan.
+func (r *childReply) join() error {
+	if len(r.Now) != len(r.Plan.Steps) {
+		return fmt.Errorf("%d steps, %d resolutions", len(r.Plan.Steps), len(r.Now))
+	}
+	for i := range r.Plan.Steps {
+		r.Plan.Steps[i].Now = r.Now[i]
+	}
+	return nil
+}
+
+// learn keeps what a reply tells of later questions, and completes its plan with what was known of the spared steps. x is what was known
+// before; nil: nobody had asked.
+func (o *outlooks) learn(x *outlook, next outlook, r *childReply, spared []int) {
+	size := r.size
+	for _, end := range next.ended {
+		size += len(end.Output)
+	}
+	if x == nil || size > mostOutlook {
+		r.Ahead = nil
+	}
+	if x != nil {
+		next = *x.after(&r.Plan, next.ended, r.Ahead, spared)
+	}
+	if next.ahead == nil {
+		next.ended = nil
+	}
+	o.keep(&next)
+}
+
+// Output checks what a step put out against the type that the step declares, and returns the declared fields of it as
+// JSON, at most 256 KiB. It returns an *OutputError for another type. What the steps are once that step has ended with it is worked out
+// with it, where the runbook has been asked about before.
+func (e *Evaluator) Output(ctx context.Context, q runbook.Query, step string, output json.RawMessage) (json.RawMessage, error) {
+	ask := childRequest{Op: opOutput, Query: q, Step: step, Value: output}
+	key, ok := outlookKey(q)
+	x := e.outlooks.find(key)
+	if _, _, element := runbook.SplitName(step); ok && x != nil && !element && !q.Words {
+		ask.Spared, ask.Ahead = x.sparedBut(step, q.Ended), true
+	}
+	r, err := e.output(ctx, ask)
+	if ask.without(ctx, err) {
+		r, err = e.output(ctx, ask)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("check the output of %s: %w", step, err)
+	}
+	if ask.Ahead && r.join() == nil && r.Ahead != nil {
+		e.outlooks.learn(x, outlook{key: key, ended: withOutput(q.Ended, step, r.Output)}, &r, ask.Spared)
+	}
+	return r.Output, nil
+}
+
+func (e *Evaluator) output(ctx context.Context, ask childRequest) (childReply, error) {
+	ask.Known = e.known(&ask.Query)
+	r, err := e.run(ctx, ask)
+	if err == nil {
+		err = r.err()
+	}
+	return r, err
+}
+
+// withOutput are the ends of steps once one of them has succeeded with an output.
+func withOutput(ended map[string]runbook.Ended, step string, output json.RawMessage) map[string]runbook.Ended {
+	out := maps.Clone(ended)
+	if out == nil {
+		out = map[string]runbook.Ended{}
+	}
+	out[step] = runbook.Ended{Conclusion: runbook.Succeeded, Output: output}
+	return out
+}
+
+// outputAhead is output, and what the steps are once the step has ended with it. What cannot be worked out of that is left out: whoever
+// asks for it is told why.
+func (t *texts) outputAhead(q childRequest) (r childReply, err error) {
+	t.lasting = t.lasting || q.Ahead // the runbook is read once for both
+	if r.Output, err = t.output(q.Query, q.Known, q.Step, q.Value); err != nil || !q.Ahead {
+		return r, err
+	}
+	q.Query.Ended = withOutput(q.Query.Ended, q.Step, r.Output)
+	plan, told, wrong := t.resolveAhead(q.Query, q.Known, q.Spared)
+	if wrong != nil || told == nil {
+		return r, nil
+	}
+	r.Plan, r.Ahead = plan, told
+	r.sayNow()
+	return r, nil
+}
+
+// sayNow adds the resolutions of the plan, which its own form leaves out.
+func (r *childReply) sayNow() {
+	for _, s := range r.Plan.Steps {
+		r.Now = append(r.Now, s.Now)
+	}
+}
