@@ -98,7 +98,7 @@ func raiseGated(b *testing.B, engine string, n int) {
 }
 
 // receive takes what a channel brings, and does not wait for ever: the runbook may not be what runs.
-func receive[T any](b *testing.B, from <-chan T, what string) (v T) {
+func receive[T any](b testing.TB, from <-chan T, what string) (v T) {
 	b.Helper()
 	select {
 	case v = <-from:

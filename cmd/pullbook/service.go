@@ -60,6 +60,7 @@ type service struct {
 	store    *gitstore.Store
 	inbox    *inbox.Inbox
 	runner   *step.Runner
+	eval     *cueval.Evaluator
 	engine   *engine.Engine
 	tenure   *gitstore.Tenure
 	customs  *customs
@@ -253,6 +254,7 @@ func (svc *service) buildEngine(observe observer) error {
 		return fmt.Errorf("find the program to evaluate runbooks with: %w", err)
 	}
 	eval := cueval.New(cueval.Config{Child: []string{exe, evalChild}})
+	svc.eval = eval
 	triage := runbook.Source{Runbook: "runbooks/triage.cue", Files: runbooks.Files()}
 	ledger, s := svc.ledger(), svc.settings
 	svc.customs = &customs{ledger: ledger, branch: svc.hub.DefaultBranch(), eval: eval, log: svc.log}

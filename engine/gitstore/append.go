@@ -140,6 +140,7 @@ func (s *Store) build(ctx context.Context, parent Hash, change Change) (built, e
 	for _, o := range objects {
 		s.keep(o)
 	}
+	s.commits.Add(1)
 	return built{id: commit.Hash, parent: parent, objects: objects}, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -49,6 +50,7 @@ type Store struct {
 	sched  *scheduler
 
 	listings convoy[struct{}, map[plumbing.ReferenceName]Hash] // shared by who asked: never changed
+	commits  atomic.Int64
 
 	mu      sync.Mutex
 	reads   map[string]*convoy[Hash, fetched] // of branches, by what the commits begin from and the filter
@@ -86,8 +88,9 @@ func Open(c Config) (*Store, error) {
 // waits returns an error. Pending commits are lost, as in a crash.
 func (s *Store) Close() { s.sched.close() }
 
-// Stats counts what the store asked of the hub since it was opened.
+// Stats counts what the store made, and what it asked of the hub, since it was opened.
 type Stats struct {
+	Commits        int64 // that were made and signed, here and not on the hub
 	Pushes         int64 // receive-pack requests that carried a pack
 	Reads          int64 // every other request
 	Sent, Received int64 // bytes of the bodies
@@ -96,7 +99,8 @@ type Stats struct {
 // Stats gives the counts so far.
 func (s *Store) Stats() Stats {
 	return Stats{
-		Pushes: s.wire.pushes.Load(), Reads: s.wire.reads.Load(),
+		Commits: s.commits.Load(),
+		Pushes:  s.wire.pushes.Load(), Reads: s.wire.reads.Load(),
 		Sent: s.wire.sent.Load(), Received: s.wire.received.Load(),
 	}
 }
