@@ -38,7 +38,7 @@ func TestOneTransactionForAllThatWait(t *testing.T) {
 	var mu sync.Mutex
 	var done sync.WaitGroup
 	failed := map[string]error{}
-	for name, f := range asks {
+	ask := func(name string, f func() error) {
 		done.Go(func() {
 			if err := f(); err != nil {
 				mu.Lock()
@@ -47,11 +47,20 @@ func TestOneTransactionForAllThatWait(t *testing.T) {
 			}
 		})
 	}
-	waitUntil(t, func() bool {
-		in.group.mu.Lock()
-		defer in.group.mu.Unlock()
-		return len(in.group.waiting) >= len(asks)-1 // the first of them has the first turn, alone
-	})
+	waits := func(n int) func() bool {
+		return func() bool {
+			in.group.mu.Lock()
+			defer in.group.mu.Unlock()
+			return in.group.busy && len(in.group.waiting) == n
+		}
+	}
+	ask("first", asks["0"])
+	delete(asks, "0")
+	waitUntil(t, waits(0)) // it has the first turn, alone
+	for name, f := range asks {
+		ask(name, f)
+	}
+	waitUntil(t, waits(len(asks)))
 	if err := conn.Close(); err != nil {
 		t.Fatal(err)
 	}
