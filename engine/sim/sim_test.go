@@ -55,7 +55,7 @@ func TestSeeds(t *testing.T) {
 	}
 	group.Wait()
 	for _, f := range Faults() {
-		if total.Faults[f] == 0 && *seeds >= 150/fewer {
+		if total.Faults[f] == 0 && *seeds >= 150 { // the few of a slow build need not meet the rare ones
 			t.Errorf("the fault %q never happened", f)
 		}
 	}
