@@ -168,3 +168,13 @@ func benchmarkCheckAll(b *testing.B, n int) {
 
 func BenchmarkCheckAll100(b *testing.B)  { benchmarkCheckAll(b, 100) }
 func BenchmarkCheckAll1000(b *testing.B) { benchmarkCheckAll(b, 1000) }
+
+// allEnded is a long runbook of n steps at its end, with the outputs that some of them left.
+func allEnded(n int, outputs map[string]runbook.Ended) map[string]runbook.Ended {
+	all := map[string]runbook.Ended{}
+	for i := range n {
+		name := fmt.Sprintf("s%d", i)
+		all[name] = runbook.Ended{Conclusion: runbook.Succeeded, Output: outputs[name].Output}
+	}
+	return all
+}

@@ -1,7 +1,10 @@
+//go:build !race
+
+// The race detector allocates for itself, and finds nothing in a count of allocations.
+
 package cueval
 
 import (
-	"encoding/json"
 	"fmt"
 	"testing"
 
@@ -26,16 +29,6 @@ func TestResolvingIsLinear(t *testing.T) {
 	alike(t, costs)
 }
 
-// allEnded is a long runbook of n steps at its end, with the outputs that some of them left.
-func allEnded(n int, outputs map[string]runbook.Ended) map[string]runbook.Ended {
-	all := map[string]runbook.Ended{}
-	for i := range n {
-		name := fmt.Sprintf("s%d", i)
-		all[name] = runbook.Ended{Conclusion: runbook.Succeeded, Output: outputs[name].Output}
-	}
-	return all
-}
-
 // TestElementsAreLinear is the same for the elements of one template: the list is not evaluated anew for each.
 func TestElementsAreLinear(t *testing.T) {
 	costs := map[string]float64{}
@@ -49,34 +42,6 @@ func TestElementsAreLinear(t *testing.T) {
 	alike(t, costs)
 }
 
-// looped is a runbook with a template for n hosts that a step put out.
-func looped(t testing.TB, n int) (runbook.Query, runbook.Plan) {
-	t.Helper()
-	src := runbook.Source{Runbook: "runbooks/x.cue", Files: map[string][]byte{organisationFile: []byte("limits: each: 5000\n"), "runbooks/x.cue": []byte(`title: "t"
-steps: {
-	find: {risk: "read", exec: command: ["./find"], output: hosts: [...{name: string, port: int}]}
-	restart: {each: find.output.hosts, key: item.name, exec: {command: ["restart", item.name], env: PORT: "\(item.port)"}, output: [string]: ok: bool}
-}
-`)}}
-	_, made, ps := load(src)
-	if len(ps) > 0 {
-		t.Fatal(ps)
-	}
-	type host struct {
-		Name string `json:"name"`
-		Port int    `json:"port"`
-	}
-	hosts := make([]host, n)
-	for i := range hosts {
-		hosts[i] = host{fmt.Sprintf("web-%d", i), i}
-	}
-	output, err := json.Marshal(map[string]any{"hosts": hosts})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return runbook.Query{Source: src, Ended: map[string]runbook.Ended{"find": {Conclusion: runbook.Succeeded, Output: output}}}, made
-}
-
 func allocations(t *testing.T, q runbook.Query, made runbook.Plan) float64 {
 	t.Helper()
 	return testing.AllocsPerRun(1, func() {
@@ -86,7 +51,7 @@ func allocations(t *testing.T, q runbook.Query, made runbook.Plan) float64 {
 	})
 }
 
-// within demands that the dearest costs at most half as much again as the cheapest.
+// alike demands that the dearest costs at most half as much again as the cheapest.
 func alike(t *testing.T, costs map[string]float64) {
 	t.Helper()
 	for a, dear := range costs {

@@ -60,3 +60,31 @@ steps: {
 		}
 	}
 }
+
+// looped is a runbook with a template for n hosts that a step put out.
+func looped(t testing.TB, n int) (runbook.Query, runbook.Plan) {
+	t.Helper()
+	src := runbook.Source{Runbook: "runbooks/x.cue", Files: map[string][]byte{organisationFile: []byte("limits: each: 5000\n"), "runbooks/x.cue": []byte(`title: "t"
+steps: {
+	find: {risk: "read", exec: command: ["./find"], output: hosts: [...{name: string, port: int}]}
+	restart: {each: find.output.hosts, key: item.name, exec: {command: ["restart", item.name], env: PORT: "\(item.port)"}, output: [string]: ok: bool}
+}
+`)}}
+	_, made, ps := load(src)
+	if len(ps) > 0 {
+		t.Fatal(ps)
+	}
+	type host struct {
+		Name string `json:"name"`
+		Port int    `json:"port"`
+	}
+	hosts := make([]host, n)
+	for i := range hosts {
+		hosts[i] = host{fmt.Sprintf("web-%d", i), i}
+	}
+	output, err := json.Marshal(map[string]any{"hosts": hosts})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return runbook.Query{Source: src, Ended: map[string]runbook.Ended{"find": {Conclusion: runbook.Succeeded, Output: output}}}, made
+}
