@@ -248,12 +248,16 @@ func (svc *service) bookmarks() *bookmarks {
 	return svc.marks
 }
 
+// evalLinger is how long the evaluator of an incident's plan waits for the next question about it. Steps that take longer than this can wait for
+// a new process.
+const evalLinger = 2 * time.Second
+
 func (svc *service) buildEngine(observe observer) error {
 	exe, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find the program to evaluate runbooks with: %w", err)
 	}
-	eval := cueval.New(cueval.Config{Child: []string{exe, evalChild}})
+	eval := cueval.New(cueval.Config{Child: []string{exe, evalChild}, Linger: evalLinger})
 	svc.eval = eval
 	triage := runbook.Source{Runbook: "runbooks/triage.cue", Files: runbooks.Files()}
 	ledger, s := svc.ledger(), svc.settings
@@ -401,6 +405,9 @@ func (svc *service) close() {
 		if err := svc.runner.Close(); err != nil {
 			svc.log.Error("cannot close the step runner", "error", err)
 		}
+	}
+	if svc.eval != nil {
+		svc.eval.Close()
 	}
 	if svc.store != nil {
 		svc.store.Close()

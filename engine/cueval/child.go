@@ -55,6 +55,7 @@ func Child(in io.Reader, out io.Writer) int {
 		}
 		read.lasting = n > 0
 		for r := range read.replies(q) {
+			r.Held = heldBytes()
 			if err := enc.Encode(r); err != nil {
 				fmt.Fprintln(os.Stderr, "write the reply:", err)
 				return exitRequest
@@ -93,10 +94,6 @@ func watchMemory(most uint64, stop <-chan struct{}) {
 	if most == 0 {
 		return
 	}
-	samples := []metrics.Sample{
-		{Name: "/memory/classes/total:bytes"},
-		{Name: "/memory/classes/heap/released:bytes"},
-	}
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -105,9 +102,18 @@ func watchMemory(most uint64, stop <-chan struct{}) {
 			return
 		case <-tick.C:
 		}
-		metrics.Read(samples)
-		if samples[0].Value.Uint64()-samples[1].Value.Uint64() > most {
+		if heldBytes() > most {
 			os.Exit(exitMemory)
 		}
 	}
+}
+
+// heldBytes is the memory that Go holds in this process.
+func heldBytes() uint64 {
+	samples := []metrics.Sample{
+		{Name: "/memory/classes/total:bytes"},
+		{Name: "/memory/classes/heap/released:bytes"},
+	}
+	metrics.Read(samples)
+	return samples[0].Value.Uint64() - samples[1].Value.Uint64()
 }

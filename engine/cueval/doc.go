@@ -21,7 +21,7 @@
 //   - The facts of a runbook are what the rest of the ledger must be held against: its match, and the files that it names.
 //   - The child is this program once more, started to evaluate one request and killed at a deadline or a memory limit:
 //     CUE cannot be cancelled, and ten lines of it can run for ever. One that stays answers further requests, for commands that
-//     ask much in a short life.
+//     ask much in a short life; one that lingers, those about one frozen plan with its alert, for a moment.
 //   - An outlook is what evaluations of a plan with an alert told of later ones: what a step will be once all that it needs has ended,
 //     and on whose ends that rests.
 //   - Texts are what a child keeps of what it has read, for the next runbook or request: trees, never values.

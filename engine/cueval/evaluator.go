@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,6 +26,9 @@ type Config struct {
 	Memory   uint64        // how much memory one evaluation may hold, in bytes; 0 means 256 MiB
 	Children int           // how many may run at a time; 0 means one for each processor
 	Stay     bool          // children stay for further requests, for commands that evaluate much in a short life; Close ends them
+	// Linger is how long a child that was asked about a plan waits for the next question about the same plan with the same alert; Close
+	// ends those that wait. 0: each question has a child of its own.
+	Linger time.Duration
 }
 
 // Evaluator evaluates CUE in child processes. It can be used from many goroutines; as many children run at a
@@ -35,8 +39,10 @@ type Evaluator struct {
 	memory uint64
 	slots  chan struct{}
 	plans  plans
-	stay   bool
-	stayed chan *stayed // those that wait
+
+	stay    bool
+	linger  time.Duration
+	waiting waiting
 
 	outlooks outlooks // what evaluations told of later ones
 	asked    atomic.Int64
@@ -48,7 +54,7 @@ func (e *Evaluator) Evaluations() int64 { return e.asked.Load() }
 // New makes an evaluator. It starts nothing.
 func New(c Config) *Evaluator {
 	e := &Evaluator{child: slices.Clone(c.Child), wall: c.Wall, memory: c.Memory, slots: make(chan struct{}, cmp.Or(c.Children, runtime.NumCPU())),
-		stay: c.Stay, stayed: make(chan *stayed, runtime.NumCPU())}
+		stay: c.Stay, linger: c.Linger}
 	if e.wall <= 0 {
 		e.wall = 2 * time.Second
 	}
@@ -168,8 +174,13 @@ func (e *Evaluator) run(ctx context.Context, q childRequest) (childReply, error)
 		return childReply{}, errors.New("start the evaluator: no command is configured")
 	}
 	q.Memory, q.CPU = e.memory, uint64(e.wall/time.Second+1)*uint64(max(2, runtime.NumCPU()))
+	none := [sha256.Size]byte{}
 	if e.stay {
-		q.CPU *= mostUses
+		q.about = none // any child answers
+	}
+	stays := e.stay || e.linger > 0 && q.about != none
+	if stays {
+		q.CPU *= mostUses // of the process as a whole; the deadline holds for each request
 	}
 	in, err := json.Marshal(q)
 	if err != nil {
@@ -185,8 +196,8 @@ func (e *Evaluator) run(ctx context.Context, q childRequest) (childReply, error)
 	}
 	defer func() { <-e.slots }()
 	e.asked.Add(1)
-	if e.stay {
-		return e.askStayed(ctx, in)
+	if stays {
+		return e.askStayed(ctx, q.about, in)
 	}
 	timed, cancel := context.WithTimeoutCause(ctx, e.wall, ErrDeadline)
 	defer cancel()

@@ -159,6 +159,9 @@ func (e *Evaluator) Resolve(ctx context.Context, q runbook.Query) (runbook.Plan,
 		return plan, nil
 	}
 	ask := childRequest{Op: opResolve, Query: q, Ahead: x != nil, Spared: spared}
+	if x != nil {
+		ask.about = key
+	}
 	r, err := e.resolve(ctx, ask)
 	if ask.without(ctx, err) {
 		r, err = e.resolve(ctx, ask)
@@ -172,13 +175,13 @@ func (e *Evaluator) Resolve(ctx context.Context, q runbook.Query) (runbook.Plan,
 	return r.Plan, nil
 }
 
-// without makes the same question of a request that failed without what comes later: that may have been too much. It reports whether
-// that is another question.
+// without makes the same question of a request that failed without what comes later: that may have been too much, or what the child had
+// kept was. A child of its own answers it. It reports whether that is another question.
 func (q *childRequest) without(ctx context.Context, err error) bool {
 	if _, wrong := errors.AsType[*OutputError](err); err == nil || wrong || !q.Ahead || ctx.Err() != nil {
 		return false
 	}
-	q.Ahead, q.Spared = false, nil
+	q.Ahead, q.Spared, q.about = false, nil, [sha256.Size]byte{}
 	return true
 }
 
@@ -237,7 +240,7 @@ func (e *Evaluator) Output(ctx context.Context, q runbook.Query, step string, ou
 	key, ok := outlookKey(q)
 	x := e.outlooks.find(key)
 	if _, _, element := runbook.SplitName(step); ok && x != nil && !element && !q.Words {
-		ask.Spared, ask.Ahead = x.sparedBut(step, q.Ended), true
+		ask.Spared, ask.Ahead, ask.about = x.sparedBut(step, q.Ended), true, key
 	}
 	r, err := e.output(ctx, ask)
 	if ask.without(ctx, err) {

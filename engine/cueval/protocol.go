@@ -1,6 +1,7 @@
 package cueval
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -65,6 +66,8 @@ type childRequest struct {
 	Match  []string          `json:"match,omitempty"`  // runbooks of which the matches are wanted
 	Memory uint64            `json:"memory"`           // bytes
 	CPU    uint64            `json:"cpu"`              // seconds
+
+	about [sha256.Size]byte // the plan with its alert of which a child is asked more than once; zero: a child of its own answers
 }
 
 // childReply is what the child writes: one JSON value, of check one for each runbook, in order.
@@ -81,6 +84,7 @@ type childReply struct {
 	Checkup  *runbook.Checkup     `json:"checkup,omitempty"`
 	Ahead    *ahead               `json:"ahead,omitempty"`
 	Error    string               `json:"error,omitempty"`
+	Held     uint64               `json:"held,omitempty"` // bytes that the process held as it answered
 	size     int                  // bytes that it took
 }
 

@@ -2,20 +2,28 @@ package cueval
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os/exec"
+	"slices"
+	"sync"
 	"time"
 )
 
-// mostUses is how many requests a child that stays answers. What CUE keeps of an evaluation goes with the process.
-const mostUses = 200
+// Bounds of children that stay.
+const (
+	mostUses    = 200      // requests that one answers: what CUE keeps of an evaluation goes with the process
+	mostWaiting = 4        // of those that linger; the one that waits longest gives way
+	mostHeld    = 96 << 20 // bytes that one may hold while it lingers
+)
 
 // stayed is a child that waits for its next request. To start a process and to find its memory costs more than most
 // evaluations.
 type stayed struct {
+	about [sha256.Size]byte // what it is asked about; zero: anything
 	cmd   *exec.Cmd
 	in    io.WriteCloser
 	out   *json.Decoder
@@ -24,12 +32,55 @@ type stayed struct {
 	uses  int
 }
 
+// waiting are the children that wait. The zero value has none.
+type waiting struct {
+	mu  sync.Mutex
+	all []*stayed // the one that was asked last stands last
+}
+
+// take returns a child that was asked about the same, or nil.
+func (w *waiting) take(about [sha256.Size]byte) *stayed {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i, s := range slices.Backward(w.all) {
+		if s.about == about {
+			w.all = slices.Delete(w.all, i, i+1)
+			return s
+		}
+	}
+	return nil
+}
+
+// put lets a child wait, and returns those that are too many.
+func (w *waiting) put(s *stayed, most int) (gone []*stayed) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := append(w.all, s)
+	many := max(0, len(all)-most)
+	gone, w.all = slices.Clone(all[:many]), slices.Delete(all, 0, many)
+	return gone
+}
+
+// leave reports whether a child that has been asked so many times still waits since then, and lets it wait no more.
+func (w *waiting) leave(s *stayed, uses int) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.Index(w.all, s)
+	if i < 0 || s.uses != uses {
+		return false
+	}
+	w.all = slices.Delete(w.all, i, i+1)
+	return true
+}
+
 // askStayed has a request answered by a child that stays. The same bounds hold as for one of its own: it is killed at the
 // deadline, and by itself when there is too little memory.
-func (e *Evaluator) askStayed(ctx context.Context, in []byte) (r childReply, err error) {
-	s, err := e.takeStayed()
-	if err != nil {
-		return r, err
+func (e *Evaluator) askStayed(ctx context.Context, about [sha256.Size]byte, in []byte) (r childReply, err error) {
+	s := e.waiting.take(about)
+	if s == nil {
+		if s, err = e.startStayed(about); err != nil {
+			return r, err
+		}
 	}
 	timed, cancel := context.WithTimeoutCause(ctx, e.wall, ErrDeadline)
 	defer cancel()
@@ -46,22 +97,34 @@ func (e *Evaluator) askStayed(ctx context.Context, in []byte) (r childReply, err
 		return childReply{}, e.cause(timed, s.cmd, errors.Join(err, ended), s.notes)
 	}
 	r.size = maxReply - int(s.reply.N)
-	if s.uses++; s.uses >= mostUses {
-		s.end()
-		return r, nil
-	}
-	e.stayed <- s
+	s.uses++
+	e.wait(s, r.Held)
 	return r, nil
 }
 
-// takeStayed returns a child that waits, or starts one. The caller holds a slot, so there are never more than slots.
-func (e *Evaluator) takeStayed() (*stayed, error) {
-	select {
-	case s := <-e.stayed:
-		return s, nil
-	default:
+// wait keeps a child for its next request, if it has not had enough of them. One that lingers does so for a while.
+func (e *Evaluator) wait(s *stayed, held uint64) {
+	if s.uses >= mostUses || !e.stay && held > mostHeld {
+		s.end()
+		return
 	}
-	s := &stayed{cmd: exec.CommandContext(context.Background(), e.child[0], e.child[1:]...), notes: &bounded{most: 64 << 10}}
+	most, uses := cap(e.slots), s.uses
+	if !e.stay {
+		most = mostWaiting
+		time.AfterFunc(e.linger, func() {
+			if e.waiting.leave(s, uses) {
+				s.end()
+			}
+		})
+	}
+	for _, old := range e.waiting.put(s, most) {
+		old.end()
+	}
+}
+
+// startStayed starts a child that stays. The caller holds a slot.
+func (e *Evaluator) startStayed(about [sha256.Size]byte) (*stayed, error) {
+	s := &stayed{about: about, cmd: exec.CommandContext(context.Background(), e.child[0], e.child[1:]...), notes: &bounded{most: 64 << 10}}
 	s.cmd.Env = []string{} // as in run
 	detach(s.cmd)
 	s.cmd.WaitDelay = time.Second
@@ -90,12 +153,15 @@ func (s *stayed) end() {
 
 // Close ends the children that wait. The evaluator can be used again.
 func (e *Evaluator) Close() {
-	for {
-		select {
-		case s := <-e.stayed:
-			s.end()
-		default:
-			return
-		}
+	for _, s := range e.waiting.clear() {
+		s.end()
 	}
+}
+
+// clear lets no child wait any more, and returns them.
+func (w *waiting) clear() (gone []*stayed) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	gone, w.all = w.all, nil
+	return gone
 }

@@ -23,11 +23,8 @@ func TestStayed(t *testing.T) {
 		if d := cmp.Diff(want, got); err != nil || d != "" {
 			t.Fatalf("%v\n%s", err, d)
 		}
-		select {
-		case s := <-e.stayed:
+		for _, s := range e.waiting.all {
 			used[s.cmd.Process.Pid] = true
-			e.stayed <- s
-		default:
 		}
 	}
 	if len(used) != 2 {
@@ -44,7 +41,7 @@ func TestStayedIsStopped(t *testing.T) {
 		if _, _, err := e.Load(t.Context(), src); !stopped(err) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if len(e.stayed) > 0 {
+		if len(e.waiting.all) > 0 {
 			t.Errorf("%s: the child that was stopped is kept", name)
 		}
 	}
