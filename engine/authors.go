@@ -8,21 +8,23 @@ import (
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
-// authors says who wrote the steps whose gates may open. The frozen commit does not change, so the hub is asked once. While
-// it does not answer, the gates stay closed and all else goes on.
+// authors says who wrote the steps whose gates may open. The frozen commit does not change, so the hub is asked once, and again
+// only where an edit has made steps of further files. While it does not answer, the gates stay closed and all else goes on.
 func (e *Engine) authors(ctx context.Context, w *worker, plan runbook.Plan) map[string]runbook.Authorship {
 	if !w.opensGates(plan) {
 		return nil
 	}
 	opened := w.ledger.state.Opened
 	own := strings.HasPrefix(opened.Runbook, embedded) // nobody of the hub's wrote the engine's own runbook
-	if w.blame == nil && !own {
-		blame, err := e.Hub.Blame(ctx, opened.Commit, filesOf(plan))
+	files := filesOf(plan)
+	asked := !slices.ContainsFunc(files, func(f string) bool { return !slices.Contains(w.blamed, f) })
+	if !asked && !own {
+		blame, err := e.Hub.Blame(ctx, opened.Commit, files)
 		if err != nil {
 			e.Log.Warn("nobody could be asked who wrote the runbook; its gates do not open", "branch", w.branch, "error", err)
 			return nil
 		}
-		w.blame = append([]runbook.Blame{}, blame...)
+		w.blame, w.blamed = blame, files
 	}
 	out := map[string]runbook.Authorship{}
 	for _, step := range plan.Steps {
@@ -39,7 +41,7 @@ func (w *worker) opensGates(plan runbook.Plan) bool {
 	return slices.ContainsFunc(plan.Steps, func(s runbook.Step) bool {
 		st := w.ledger.state.Step(s.Name)
 		gated := s.Approval != nil || freezes && s.Risk != runbook.RiskRead
-		return gated && len(s.Lines) > 0 && st.Gate.Authors == nil && s.Now.Status == runbook.StatusReady && !st.Over()
+		return gated && len(s.Lines) > 0 && !st.Gate.SaysAuthors() && s.Now.Status == runbook.StatusReady && !st.Over()
 	})
 }
 

@@ -35,7 +35,8 @@ type worker struct {
 	others  map[string]incident.Holder // locks that other incidents held at the latest look
 	queue   []incident.Waiting         // and their steps that waited for some
 	plan    resolved
-	blame   []runbook.Blame               // of the frozen commit; nil: nobody has asked
+	blame   []runbook.Blame               // of the frozen commit
+	blamed  []string                      // the files that it is of
 	authors map[string]runbook.Authorship // of the steps whose gates may open, as the last look had them
 	edits   []*editNotes                  // open edits of the plan, by number
 	screen  incident.Screen               // title and body as last published, or read; assignees as last asked for
@@ -67,13 +68,19 @@ type frozen struct {
 	source runbook.Source
 	plan   runbook.Plan // its skeleton, with the lines that made the steps at the frozen commit
 
-	first   runbook.Plan      // as it was opened with
+	first   origin
 	written runbook.Plan      // as plan.json has it
 	files   map[string][]byte // of the plan directory
 	digest  string            // of these
 	alert   json.RawMessage
 	pins    map[string][]runbook.File // by step
 	teams   []string                  // whose membership matters, from the rules of the plan
+}
+
+// origin is the plan that an incident was opened with.
+type origin struct {
+	plan  runbook.Plan
+	files map[string][]byte // of the plan directory
 }
 
 // notes is the incident as git has it, local commits included.
@@ -201,25 +208,42 @@ func lastSeq(files map[string][]byte, dir string, before map[string]int) int {
 
 // thaw reads the frozen plan back and checks that it is what the journal says. opening are the files of the first commit.
 func (w *worker) thaw(dir string, opening, files map[string][]byte) error {
+	plan := planOf(dir, files)
+	state := w.ledger.state
+	if got := journal.PlanDigest(plan); got != state.Plan {
+		return fmt.Errorf("%s: the frozen plan has digest %s, the journal says %s", w.branch, got, state.Plan)
+	}
+	first := origin{files: plan}
+	if len(state.Edits) > 0 {
+		first.files = planOf(dir, opening)
+	}
+	if err := json.Unmarshal(first.files[planFile], &first.plan); err != nil {
+		return fmt.Errorf("%s: read %s of the opening: %w", w.branch, planFile, err)
+	}
+	return w.freeze(first, state.Opened, plan)
+}
+
+// planOf are the files of the plan directory, by path below it.
+func planOf(dir string, files map[string][]byte) map[string][]byte {
 	plan := map[string][]byte{}
 	for path, data := range files {
 		if rest, ok := strings.CutPrefix(path, journal.PlanDir(dir)); ok {
 			plan[rest] = data
 		}
 	}
-	state := w.ledger.state
-	if got := journal.PlanDigest(plan); got != state.Plan {
-		return fmt.Errorf("%s: the frozen plan has digest %s, the journal says %s", w.branch, got, state.Plan)
-	}
-	var first runbook.Plan
-	if err := json.Unmarshal(opening[journal.PlanPath(dir)], &first); err != nil {
-		return fmt.Errorf("%s: read %s of the opening: %w", w.branch, planFile, err)
-	}
-	return w.freeze(first, state.Opened, plan)
+	return plan
 }
 
-// freeze sets what only an edit of the plan changes while the incident is open. first is the plan that it was opened with.
-func (w *worker) freeze(first runbook.Plan, opened incident.Opened, files map[string][]byte) error {
+// sourcesOf are the files of the plan directory that the plan was made of.
+func sourcesOf(plan map[string][]byte) map[string][]byte {
+	out := maps.Clone(plan)
+	delete(out, planFile)
+	delete(out, schemaFile)
+	return out
+}
+
+// freeze sets what only an edit of the plan changes while the incident is open.
+func (w *worker) freeze(first origin, opened incident.Opened, files map[string][]byte) error {
 	alert, err := json.Marshal(opened.Alert)
 	if err != nil {
 		return fmt.Errorf("%s: encode the alert: %w", w.branch, err)
@@ -228,15 +252,10 @@ func (w *worker) freeze(first runbook.Plan, opened incident.Opened, files map[st
 	if err := json.Unmarshal(files[planFile], &written); err != nil {
 		return fmt.Errorf("%s: read %s: %w", w.branch, planFile, err)
 	}
-	static, digest := written.Since(first), journal.PlanDigest(files)
+	source := runbook.Source{Runbook: strings.TrimPrefix(opened.Runbook, embedded), Files: sourcesOf(files), Inputs: opened.Inputs, Schema: files[schemaFile]}
+	static, digest := written.Since(first.plan, sourcesOf(first.files), source.Files), journal.PlanDigest(files)
 	if digest != w.frozen.digest {
 		w.plan = resolved{}
-	}
-	source := runbook.Source{Runbook: strings.TrimPrefix(opened.Runbook, embedded), Files: map[string][]byte{}, Inputs: opened.Inputs, Schema: files[schemaFile]}
-	for path, data := range files {
-		if path != planFile && path != schemaFile {
-			source.Files[path] = data
-		}
 	}
 	w.frozen = frozen{source: source, plan: static, alert: alert, pins: map[string][]runbook.File{}, first: first, written: written, files: files, digest: digest}
 	who := slices.Concat(static.Command, static.SelfApproval, static.Thaw, static.Calendar.People())

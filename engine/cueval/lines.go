@@ -1,7 +1,6 @@
 package cueval
 
 import (
-	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -122,22 +121,14 @@ func partOf(x *ast.Field, stage runbook.Stage) []ast.Node {
 }
 
 // rangesOf are the lines of nodes, by file and in order, each once.
-func rangesOf(nodes []ast.Node) (out []runbook.Lines) {
+func rangesOf(nodes []ast.Node) []runbook.Lines {
 	var all []runbook.Lines
 	for _, n := range nodes {
 		if from, to := n.Pos(), n.End(); from.IsValid() && to.IsValid() { // what was declared here for the author has no place
 			all = append(all, runbook.Lines{File: from.Filename(), From: from.Line(), To: to.Line()})
 		}
 	}
-	slices.SortFunc(all, func(a, b runbook.Lines) int { return cmp.Or(cmp.Compare(a.File, b.File), a.From-b.From) })
-	for _, r := range all {
-		if n := len(out); n > 0 && r.File == out[n-1].File && r.From <= out[n-1].To+1 {
-			out[n-1].To = max(out[n-1].To, r.To)
-			continue
-		}
-		out = append(out, r)
-	}
-	return out
+	return runbook.Join(all)
 }
 
 // linesWritten are the lines that make each step, by the path of its home; by its list those that may make any step in it. It reads

@@ -127,12 +127,13 @@ func (s State) excluded(plan runbook.Plan, step string) (not map[int64]string, w
 }
 
 // authors is who wrote a step; nil where the plan does not say which lines make it. known is false where that has still to
-// be looked up: its gate cannot open. What a gate was opened with never changes.
+// be looked up: its gate cannot open. What a gate was opened with never changes, unless an edit has changed the step: it may be
+// made of what others wrote.
 func (d *decider) authors(step runbook.Step, st StepState) (a *runbook.Authorship, known bool) {
 	if len(step.Lines) == 0 {
 		return nil, true
 	}
-	if st.Gate.Authors != nil {
+	if st.Gate.SaysAuthors() {
 		return st.Gate.Authors, true
 	}
 	if t := d.state.Step(step.Of).Gate.Authors; step.Of != "" && t != nil {
@@ -141,6 +142,9 @@ func (d *decider) authors(step runbook.Step, st StepState) (a *runbook.Authorshi
 	found, known := d.view.Authors[baseName(step)]
 	return &found, known
 }
+
+// SaysAuthors reports whether the gate was opened with those who wrote its step as it is now.
+func (g Gate) SaysAuthors() bool { return g.Authors != nil && !g.Edited }
 
 // approvedIt says why a person may not do a step by hand: they approved that it is done.
 func (d *decider) approvedIt(cmd Command, st StepState, id int64) (problem string) {

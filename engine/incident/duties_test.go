@@ -21,6 +21,12 @@ func (s *stage) wrote(t *testing.T, args map[string]string) {
 	}
 	all := map[string]runbook.Authorship{args["step"]: a}
 	maps.Copy(all, s.view.Authors)
+	if args["now"] != "" { // it is made of other lines
+		all[args["step"]] = a
+	}
+	if args["by"] == "nobody" { // the hub does not answer
+		delete(all, args["step"])
+	}
 	s.view.Authors = all
 }
 

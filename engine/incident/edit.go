@@ -109,6 +109,12 @@ func (s *State) planEdited(e Event, d PlanEdited) error {
 			return fmt.Errorf("%s approves what they wrote, or approves twice", v.By.Login)
 		}
 	}
+	for _, name := range d.Changed {
+		if st := s.Step(name); st.Gate.Authors != nil {
+			st.Gate.Edited = true
+			s.set(name, st)
+		}
+	}
 	s.Plan, s.Edits = d.Plan, append(slices.Clip(s.Edits), d)
 	s.acknowledge(e)
 	return nil

@@ -76,6 +76,7 @@ type Gate struct {
 	Broken  *approval.Vote   // the review that opened it without votes
 
 	Authors *runbook.Authorship // who wrote the step
+	Edited  bool                // an edit has changed the step since: who wrote it is asked again
 
 	Elements []string // of a template: the keys of those on the page
 

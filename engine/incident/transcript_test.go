@@ -262,7 +262,11 @@ func option(t *testing.T, step *runbook.Step, word string) {
 	case "attempts":
 		step.Retry = runbook.Retry{Attempts: int(number(t, value)), Backoff: 10 * time.Second}
 	case "written": // by somebody: the command authors says by whom
-		step.Lines = []runbook.Lines{{File: "runbooks/test.cue", From: 1, To: 2}}
+		last := 2
+		if value != "" {
+			last = int(number(t, value))
+		}
+		step.Lines = []runbook.Lines{{File: "runbooks/test.cue", From: 1, To: last}}
 	case "owners": // of the code, with commas
 		step.CodeOwners = strings.Split(value, ",")
 	case "idempotent":

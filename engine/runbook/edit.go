@@ -40,7 +40,7 @@ func Compare(was, now Plan, before, after map[string][]byte) (e Edit, problems [
 		switch {
 		case !kept:
 			e.Removed = append(e.Removed, old.Name)
-		case !bytes.Equal(skeleton(old), skeleton(step)) || textOf(old, before) != textOf(step, after):
+		case !same(old, step, before, after):
 			e.Changed = append(e.Changed, old.Name)
 		}
 	}
@@ -75,6 +75,11 @@ func unlike(was, now Plan) (fields []string) {
 	return fields
 }
 
+// same reports whether a step is made of the same text as it was, and the same was made of it.
+func same(old, step Step, before, after map[string][]byte) bool {
+	return bytes.Equal(skeleton(old), skeleton(step)) && textOf(old, before) == textOf(step, after)
+}
+
 func encoded(v any) []byte { return canonical(v) }
 
 // skeleton is what a step is before anything runs, wherever its text stands.
@@ -92,22 +97,4 @@ func textOf(s Step, files map[string][]byte) string {
 		fmt.Fprintf(&b, "%s\n%s\n", l.File, strings.Join(lines[min(from, to):to], ""))
 	}
 	return b.String()
-}
-
-// Since gives the steps of an edited plan the lines by which they were made in the plan that was frozen first: of these the hub
-// knows who wrote them. A step that was added later has its files, and no lines of them.
-func (p Plan) Since(first Plan) Plan {
-	p.Steps = slices.Clone(p.Steps)
-	for i, s := range p.Steps {
-		if old, known := first.Step(s.Name); known {
-			p.Steps[i].Lines = old.Lines
-			continue
-		}
-		none := slices.Clone(s.Lines)
-		for j := range none {
-			none[j].From, none[j].To = 1, 0
-		}
-		p.Steps[i].Lines = slices.Compact(none)
-	}
-	return p
 }

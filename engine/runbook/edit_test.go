@@ -73,27 +73,3 @@ func TestCompare(t *testing.T) {
 		})
 	}
 }
-
-// TestSince: a step keeps the lines by which it was made at first, and one that came later has files and no lines.
-func TestSince(t *testing.T) {
-	now := editable()
-	now.Steps = append(now.Steps, Step{Name: "c", Lines: []Lines{{"t.cue", 7, 9}, {"t.cue", 12, 12}, {"u.cue", 1, 1}}})
-	now.Steps[0].Lines = []Lines{{"t.cue", 40, 50}}
-	got := now.Since(editable())
-	if want := []Lines{{"t.cue", 2, 2}, {"t.cue", 4, 4}}; !slices.Equal(got.Steps[0].Lines, want) {
-		t.Errorf("a: %v", got.Steps[0].Lines)
-	}
-	if want := []Lines{{"t.cue", 1, 0}, {"u.cue", 1, 0}}; !slices.Equal(got.Steps[2].Lines, want) {
-		t.Errorf("c: %v", got.Steps[2].Lines)
-	}
-	if now.Steps[0].Lines[0].From != 40 {
-		t.Error("it has changed the plan that it was given")
-	}
-	blame := []Blame{{Lines: Lines{"t.cue", 1, 99}, Authors: []Author{{ID: 7}}}}
-	if a := AuthorsOf(got.Steps[2].Lines, blame); len(a.People) != 0 || a.Unmapped != 0 {
-		t.Errorf("somebody wrote lines that are not in the file: %+v", a)
-	}
-	if code := got.Steps[2].Code(); !slices.Equal(code, []string{"t.cue", "u.cue"}) {
-		t.Errorf("its files are %v", code)
-	}
-}
