@@ -28,8 +28,8 @@ type oldJournal struct {
 	State string            `json:"state"`
 }
 
-// standing writes down what people and later decisions rest on in a state. A new field of the state is not in it: what was
-// recorded before the field was there must still fold to the same.
+// standing writes down what people and later decisions rest on in a state. A new field of the state is in it only where a journal
+// says something of it: what was recorded before the field was there must still fold to the same.
 func standing(s incident.State) string {
 	var out strings.Builder
 	at := func(t time.Time) string {
@@ -41,8 +41,14 @@ func standing(s incident.State) string {
 	fmt.Fprintf(&out, "seq %d end %q stage %q pull %d opened %s acked %s mitigated %s ended %s\n", s.Seq, s.End, s.Stage(), s.Pull, at(s.OpenedAt), at(s.AckedAt), at(s.MitigatedAt), at(s.EndedAt))
 	fmt.Fprintf(&out, "stopped %t paused %t reopened %t cancelled %t aborted %t debts %d owed %d alerts %d\n", s.Stopped(), s.Paused != nil, s.Reopened != nil, s.Cancelled != nil,
 		s.Aborted != nil, len(s.Debts), len(s.Owed()), len(s.Known))
+	if len(s.Edits)+len(s.Refused) > 0 {
+		fmt.Fprintf(&out, "edits %d refused %d plan %.8s\n", len(s.Edits), len(s.Refused), s.Plan)
+	}
 	for _, name := range slices.Sorted(maps.Keys(s.Steps)) {
 		st := s.Steps[name]
+		if st.Workflow != "" || st.Run != 0 {
+			fmt.Fprintf(&out, "%s: workflow %.8s run %d %s runs %d stop asked %s\n", name, st.Workflow, st.Run, st.RunURL, st.Runs, at(st.StopAsked))
+		}
 		fmt.Fprintf(&out, "%s: %s attempt %d round %d %q since %d %s to %s deadline %s gate %.8s open %t level %d repeats %d child %q keys %v output %s\n", name, st.Phase, st.Attempt,
 			st.Round, st.Conclusion, st.Since(), at(st.Started), at(st.Ended), at(st.Deadline), st.Gate.Page, st.Gate.Open(), st.Gate.Level, st.Repeats.Attempt, st.Child, st.Keys, st.Output)
 	}
@@ -107,6 +113,9 @@ func TestOldJournals(t *testing.T) {
 	}
 	if len(all) < 200 {
 		t.Errorf("%d journals are kept, which is too few", len(all))
+	}
+	if len(kinds) < 41 {
+		t.Errorf("they have events of %d kinds", len(kinds))
 	}
 	t.Logf("%d journals, %d events of %d kinds: %v", len(all), events, len(kinds), slices.Sorted(maps.Keys(kinds)))
 }
