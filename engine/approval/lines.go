@@ -66,13 +66,23 @@ type word struct {
 const maxRead = 16 << 10
 
 func read(body string) []word {
-	body = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(body)
+	if strings.Contains(body, "\r") {
+		body = strings.ReplaceAll(strings.ReplaceAll(body, "\r\n", "\n"), "\r", "\n")
+	}
 	if !strings.HasPrefix(body, "/") && !strings.Contains(body, "\n/") {
 		return nil
 	}
 	if len(body) > maxRead {
 		return unread(body)
 	}
+	if !strings.ContainsAny(body, "\n<`") { // one line, of which nothing can be anything else
+		return []word{{0, strings.Join(strings.Fields(body), " "), true}}
+	}
+	return readLines(body)
+}
+
+// readLines reads a text as Markdown has it.
+func readLines(body string) []word {
 	r := reader{open: map[string]int{}, swallows: -1}
 	for line := range strings.Lines(body) {
 		r.take(strings.TrimSuffix(line, "\n"))

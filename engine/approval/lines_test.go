@@ -257,3 +257,14 @@ func FuzzLines(f *testing.F) {
 		}
 	})
 }
+
+// TestOneLine holds that a text of one line is heard as any other one would be.
+func TestOneLine(t *testing.T) {
+	pieces := []string{"approve", " ", "  ", "\t", "s1", "~~", "*", "**", "_", "[x]", "[x](y)", "](", "\\", "&lt;", "|", "---", "#", ">", "- ", "1. ", "    ", "$", "/", "www.x", "://"}
+	for i := range len(pieces) * len(pieces) * len(pieces) {
+		body := "/" + pieces[i%len(pieces)] + pieces[i/len(pieces)%len(pieces)] + pieces[i/len(pieces)/len(pieces)]
+		if got, want := read(body), readLines(body); !slices.Equal(got, want) {
+			t.Fatalf("%q is heard as %v, and as %v as Markdown has it", body, got, want)
+		}
+	}
+}
