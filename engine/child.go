@@ -53,7 +53,7 @@ func (w *worker) tell(state incident.State) {
 
 // retell makes what the hub says of an incident visible, where nothing new is on the remote branch.
 func (w *worker) retell() {
-	if told := w.report.Load(); told != nil {
+	if told := w.report.Load(); told != nil && w.ledger != nil {
 		w.tell(told.state)
 	}
 }

@@ -183,7 +183,11 @@ func (e *Engine) reread(ctx context.Context, w *worker) error {
 		return nil
 	}
 	e.Log.Error("an incident was opened where somebody had deleted another one of its name", "branch", w.branch, "before", w.hub.Pull.Head)
-	e.mark(w.branch, w.hub.Pull.Head) // that is where the engine left the branch; what is there now came over it
+	// That is where the engine left the branch; what is there now came over it.
+	if err := e.mark(w, w.hub.Pull.Head); err != nil {
+		w.ledger = nil
+		return err
+	}
 	return e.readBranch(ctx, w, heads)
 }
 

@@ -157,7 +157,7 @@ func (e *Engine) flush(ctx context.Context, w *worker, f incident.Flush) error {
 	}
 	before := n.pushed
 	n.pushed, n.remote = n.state.Seq, n.head
-	e.mark(w.branch, n.head)
+	moved := e.mark(w, n.head)
 	w.tell(n.state)
 	if e.Observe != nil {
 		e.Observe(n.state.Opened.ID, n.events[before:])
@@ -166,7 +166,11 @@ func (e *Engine) flush(ctx context.Context, w *worker, f incident.Flush) error {
 	if err := e.wakeLocked(ctx); err != nil {
 		return err
 	}
-	return e.wakeParent(ctx, n.state.Opened.Parent)
+	if err := e.wakeParent(ctx, n.state.Opened.Parent); err != nil || moved == nil {
+		return err
+	}
+	e.forget(w)
+	return moved
 }
 
 // confirm reads the reviews again and fails unless every gate is still approved by them.
@@ -250,7 +254,7 @@ func (e *Engine) cleanUp(ctx context.Context, w *worker) error {
 		return fmt.Errorf("delete %s after the merge: %w", w.branch, err)
 	}
 	e.drop(w)
-	e.mark(w.branch, "")
+	e.unmark(w.branch)
 	w.ledger, w.hub = nil, nil // who waits for this worker finds no incident, and does not clean up again
 	e.locks.forget(w.branch)
 	return e.wakeLocked(ctx)

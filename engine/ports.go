@@ -100,8 +100,9 @@ type BranchCommit struct {
 // Bookmarks remember on this machine where the engine left each branch. They are a cache: where they are lost, what others
 // did to a branch while no engine ran can go unnoticed.
 type Bookmarks interface {
-	// Mark sets the commit of a branch; an empty one forgets the branch.
-	Mark(branch, commit string) error
+	// Mark moves the bookmark of a branch from one commit to another; empty: there is none. To forget it, it may be anywhere.
+	// ErrMoved: it was elsewhere and stays there, since another engine had the inbox meanwhile.
+	Mark(branch, from, to string) error
 	// Marks returns the commits by branch.
 	Marks() (map[string]string, error)
 }

@@ -52,7 +52,7 @@ func (e *Engine) readBranch(ctx context.Context, w *worker, heads map[string]str
 			return fmt.Errorf("read %s: %w", w.branch, err)
 		}
 		if own, _ := sift(found); left == "" || slices.Contains(names(own), left) {
-			return e.taken(w, found)
+			return e.taken(w, found, left)
 		}
 	}
 	if err := e.checkNew(ctx, w.branch, q.DefaultTip); err != nil || left == "" {
@@ -77,7 +77,7 @@ func (e *Engine) readBranch(ctx context.Context, w *worker, heads map[string]str
 			return err
 		}
 	}
-	w.ledger.gone, w.ledger.deleted, w.ledger.remote = true, at == "", at
+	w.ledger.gone, w.ledger.deleted, w.ledger.remote, w.ledger.marked = true, at == "", at, left
 	return nil
 }
 
@@ -95,13 +95,17 @@ func (e *Engine) latest(ctx context.Context, w *worker, q BranchQuery, left stri
 	return left
 }
 
-// taken makes notes of what the remote has, and a bookmark.
-func (e *Engine) taken(w *worker, b Branch) error {
+// taken makes notes of what the remote has, and moves the bookmark from where it was seen before that was read.
+func (e *Engine) taken(w *worker, b Branch, left string) error {
 	if err := w.take(b); err != nil {
 		return err
 	}
-	e.mark(w.branch, w.ledger.head)
-	return nil
+	w.ledger.marked = left
+	err := e.mark(w, w.ledger.head)
+	if err != nil {
+		w.ledger = nil
+	}
+	return err
 }
 
 // bookmarks are where the engine left each branch.
@@ -118,18 +122,38 @@ func (e *Engine) bookmarks() map[string]string {
 	return maps.Clone(e.marks)
 }
 
-// mark remembers where the engine left a branch; an empty commit forgets it.
-func (e *Engine) mark(branch, commit string) {
-	if e.Bookmarks != nil {
-		if err := e.Bookmarks.Mark(branch, commit); err != nil {
-			e.Log.Warn("a bookmark cannot be set", "branch", branch, "error", err)
-		}
+// mark remembers where the engine left a branch. It fails where another engine has left it elsewhere meanwhile: this one stood
+// still, and what it knows is old. A bookmark that cannot be written is no reason to stop.
+func (e *Engine) mark(w *worker, commit string) error {
+	n := w.ledger
+	if e.Bookmarks == nil {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.marks[w.branch] = commit
+		return nil
+	}
+	err := e.Bookmarks.Mark(w.branch, n.marked, commit)
+	switch {
+	case err == nil:
+		n.marked = commit
+	case errors.Is(err, ErrMoved):
+		return fmt.Errorf("leave %s at %s: %w", w.branch, commit, err)
+	default:
+		e.Log.Warn("a bookmark cannot be set", "branch", w.branch, "error", err)
+	}
+	return nil
+}
+
+// unmark forgets where the engine left a branch that is over.
+func (e *Engine) unmark(branch string) {
+	if e.Bookmarks == nil {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		delete(e.marks, branch)
 		return
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.marks[branch] = commit; commit == "" {
-		delete(e.marks, branch)
+	if err := e.Bookmarks.Mark(branch, "", ""); err != nil {
+		e.Log.Warn("a bookmark cannot be taken out", "branch", branch, "error", err)
 	}
 }
 

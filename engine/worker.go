@@ -92,6 +92,7 @@ type notes struct {
 	commits map[string]int // commit to the sequence number of its last event
 	pushed  int
 	remote  string // head of the remote branch as far as the engine knows
+	marked  string // where its bookmark is as far as the engine knows
 	foreign *incident.Foreign
 	gone    bool   // the remote branch does not lead to head
 	deleted bool   // it is not there

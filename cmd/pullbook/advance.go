@@ -268,8 +268,12 @@ func (a *advance) wanted() ([]inbox.Message, error) {
 		return []inbox.Message{{Kind: engine.KindSweep, Key: "ledger"}}, nil
 	}
 	var out []inbox.Message
+	kept, err := a.svc.bookmarks().Marks()
+	if err != nil {
+		return nil, err
+	}
 	for _, e := range a.seen.gone { // so that the engine misses it
-		if err := a.svc.bookmarks().Mark(e.Branch, e.Head); err != nil {
+		if err := a.svc.bookmarks().Mark(e.Branch, kept[e.Branch], e.Head); err != nil {
 			return nil, err
 		}
 	}

@@ -11,11 +11,12 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/pullbook/pullbook/engine"
 	"github.com/pullbook/pullbook/engine/gitstore"
 )
 
 // bookmarks keeps where the engine left each branch: a file a branch, which holds the commit. The directory is one engine's, which
-// reads it once.
+// reads it once; whoever uses it beside that one is noticed when a bookmark is moved.
 type bookmarks struct {
 	dir string
 
@@ -23,39 +24,51 @@ type bookmarks struct {
 	known map[string]string // nil: not read yet
 }
 
-// Mark writes a bookmark whole or not at all. It does not wait for the disk: after a power cut an older one does as well.
-func (b *bookmarks) Mark(branch, commit string) error {
+// Mark moves a bookmark whole or not at all, from where it was to where it is. It does not wait for the disk: after a power cut an
+// older one does as well. Where the file holds another commit, another engine has used the directory: its bookmark stays.
+func (b *bookmarks) Mark(branch, from, to string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err := b.write(branch, commit); err != nil {
-		return err
+	path := filepath.Join(b.dir, url.PathEscape(branch))
+	if to == "" {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("forget the bookmark of %s: %w", branch, err)
+		}
+		b.note(branch, "")
+		return nil
 	}
+	at, err := readBookmark(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("compare the bookmark of %s: %w", branch, err)
+	}
+	if at != from {
+		b.note(branch, at)
+		return fmt.Errorf("the bookmark of %s is at %q and not at %q: %w", branch, at, from, engine.ErrMoved)
+	}
+	if err := b.write(path, to); err != nil {
+		return fmt.Errorf("set the bookmark of %s: %w", branch, err)
+	}
+	b.note(branch, to)
+	return nil
+}
+
+// note keeps what a file holds. The caller holds mu.
+func (b *bookmarks) note(branch, commit string) {
 	switch {
 	case commit == "":
 		delete(b.known, branch)
 	case b.known != nil:
 		b.known[branch] = commit
 	}
-	return nil
 }
 
-func (b *bookmarks) write(branch, commit string) error {
-	path := filepath.Join(b.dir, url.PathEscape(branch))
-	if commit == "" {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("forget the bookmark of %s: %w", branch, err)
-		}
-		return nil
-	}
+func (b *bookmarks) write(path, commit string) error {
 	if err := os.MkdirAll(b.dir, 0o700); err != nil {
-		return fmt.Errorf("set the bookmark of %s: %w", branch, err)
+		return err
 	}
 	next := path + ".new"
 	err := os.WriteFile(next, []byte(commit+"\n"), 0o600)
-	if err = errors.Join(err, os.Rename(next, path)); err != nil {
-		return fmt.Errorf("set the bookmark of %s: %w", branch, err)
-	}
-	return nil
+	return errors.Join(err, os.Rename(next, path))
 }
 
 // Marks returns all bookmarks. One that holds no commit is left out.
@@ -82,13 +95,26 @@ func (b *bookmarks) read() (map[string]string, error) {
 		if err != nil || strings.HasSuffix(f.Name(), ".new") {
 			continue
 		}
-		data, err := os.ReadFile(filepath.Join(b.dir, f.Name()))
+		commit, err := readBookmark(filepath.Join(b.dir, f.Name()))
 		if err != nil {
 			return nil, fmt.Errorf("read the bookmark of %s: %w", branch, err)
 		}
-		if hash, err := gitstore.ParseHash(strings.TrimSpace(string(data))); err == nil && !hash.IsZero() {
-			out[branch] = hash.String()
+		if commit != "" {
+			out[branch] = commit
 		}
 	}
 	return out, nil
+}
+
+// readBookmark is the commit that a file holds; empty: it holds none.
+func readBookmark(path string) (string, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	hash, err := gitstore.ParseHash(strings.TrimSpace(string(data)))
+	if err != nil || hash.IsZero() {
+		return "", nil
+	}
+	return hash.String(), nil
 }

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/pullbook/pullbook/engine"
 )
 
 func TestBookmarks(t *testing.T) {
@@ -16,7 +19,8 @@ func TestBookmarks(t *testing.T) {
 	}
 	one, two := strings.Repeat("1", 40), strings.Repeat("2", 40)
 	for _, m := range [][2]string{{"incident/a", one}, {"incident/a", two}, {"incident/b", one}, {"incident/c", one}, {"incident/c", ""}, {"incident/d", ""}} {
-		if err := b.Mark(m[0], m[1]); err != nil {
+		kept, _ := b.Marks()
+		if err := b.Mark(m[0], kept[m[0]], m[1]); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -30,5 +34,15 @@ func TestBookmarks(t *testing.T) {
 		if want := map[string]string{"incident/a": two, "incident/b": one}; err != nil || !maps.Equal(kept, want) {
 			t.Errorf("%v, %v", kept, err)
 		}
+	}
+	other := bookmarks{dir: dir}
+	if err := other.Mark("incident/a", two, one); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Mark("incident/a", two, two); !errors.Is(err, engine.ErrMoved) {
+		t.Errorf("a bookmark that another engine has moved is put back: %v", err)
+	}
+	if kept, _ := b.Marks(); kept["incident/a"] != one {
+		t.Errorf("what the other engine left is not seen: %v", kept)
 	}
 }

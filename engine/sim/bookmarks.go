@@ -1,16 +1,25 @@
 package sim
 
-import "maps"
+import (
+	"maps"
+
+	"github.com/pullbook/pullbook/engine"
+)
 
 // bookmarksPort keeps bookmarks beside the inbox: what destroys it destroys them.
 type bookmarksPort struct{ p *process }
 
-func (b bookmarksPort) Mark(branch, commit string) error {
-	if b.p.dead {
+func (b bookmarksPort) Mark(branch, from, to string) error {
+	marks := b.p.machine.store.marks
+	switch {
+	case b.p.dead:
 		return errDead
-	}
-	if b.p.machine.store.marks[branch] = commit; commit == "" {
-		delete(b.p.machine.store.marks, branch)
+	case to == "":
+		delete(marks, branch)
+	case marks[branch] != from:
+		return engine.ErrMoved
+	default:
+		marks[branch] = to
 	}
 	return nil
 }

@@ -55,3 +55,59 @@ func TestOpenedTwice(t *testing.T) {
 		t.Error("no incident was opened a second time")
 	}
 }
+
+// slowReader lets an engine stand still when it has read where it left a branch, and is about to read the branch. Another one goes
+// on with the incident meanwhile, somebody takes its last commit away, and the first one reads what is left of the branch.
+type slowReader struct {
+	w      *World
+	reader *process
+	seq    int // of the journal when it stood still
+	moved  bool
+}
+
+func (s *slowReader) at(p *process, pt Point) Fault {
+	if s.reader != nil || pt != "ledger.branch" || len(p.w.chronicle.records) == 0 || p.w.chronicle.records[0].state.Seq < 3 {
+		return NoFault
+	}
+	s.reader, s.seq = p, p.w.chronicle.records[0].state.Seq
+	return Paused
+}
+
+func (s *slowReader) door(w *World) *process { return w.active() }
+
+func (s *slowReader) latency(Point) time.Duration { return 0 }
+
+func (s *slowReader) plan(w *World, _ time.Duration) {
+	if s.w = w; w.calm {
+		return
+	}
+	if s.reader == nil {
+		w.restart(w.active(), false) // who begins reads every branch
+	}
+	if len(w.chronicle.records) > 0 && s.reader != nil && !s.reader.dead && s.reader.paused && w.chronicle.records[0].state.Seq > s.seq+1 {
+		r := w.chronicle.records[0]
+		w.moveBack(w.forge.of(r.branch))
+		s.moved = r.disturbed
+		s.reader.goOn()
+		return
+	}
+	w.in(3*time.Second, "", func() { s.plan(w, 0) })
+}
+
+// TestBookmarkStays holds that an engine which stood still does not put its bookmark over that of the one which went on: what
+// somebody has taken from the branch meanwhile is missed.
+func TestBookmarkStays(t *testing.T) {
+	moved := 0
+	for seed := range uint64(12) {
+		s := &slowReader{}
+		if r := Run(seed, Options{script: s}); r.Err != nil {
+			t.Errorf("seed %d: %v", seed, r.Err)
+		}
+		if s.moved {
+			moved++
+		}
+	}
+	if t.Logf("%d branches were moved back", moved); moved == 0 {
+		t.Error("no branch was moved back")
+	}
+}

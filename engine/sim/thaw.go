@@ -72,11 +72,10 @@ func (w *World) giveBack(p *pull, r *record) bool {
 }
 
 // moveBack takes the engine's last commit from a branch, where the engine can know of it: neither is its disk lost, nor does
-// another machine write, nor a process that stood still and puts its bookmark over a later one.
+// another machine write, which has bookmarks of its own.
 func (w *World) moveBack(p *pull) {
-	s, ok := w.trouble.(*swarm)
 	rec := w.chronicle.branches[p.branch]
-	if !ok || s.some.losses || s.some.rivals || s.rates[Paused] > 0 || rec == nil || p.merged || rec.disturbed || rec.state.Seq < 2 {
+	if s, ok := w.trouble.(*swarm); ok && (s.some.losses || s.some.rivals) || rec == nil || p.merged || rec.disturbed || rec.state.Seq < 2 {
 		return
 	}
 	head := w.remote.heads[p.branch]

@@ -186,7 +186,7 @@ func (s *swarm) at(p *process, pt Point) Fault {
 		}
 	}
 	for _, f := range Faults() {
-		if rate := s.rates[f]; rate > 0 && f.fits(pt) && oneIn(s.w.dice.trouble, rate) && (f != Overtaken || oneIn(s.w.dice.trouble, 10)) {
+		if rate := s.rates[f]; rate > 0 && f.fits(pt) && oneIn(s.w.dice.trouble, rate) {
 			return f
 		}
 	}
