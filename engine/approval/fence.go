@@ -64,7 +64,7 @@ type contained struct {
 	rest   string
 	in     string // the outermost: nothing, ">" for a quote, "-" for a list
 	depth  int    // how many there are
-	indent int    // columns before the rest, where the outermost is a list
+	indent int    // columns before what the outermost list holds
 }
 
 // containers takes the marks of quotes and lists from the beginning of a line.
@@ -74,29 +74,39 @@ func containers(line string) contained {
 		trimmed := strings.TrimLeft(c.rest, " ")
 		kind, width := markerOf(trimmed)
 		if kind == "" || len(c.rest)-len(trimmed) > 3 {
-			c.indent = len(line) - len(c.rest)
-			if c.rest == "" {
-				c.indent++ // of an empty item
-			}
 			return c
 		}
 		if c.depth++; c.in == "" {
 			c.in = kind
 		}
-		if c.rest = trimmed[width:]; c.rest != "" && strings.ContainsRune(" \t", rune(c.rest[0])) {
-			c.rest = c.rest[1:]
+		behind := trimmed[width:]
+		at := columns(line[:len(line)-len(behind)])
+		text := strings.TrimLeft(behind, " \t")
+		begins := columns(line[:len(line)-len(text)])
+		holds := at + 1 // the column at which what it holds begins
+		switch c.rest = behind; {
+		case kind == "-" && text == "":
+			c.rest = ""
+		case kind == "-" && begins-at <= 4:
+			c.rest, holds = text, begins
+		case behind != text:
+			c.rest = behind[1:]
+		}
+		if kind == "-" && c.indent == 0 {
+			c.indent = holds
 		}
 	}
 }
 
-// markerOf recognises ">", "-", "*", "+", "1." and "1)" at the beginning of a line; behind all but the first stands a space, or nothing.
+// markerOf recognises ">", "-", "*", "+", "1." and "1)" at the beginning of a line; behind all but the first stands a space, or nothing,
+// and a number has at most nine digits.
 func markerOf(s string) (kind string, width int) {
 	if strings.HasPrefix(s, ">") {
 		return ">", 1
 	}
 	digits := len(s) - len(strings.TrimLeft(s, "0123456789"))
 	after := s[digits:]
-	if after == "" || len(after) > 1 && after[1] != ' ' && after[1] != '\t' {
+	if digits > 9 || after == "" || len(after) > 1 && after[1] != ' ' && after[1] != '\t' {
 		return "", 0
 	}
 	switch {
@@ -104,4 +114,16 @@ func markerOf(s string) (kind string, width int) {
 		return "-", digits + 1
 	}
 	return "", 0
+}
+
+// goesOn reports whether a line has the mark of a list and yet belongs to the paragraph above it, where there is one: a list that
+// interrupts a paragraph begins with an item that is not empty, and with the number 1. An empty one with a hyphen underlines it.
+func goesOn(line string) bool {
+	trimmed := strings.TrimLeft(line, " ")
+	kind, width := markerOf(trimmed)
+	if kind != "-" || trimmed[0] == '-' {
+		return false
+	}
+	number := strings.TrimLeft(trimmed[:width-1], "0")
+	return strings.Trim(trimmed[width:], " \t") == "" || width > 1 && number != "1"
 }

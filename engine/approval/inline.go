@@ -29,6 +29,8 @@ var (
 const attributes = `(\s+[A-Za-z_:][A-Za-z0-9_.:-]*(\s*=\s*("[^"]*"|'[^']*'|[^\s"'=<>` + "`" + `]+))?)*\s*`
 
 var (
+	// tabbed is a name of an element with a tab behind it, which not every implementation takes for the beginning of a block.
+	tabbed   = regexp.MustCompile(`^</?[A-Za-z][A-Za-z0-9-]*\t`)
 	openTag  = regexp.MustCompile(`^<([A-Za-z][A-Za-z0-9-]*)` + attributes + `(/?)>`)
 	closeTag = regexp.MustCompile(`^</([A-Za-z][A-Za-z0-9-]*)\s*>`)
 	wholeTag = regexp.MustCompile(`^(<[A-Za-z][A-Za-z0-9-]*` + attributes + `/?>|</[A-Za-z][A-Za-z0-9-]*\s*>)[ \t]*$`)
@@ -40,7 +42,7 @@ var (
 	declares  = regexp.MustCompile(`<(\?|![^-]|!$)|(://|www\.)[^\s<]*\x60`)
 	noComment = regexp.MustCompile(`^<!---?>`)
 	// target is the part of a link behind its text, all on one line.
-	target = regexp.MustCompile(`^\][(][^()\n"'<]*([(][^()\n"'<]*[)])?[^()\n"'<]*[)]`)
+	target = regexp.MustCompile(`^\][(][^()\n"'<\\\x60]*([(][^()\n"'<\\\x60]*[)])?[^()\n"'<\\\x60]*[)]`)
 )
 
 // sealed are the elements of HTML whose content is not somebody's own word in plain sight: quotes, code, lists, tables, what is struck out,
@@ -91,9 +93,9 @@ func (x inline) at(place int) stands {
 // scan finds code, tags and what else can go on over the end of a line, from left to right: what begins first counts.
 func scan(text string) inline {
 	x := inline{doubt: len(text), struck: span{-1, -1}}
-	absent := map[string]bool{}                                                              // what has no end further on
-	if strings.HasPrefix(strings.TrimLeft(text, " "), "[") && strings.Contains(text, "]:") { // where a link goes that is named elsewhere
-		x.doubt = strings.Index(text, "]:")
+	absent := map[string]bool{} // what has no end further on
+	if strings.HasPrefix(strings.TrimLeft(text, " "), "[") && strings.Contains(text, "]:") {
+		x.doubt = 0 // where a link goes that is named elsewhere, or its name, which may have several lines
 	}
 	for i := 0; i < len(text); {
 		switch c := text[i]; {

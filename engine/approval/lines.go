@@ -169,12 +169,20 @@ func (r *reader) begin(line string) {
 			r.listed = 0
 		}
 	}
+	if len(r.piece) > 0 && goesOn(line) {
+		// Where links are defined, or after a table, a quote or what a list may have ended before, there may be no paragraph.
+		r.lost = r.lost || definesLink(r.piece[0]) || r.swallows >= 0 && (r.listed == 0 || r.lazy)
+		if r.swallows < 0 {
+			r.add(line)
+			return
+		}
+	}
 	if code := fenceIn(line); code.mark != "" || inList && fenceIn(text).mark != "" {
 		lazy := r.lazy
 		if r.flush(); inList {
 			r.lost = r.lost || lazy
 			code = fenceIn(text)
-			code.in, code.indent, code.deep = "-", r.listed, r.nested
+			code.in, code.indent, code.deep = "-", r.listed, r.nested || code.in != ""
 		} else {
 			r.listed, r.nested = code.indent, code.deep
 		}
@@ -204,7 +212,7 @@ func (r *reader) block(line, text string) bool {
 		return r.htmlBlock(line, text)
 	}
 	underline := len(r.piece) > 0 && r.swallows < 0 && setext.MatchString(text)
-	if underline && strings.HasPrefix(strings.TrimLeft(r.piece[0], " "), "[") {
+	if underline && definesLink(r.piece[0]) {
 		r.lost = true // the lines above may say where links go, and then it underlines nothing
 	}
 	if !underline && !heading.MatchString(text) && !rule.MatchString(text) {
@@ -220,6 +228,7 @@ func (r *reader) block(line, text string) bool {
 
 // htmlBlock takes a line that begins a block of HTML.
 func (r *reader) htmlBlock(line, text string) bool {
+	r.lost = r.lost || tabbed.MatchString(text)
 	var until *regexp.Regexp
 	switch {
 	case verbatimBegins.MatchString(text):
@@ -356,9 +365,17 @@ func (r *reader) opens(lines []string) {
 	}
 }
 
+// definesLink reports whether a line may say where a link goes that is named elsewhere.
+func definesLink(line string) bool { return strings.HasPrefix(strings.TrimLeft(line, " "), "[") }
+
 // indentOf is by how many columns a line is indented.
-func indentOf(line string) (n int) {
-	for _, c := range line[:len(line)-len(strings.TrimLeft(line, " \t"))] {
+func indentOf(line string) int {
+	return columns(line[:len(line)-len(strings.TrimLeft(line, " \t"))])
+}
+
+// columns is where what follows a text begins.
+func columns(text string) (n int) {
+	for _, c := range text {
 		if n++; c == '\t' {
 			n += (4 - n%4) % 4
 		}

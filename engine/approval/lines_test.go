@@ -87,6 +87,7 @@ func TestLines(t *testing.T) {
 		"title of a link":                  "[a](b \"\n/no\n\")",
 		"target of a link":                 "[a](\n/no\n)",
 		"link on one line":                 "[a](http://b/c_(d)) and [e](f)\n/yes",
+		"name of a link, on two lines":     "[\n/no]: b",
 		"link that is named elsewhere":     "[a]:\n/no\n\n[a]\n/yes",
 		"title of a link elsewhere":        "[a]: b\n\"\n/no\n\"",
 		"footnote":                         "[^1]: a\n/no\n\n    b\n/no",
@@ -98,6 +99,19 @@ func TestLines(t *testing.T) {
 		"mark of a heading splits code":    "a `\n# b\n` c\n/no\n`",
 		"alone returns":                    "a\r~~~\r/no\r~~~\r/yes",
 		"suggestion of tildes":             "~~~suggestion\n/no\n```\n/no\n~~~~\n/yes",
+		"no list goes on in a paragraph":   "as follows\n2. ```\n   x\n   ```\n/no\n```\n/yes",
+		"nor an empty one":                 "as follows\n+\n  ```\n/no\n```\n/yes",
+		"a list that begins later":         "as follows\n\n2. ```\n   x\n   ```\n/yes",
+		"the next item of a list":          "1. a\n2. ```\n   x\n   ```\n\n/yes",
+		"a number of ten digits":           "1234567890. ```\n            ```\n/yes",
+		"fence in a list, further in":      "1)  ```\n   <pre>\n/no\n</pre>\n/yes",
+		"list behind a table":              "a\n-|\n0. ~~~\n/no",
+		"nor one that follows none":        "-\na\n0. ~~~\n/no",
+		"fence of a quote in a list, left": "-\n\t> ~~~\n  a\n/no",
+		"quote in a list, left":            "- >\n\n  a\n/no",
+		"backticks where no link is":       "](``)\n/no\n``",
+		"element with a tab":               "<details\t</details>\n```\n\n/no",
+		"fence in a list behind a tab":     "-\t```\n  <pre>\n/no\n</pre>\n/yes",
 		"fence of a list, left and again":  "- a\n\n  ```\n/yes\n```\n/no\n```\n/yes",
 	}
 	for name, body := range cases {
@@ -190,7 +204,7 @@ func notOwn(body string) (wrong []string) {
 func markdown() []string {
 	return []string{"\n", "\n\n", "/a", "/b c\n", "x ", "`", "``", "```", "~~~", "~", "~~", "> ", ">", "- ", "1. ", "    ", "  ", "\t", "# h\n", "---\n", "===\n", "|", "|-|-|\n",
 		"<!--", "-->", "<pre>", "</pre>", "<details>\n", "</details>", "<div>\n", "<b>", "</b>", "<del>", "</del>", "<a title=\"", "\">", "[a]: ", "[a](", "](", ")", "\"", "[^1]: ", "[^1]", "\\",
-		"<?", "?>", "<!X", ">\n", "*", "_", "<code>", "</code>", "</style>", "+ \n", "-\n", ":-\n", "http://a.b/", "<http://a>", "\u00a0\n", "\f\n", "\v"}
+		"<?", "?>", "<!X", ">\n", "*", "_", "<code>", "</code>", "</style>", "+ \n", "-\n", ":-\n", "http://a.b/", "<http://a>", "0. ", "1)  ", "10) ", "*\t", "+\n", "[\n", "]:", "   ", "&#96;", "\r", "<svg>\n", "</svg>", "[", "\u00a0\n", "\f\n", "\v"}
 }
 
 // TestCommonMark puts together pieces of what Markdown is made of: what is heard is a person's own word for the library as well.
