@@ -51,8 +51,10 @@ func (d *desk) Changes(context.Context, proposal.Pull) ([]proposal.Change, error
 	return d.changes, nil
 }
 func (d *desk) Writers(context.Context, int) (proposal.Writers, error) { return d.writers, nil }
-func (d *desk) Put(_ context.Context, m Message) error {
-	d.woken = append(d.woken, m.Kind+" "+m.Key)
+func (d *desk) Put(_ context.Context, messages ...Message) error {
+	for _, m := range messages {
+		d.woken = append(d.woken, m.Kind+" "+m.Key)
+	}
 	return nil
 }
 func (d *desk) Heads(context.Context) (map[string]string, error) { return d.heads, nil }

@@ -163,21 +163,29 @@ func (e *Engine) sweep(ctx context.Context) error {
 	return e.wakeAll(ctx, func(string) bool { return true })
 }
 
+// wokenAtOnce bounds the looks that are put together: whoever has something else to put does not wait for a thousand of them.
+const wokenAtOnce = 100
+
 // wakeAll puts a look at every incident's branch that is asked for.
 func (e *Engine) wakeAll(ctx context.Context, asked func(branch string) bool) error {
 	heads, err := e.Ledger.Heads(ctx)
 	if err != nil {
 		return fmt.Errorf("sweep: list the ledger's branches: %w", err)
 	}
-	for branch := range e.bookmarks() {
-		heads[branch] = "" // one that was deleted is missed
+	left := e.bookmarks()
+	woken := maps.Clone(heads)
+	maps.Copy(woken, left) // a branch that was deleted is missed
+	maps.DeleteFunc(woken, func(branch, _ string) bool {
+		return !strings.HasPrefix(branch, incident.BranchPrefix) || !asked(branch)
+	})
+	e.readMany(ctx, woken, heads, left)
+	var looks []Message
+	for _, branch := range slices.Sorted(maps.Keys(woken)) {
+		looks = append(looks, Message{Kind: KindHub, Key: branch})
 	}
-	for _, branch := range slices.Sorted(maps.Keys(heads)) {
-		if !strings.HasPrefix(branch, incident.BranchPrefix) || !asked(branch) {
-			continue
-		}
-		if err := e.Inbox.Put(ctx, Message{Kind: KindHub, Key: branch}); err != nil {
-			return fmt.Errorf("sweep: wake %s: %w", branch, err)
+	for some := range slices.Chunk(looks, wokenAtOnce) {
+		if err := e.Inbox.Put(ctx, some...); err != nil {
+			return fmt.Errorf("sweep: wake %d incidents: %w", len(some), err)
 		}
 	}
 	return nil

@@ -227,22 +227,39 @@ func (e *Engine) readLocks(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read who holds locks: list the ledger's branches: %w", err)
 	}
+	unread := map[string]string{}
 	for _, branch := range e.locks.unknown(heads) {
-		held := map[string]incident.Holder{}
+		unread[branch] = heads[branch]
+	}
+	e.together(ctx, heads, unread, func(branch string, b Branch) {
+		if err := e.addLocks(branch, b); err != nil {
+			e.Log.Info("a branch will be read once more for the locks that it holds", "branch", branch, "why", err)
+		}
+	})
+	for _, branch := range e.locks.unknown(heads) {
 		found, err := e.Ledger.Branch(ctx, BranchQuery{Name: branch, DefaultTip: heads[e.DefaultBranch]})
 		if err != nil {
 			return fmt.Errorf("read who holds locks: %s: %w", branch, err)
 		}
-		w := worker{branch: branch}
-		switch err := w.take(found); {
-		case err == nil:
-			held = w.ledger.state.Locks()
-		case !errors.Is(err, errNoIncident):
+		if err := e.addLocks(branch, found); err != nil {
 			return fmt.Errorf("read who holds locks: %w", err)
 		}
-		e.locks.add(branch, held)
 	}
 	e.locks.makeWhole()
+	return nil
+}
+
+// addLocks enters the locks that an incident holds by what its branch says.
+func (e *Engine) addLocks(branch string, b Branch) error {
+	held := map[string]incident.Holder{}
+	w := worker{branch: branch}
+	switch err := w.take(b); {
+	case err == nil:
+		held = w.ledger.state.Locks()
+	case !errors.Is(err, errNoIncident):
+		return err
+	}
+	e.locks.add(branch, held)
 	return nil
 }
 

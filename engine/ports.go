@@ -44,6 +44,9 @@ type Ledger interface {
 	// Branch reads an incident's branch from where it left the default branch. ErrLost: the hub does not have the commit
 	// that was asked for.
 	Branch(ctx context.Context, q BranchQuery) (Branch, error)
+	// Branches reads many incidents' branches with few requests, and gives found each as soon as it is read. One that cannot be
+	// read together with others is left out: Branch says why.
+	Branches(ctx context.Context, q BranchesQuery, found func(name string, b Branch)) error
 }
 
 // Journal writes incidents' branches. Appended commits are local until they are flushed.
@@ -81,6 +84,12 @@ type BranchQuery struct {
 	Name       string
 	DefaultTip string // of the default branch
 	At         string // commit to read it at; empty: where it is
+}
+
+// BranchesQuery asks for many branches.
+type BranchesQuery struct {
+	DefaultTip string            // of the default branch
+	At         map[string]string // where a listing had each, by name
 }
 
 // Branch is an incident's branch as the remote has it, oldest commit first.
@@ -153,7 +162,8 @@ type Arrival struct {
 
 // Inbox holds wake-ups and step jobs durably. Its methods return when what they were given survives a power cut.
 type Inbox interface {
-	Put(ctx context.Context, m Message) error
+	// Put stores messages, all or none.
+	Put(ctx context.Context, messages ...Message) error
 	// StartStep queues an attempt. A second call with the same key does nothing, for ever.
 	StartStep(ctx context.Context, s StepJob) error
 	// StopStep cancels an attempt that is queued or running.

@@ -32,8 +32,10 @@ type shelf struct {
 	due time.Time
 }
 
-func (s *shelf) Put(_ context.Context, m Message) error {
-	s.due = m.Due
+func (s *shelf) Put(_ context.Context, messages ...Message) error {
+	for _, m := range messages {
+		s.due = m.Due
+	}
 	return nil
 }
 

@@ -174,6 +174,7 @@ func (w *worker) take(b Branch) error {
 	n.pushed = n.state.Seq
 	w.ledger = &n
 	if err := w.thaw(dir, own[0].Files, files); err != nil {
+		w.ledger = nil // without its plan it was not read
 		return err
 	}
 	w.tell(n.state)

@@ -114,6 +114,27 @@ func (p ledgerPort) Branch(ctx context.Context, q engine.BranchQuery) (engine.Br
 	if err != nil {
 		return engine.Branch{}, err
 	}
+	return toBranch(b), nil
+}
+
+func (p ledgerPort) Branches(ctx context.Context, q engine.BranchesQuery, found func(name string, b engine.Branch)) error {
+	main, err := gitstore.ParseHash(q.DefaultTip)
+	if err != nil {
+		return err
+	}
+	many := gitstore.BranchesQuery{Main: main, At: map[string]gitstore.Hash{}}
+	for name, commit := range q.At {
+		if many.At[name], err = gitstore.ParseHash(commit); err != nil {
+			return fmt.Errorf("branch %s: %w", name, err)
+		}
+	}
+	if many.Signers, err = p.signers(ctx, main); err != nil {
+		return err
+	}
+	return p.store.Branches(ctx, many, func(b gitstore.Branch) { found(b.Name, toBranch(b)) })
+}
+
+func toBranch(b gitstore.Branch) engine.Branch {
 	out := engine.Branch{Head: b.Tip.String()}
 	if b.Foreign != nil && len(b.Commits) == 0 {
 		out.Foreign = &incident.Foreign{Commit: b.Foreign.Hash.String(), Why: b.Foreign.Reason}
@@ -130,7 +151,7 @@ func (p ledgerPort) Branch(ctx context.Context, q engine.BranchQuery) (engine.Br
 		}
 		out.Commits = append(out.Commits, own)
 	}
-	return out, nil
+	return out
 }
 
 func (p ledgerPort) signers(ctx context.Context, tip gitstore.Hash) (gitstore.AllowedSigners, error) {
@@ -196,8 +217,12 @@ type inboxPort struct {
 	runner *step.Runner
 }
 
-func (p inboxPort) Put(ctx context.Context, m engine.Message) error {
-	return p.in.Put(ctx, inbox.Message{Kind: m.Kind, Key: m.Key, Body: m.Body, Due: m.Due})
+func (p inboxPort) Put(ctx context.Context, messages ...engine.Message) error {
+	all := make([]inbox.Message, len(messages))
+	for i, m := range messages {
+		all[i] = inbox.Message{Kind: m.Kind, Key: m.Key, Body: m.Body, Due: m.Due}
+	}
+	return p.in.Put(ctx, all...)
 }
 
 func (p inboxPort) StartStep(ctx context.Context, s engine.StepJob) error {

@@ -22,6 +22,9 @@
 //	          ▼                                            ▼                 ▼
 //	        cache by object id ◄───────────────────────────┘          ErrMoved, ErrRefused or nil
 //
+// Branches reads many branches with the requests of a few: what an engine does
+// that has just started.
+//
 // What a store reads, it reads by object id: the commit, the trees on the
 // path, the blobs below the prefix, never a history. What it writes is a pack
 // of the new objects alone, so the cost of an append does not depend on the

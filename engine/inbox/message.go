@@ -21,21 +21,44 @@ type Message struct {
 // model asks for at least seven (S9).
 const rememberIDs = 8 * 24 * time.Hour
 
-// Put stores m; it is on disk when Put returns nil. After an error it may or may not have been stored.
-// It is handled at least once, never before m.Due, and again with growing pauses (at most a minute) until its handler
+// Put stores messages, all or none; they are on disk when Put returns nil. After an error they may or may not have been stored.
+// Each is handled at least once, never before its Due, and again with growing pauses (at most a minute) until its handler
 // returns nil.
-func (in *Inbox) Put(ctx context.Context, m Message) error {
-	row, err := newMessageRow(m, time.Now())
-	if err != nil {
-		return fmt.Errorf("put message: %w", err)
+func (in *Inbox) Put(ctx context.Context, messages ...Message) error {
+	now := time.Now()
+	rows, hands := make([]messageRow, len(messages)), make([]*handover, len(messages))
+	for i, m := range messages {
+		var err error
+		if rows[i], err = newMessageRow(m, now); err != nil {
+			return fmt.Errorf("put message: %w", err)
+		}
 	}
-	now := in.handoverOf(row)
-	err = in.durably(ctx, func(ctx context.Context, u *unit) error { return insertMessage(ctx, u, row, now) })
-	now.wake(row.key, row.due)
+	for i, row := range rows {
+		hands[i] = in.handoverOf(row)
+	}
+	err := in.durably(ctx, func(ctx context.Context, u *unit) error {
+		for i, row := range rows {
+			if err := insertMessage(ctx, u, row, hands[i]); err != nil {
+				return fmt.Errorf("%s message for %q: %w", row.kind, row.key, err)
+			}
+		}
+		return nil
+	})
+	for i, row := range rows {
+		hands[i].wake(row.key, row.due)
+	}
 	if err != nil {
-		return fmt.Errorf("put %s message for %q: %w", m.Kind, m.Key, err)
+		return fmt.Errorf("put %s: %w", named(messages), err)
 	}
 	return nil
+}
+
+// named says which messages there are.
+func named(messages []Message) string {
+	if len(messages) == 1 {
+		return fmt.Sprintf("%s message for %q", messages[0].Kind, messages[0].Key)
+	}
+	return fmt.Sprintf("%d messages", len(messages))
 }
 
 // PutOnce is Put for a delivery that may arrive more than once: the first call with an id stores m and remembers the id for

@@ -30,12 +30,14 @@ func (p *process) on(pt Point, do func(s *store) error) error {
 	})
 }
 
-func (i inboxPort) Put(_ context.Context, m engine.Message) error {
-	return i.p.on(Point("inbox.put."+m.Kind), func(s *store) error {
-		if !m.Due.IsZero() {
-			i.p.w.tell(i.p.name, "wake %s by %s at %s", m.Key, m.Kind, m.Due.Format("15:04:05.000"))
+func (i inboxPort) Put(_ context.Context, messages ...engine.Message) error {
+	return i.p.on(Point("inbox.put."+messages[0].Kind), func(s *store) error {
+		for _, m := range messages {
+			if !m.Due.IsZero() {
+				i.p.w.tell(i.p.name, "wake %s by %s at %s", m.Key, m.Kind, m.Due.Format("15:04:05.000"))
+			}
+			s.add(i.p, m)
 		}
-		s.add(i.p, m)
 		return nil
 	})
 }

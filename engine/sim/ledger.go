@@ -50,6 +50,27 @@ func (l ledgerPort) Branch(_ context.Context, q engine.BranchQuery) (b engine.Br
 	return b, err
 }
 
+func (l ledgerPort) Branches(_ context.Context, q engine.BranchesQuery, found func(string, engine.Branch)) error {
+	all := map[string]engine.Branch{}
+	err := l.p.call("ledger.branches", func() error {
+		for name, commit := range q.At {
+			b, err := l.p.w.remote.branch(engine.BranchQuery{Name: name, DefaultTip: q.DefaultTip, At: commit})
+			foreign := slices.ContainsFunc(b.Commits, func(c engine.BranchCommit) bool { return c.Foreign != "" })
+			if err == nil && !foreign && len(b.Commits) > 0 {
+				all[name] = b
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		found(name, all[name])
+	}
+	return nil
+}
+
 // pending are the commits of one branch that the remote does not have, as gitstore keeps them.
 type pending struct {
 	old     string // where the remote must be; empty: the branch must not exist

@@ -110,11 +110,13 @@ type badInbox struct {
 	noTimers, again, hope bool
 }
 
-func (b badInbox) Put(ctx context.Context, m engine.Message) error {
-	if b.noTimers && !m.Due.IsZero() && m.Kind == engine.KindHub {
-		m.Due = m.Due.Add(24 * time.Hour)
+func (b badInbox) Put(ctx context.Context, messages ...engine.Message) error {
+	for i, m := range messages {
+		if b.noTimers && !m.Due.IsZero() && m.Kind == engine.KindHub {
+			messages[i].Due = m.Due.Add(24 * time.Hour)
+		}
 	}
-	return b.Inbox.Put(ctx, m)
+	return b.Inbox.Put(ctx, messages...)
 }
 
 func (b badInbox) StartStep(ctx context.Context, j engine.StepJob) error {
