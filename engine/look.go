@@ -115,7 +115,7 @@ func (e *Engine) gather(ctx context.Context, w *worker, alerts []incident.Alert)
 func (w *worker) view(attempts []incident.Attempt, alerts []incident.Alert) incident.View {
 	n, h := w.ledger, w.hub
 	return incident.View{
-		Pull: h.Pull, Reviews: h.Reviews, Comments: h.Comments, Checks: h.Checks, Teams: h.Teams, Logins: h.Logins, People: h.People, Authors: w.authors, Presses: w.presses,
+		Pull: h.Pull, Reviews: h.Reviews, Comments: h.Comments, Checks: h.Checks, Teams: h.Teams, Logins: h.Logins, People: h.People, Authors: w.authors, Presses: w.presses, Strangers: w.strange,
 		Attempts: attempts, Alerts: alerts, Children: w.kin.children, Recall: w.kin.recall, Runs: w.runs.seen, Pins: w.runs.pins, Locks: w.others, Queue: w.queue, Edits: w.openEdits(),
 		Branch: incident.Branch{Head: n.head, Commits: n.commits, Pushed: n.pushed, Foreign: n.foreign, Gone: n.gone, Deleted: n.deleted, Tip: n.remote, Lost: n.lost},
 	}
@@ -147,7 +147,7 @@ func (e *Engine) lookAtHub(ctx context.Context, w *worker, refresh bool) error {
 	if seen.Checks == nil {
 		seen.Checks = map[string]bool{}
 	}
-	w.hub = &seen
+	w.hub, w.strange = &seen, incident.Strangers(w.strange, seen.Comments)
 	if seen.Pull == nil {
 		return nil
 	}

@@ -32,6 +32,7 @@ type worker struct {
 	ledger  *notes // nil: not read yet, or in doubt
 	frozen  frozen // what never changes while the incident is open
 	hub     *incident.HubView
+	strange map[int64]int64            // as incident.Strangers has it, of all looks
 	others  map[string]incident.Holder // locks that other incidents held at the latest look
 	queue   []incident.Waiting         // and their steps that waited for some
 	plan    resolved

@@ -62,7 +62,7 @@ func (t *trail) commanded(b *batch, data incident.Data) *Finding {
 		return wrong(b.commit.Hash, "", "%s rests on the word of %q, who may not command", data.Kind(), by.Login)
 	case deed.ID <= 0 || !slices.Contains([]string{incident.ViaComment, incident.ViaReview, incident.ViaButton}, deed.Via) || deed.At.IsZero():
 		return wrong(b.commit.Hash, "", "%s does not say where and when %q said so", data.Kind(), by.Login)
-	case deed.Via == incident.ViaComment && t.state.Refused[deed.ID]:
+	case deed.Via == incident.ViaComment && t.state.RefusedTo(by.ID, deed.ID):
 		return wrong(b.commit.Hash, "", "%s rests on comment %d, of which nothing was to be done", data.Kind(), deed.ID)
 	}
 	return t.byButton(b, data, deed)

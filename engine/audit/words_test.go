@@ -24,6 +24,9 @@ func (l *ledger) spoken() {
 	l.record("held", nil, incident.Paused{Why: "wait", Deed: wordOf(41, "/pause wait")}, incident.Noted{Text: "so", Deed: wordOf(42, "/note so")},
 		incident.SeveritySet{Severity: "sev1", Deed: wordOf(43, "/severity sev1")},
 		incident.CommandRefused{Why: "its severity is `sev1` already", Deed: wordOf(40, "/severity sev1")}, incident.Resumed{Deed: wordOf(44, "/resume")})
+	early := wordOf(39, "/ack")
+	early.By = alice()
+	l.record("early", nil, incident.CommandRefused{Why: "it was there before", Deed: early, Before: true})
 	on := l.ids["gate"]
 	said := incident.Deed{By: alice(), Via: incident.ViaReview, ID: 101, At: at(31), Commit: on, Words: "/skip rollback so"}
 	l.record("skipped", nil, incident.StepSkipped{Step: "rollback", Why: "so", Deed: &said, Votes: []approval.Vote{
@@ -70,6 +73,16 @@ func wordMutations() []mutation {
 		{"refused for no reason", say("held", func(_ *ledger, d *incident.CommandRefused) { d.Why = "" }), "held", "does not say who"},
 		{"refused by a review", say("held", func(_ *ledger, d *incident.CommandRefused) { d.Deed.Via = incident.ViaReview }), "held", "is no comment"},
 		{"refused after it was heard", say("held", func(_ *ledger, d *incident.CommandRefused) { d.Deed.ID = 42 }), "held", "heard or refused before"},
+		{"heard after all before another one was refused", instead("early", func(_ *ledger, due []incident.Event) []any {
+			d := due[0].Data.(incident.CommandRefused)
+			d.Deed = wordOf(50, "/ack")
+			return []any{d, incident.Noted{Text: "so", Deed: wordOf(49, "/note so")}}
+		}), "early", "of which nothing was to be done"},
+		{"refused with all before it, and once more", instead("early", func(_ *ledger, due []incident.Event) []any {
+			again := due[0].Data.(incident.CommandRefused)
+			again.Deed.ID, again.Before = 38, false
+			return []any{due[0].Data, again}
+		}), "early", "heard or refused before"},
 		{"heard after it was refused", say("held", func(_ *ledger, d *incident.Resumed) { d.Deed.ID = 40 }), "held", "of which nothing was to be done"},
 		{"started in a pause", instead("held", func(l *ledger, due []incident.Event) []any {
 			return []any{due[0].Data, l.intent("note", runbook.KindManual, 99)}

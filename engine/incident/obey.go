@@ -13,7 +13,13 @@ import (
 // recordCommands obeys the comments of people who may command. A comment is obeyed wholly or not at all.
 func (d *decider) recordCommands() {
 	for _, c := range d.view.Comments {
-		if c.Own || c.By.Bot || d.state.done(c.ID) || !commands(c.Body) {
+		if c.Own || c.By.Bot || d.state.done(c) || !commands(c.Body) {
+			continue
+		}
+		if newest := d.fromBefore(c.By); c.By.Write && c.ID <= newest {
+			if c.ID == newest {
+				d.refuse(c, spokeTooEarly, true)
+			}
 			continue
 		}
 		cmds, problem := ParseCommands(c.Body)
@@ -29,7 +35,7 @@ func (d *decider) recordCommands() {
 			problem = d.obey(cmds, d.deed(c))
 		}
 		if problem != "" {
-			d.refuse(c, problem)
+			d.refuse(c, problem, false)
 		}
 	}
 	d.recordRefused()

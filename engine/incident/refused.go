@@ -14,6 +14,9 @@ import (
 type CommandRefused struct {
 	Why  string `json:"why"`  // one line
 	Deed Deed   `json:"deed"` // the comment; its words may be cut
+	// Before says that nothing is done either of what the same person had written before that comment: all of it was there when
+	// they might not write yet.
+	Before bool `json:"before,omitempty"`
 }
 
 // Kind implements Data.
@@ -24,26 +27,35 @@ func (s *State) commandRefused(d CommandRefused) error {
 	switch {
 	case d.Deed.Via != ViaComment:
 		return errors.New("what was refused is no comment")
-	case s.Heard[d.Deed.ID] || s.Refused[d.Deed.ID]:
+	case s.Heard[d.Deed.ID] || s.RefusedTo(d.Deed.By.ID, d.Deed.ID):
 		return fmt.Errorf("comment %d was heard or refused before", d.Deed.ID)
 	}
 	s.Refused[d.Deed.ID] = true
+	if d.Before {
+		s.Strange[d.Deed.By.ID] = d.Deed.ID
+	}
 	return nil
 }
 
-// done reports whether a comment has had its turn: what it said was obeyed, or refused.
-func (s State) done(comment int64) bool { return s.Heard[comment] || s.Refused[comment] }
+// RefusedTo reports whether nothing is done of a comment of somebody's, for good.
+func (s State) RefusedTo(id, comment int64) bool {
+	return s.Refused[comment] || comment <= s.Strange[id]
+}
 
-// refuse answers a comment of which nothing is done, and records it.
-func (d *decider) refuse(c Comment, problem string) {
+// done reports whether a comment has had its turn: what it said was obeyed, or refused.
+func (s State) done(c Comment) bool { return s.Heard[c.ID] || s.RefusedTo(c.By.ID, c.ID) }
+
+// refuse answers a comment of which nothing is done, and records it. before says that it is so with all that its author wrote
+// before it.
+func (d *decider) refuse(c Comment, problem string, before bool) {
 	if d.mayAnswer(c) {
-		d.reply(CommentKey(c.ID), nothingDone("comment", problem))
+		d.reply(answerKey(c), nothingDone("comment", problem))
 	}
 	if !c.By.Write {
 		return
 	}
 	first, _, _ := strings.Cut(problem, "\n")
-	said := CommandRefused{Why: strings.TrimSuffix(first, ":"), Deed: d.deed(c)}
+	said := CommandRefused{Why: strings.TrimSuffix(first, ":"), Deed: d.deed(c), Before: before}
 	if !d.record(said) {
 		d.refused = append(d.refused, said) // after the end nothing is recorded, unless the incident is reopened
 	}

@@ -160,7 +160,7 @@ func (s *stage) look(t *testing.T) string {
 	var b strings.Builder
 	for range 50 {
 		again := false
-		s.due, s.view.Results, s.view.People = time.Time{}, s.results(), people()
+		s.due, s.view.Results, s.view.People, s.view.Strangers = time.Time{}, s.results(), people(), Strangers(s.view.Strangers, s.view.Comments)
 		actions := Decide(s.resolve(), s.state, s.view, s.now)
 		if twice := Decide(s.resolve(), s.state, s.view, s.now); !reflect.DeepEqual(actions, twice) {
 			t.Fatalf("two decisions on the same facts differ:\n%v\n%v", actions, twice)
@@ -298,7 +298,7 @@ func (s *stage) drop() {
 			delete(s.view.Branch.Commits, sha)
 		}
 	}
-	s.view.Branch.Head = fmt.Sprintf("c%d", s.state.Seq)
+	s.view.Branch.Head, s.view.Strangers = fmt.Sprintf("c%d", s.state.Seq), nil
 }
 
 func (s *stage) dismiss(review int64) {

@@ -124,6 +124,7 @@ type State struct {
 	Steps        map[string]StepState
 	Heard        map[int64]bool         // comments that were obeyed
 	Refused      map[int64]bool         // comments of which nothing was done, for good
+	Strange      map[int64]int64        // by user id: up to which comment nothing is done of what they wrote, since they might not write then
 	HeardReviews map[int64]bool         // reviews that skipped a step, or took it as done by hand
 	Pressed      map[string]bool        // deliveries of the buttons that are recorded
 	Waited       time.Duration          // during which at least one gate or request waited for people
@@ -142,7 +143,7 @@ type State struct {
 // Fold makes the state of a journal. It returns an error that names the first event that cannot follow the ones before
 // it: such a journal was not written by this engine.
 func Fold(events []Event) (State, error) {
-	s := State{Known: map[string]bool{}, Steps: map[string]StepState{}, Heard: map[int64]bool{}, Refused: map[int64]bool{}, HeardReviews: map[int64]bool{}, Pressed: map[string]bool{}, stopped: map[runbook.Stage]bool{}, locks: map[string]string{}, thaws: map[int64]bool{}}
+	s := State{Known: map[string]bool{}, Steps: map[string]StepState{}, Heard: map[int64]bool{}, Refused: map[int64]bool{}, Strange: map[int64]int64{}, HeardReviews: map[int64]bool{}, Pressed: map[string]bool{}, stopped: map[runbook.Stage]bool{}, locks: map[string]string{}, thaws: map[int64]bool{}}
 	for _, e := range events {
 		if err := s.apply(e); err != nil {
 			return State{}, fmt.Errorf("event %d (%s): %w", e.Seq, e.Data.Kind(), err)
@@ -167,7 +168,7 @@ func (s State) clone() State {
 	s.Known, s.Steps, s.Heard = maps.Clone(s.Known), maps.Clone(s.Steps), maps.Clone(s.Heard)
 	s.spans, s.stopped, s.elements = slices.Clone(s.spans), maps.Clone(s.stopped), maps.Clone(s.elements)
 	s.locks, s.thaws, s.HeardReviews = maps.Clone(s.locks), maps.Clone(s.thaws), maps.Clone(s.HeardReviews)
-	s.Pressed, s.Refused = maps.Clone(s.Pressed), maps.Clone(s.Refused)
+	s.Pressed, s.Refused, s.Strange = maps.Clone(s.Pressed), maps.Clone(s.Refused), maps.Clone(s.Strange)
 	return s
 }
 

@@ -134,7 +134,7 @@ func SaysThaw(body, why string) bool {
 func (d *decider) thawComments() {
 	for _, c := range d.view.Comments {
 		if _, said := thawWords(c.Body); said && !c.Own && !c.By.Bot && d.mayAnswer(c) {
-			d.reply(fmt.Sprintf("comment-%d", c.ID), "Nothing of this comment was done: `/thaw <reason>` is said in a review (Files changed, Review changes).")
+			d.reply(answerKey(c), "Nothing of this comment was done: `/thaw <reason>` is said in a review (Files changed, Review changes).")
 		}
 	}
 }

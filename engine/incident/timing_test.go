@@ -55,6 +55,12 @@ func (s *stage) left(what string, args map[string]string) string {
 				s.view.Reviews[i].By.Teams = nil
 			}
 		}
+	case "may-write":
+		for i := range s.view.Comments {
+			if c := &s.view.Comments[i]; c.By.Login == args["by"] {
+				c.By.Write = args["not"] == ""
+			}
+		}
 	case "verdict":
 		var b strings.Builder
 		answer := s.state.Verdict(s.plan, args["step"], s.view)

@@ -112,7 +112,7 @@ func (s *stage) command(t *testing.T, d *datadriven.TestData) string {
 		s.held(args)
 	case "state":
 		return s.describe()
-	case "members", "leaves", "verdict":
+	case "members", "leaves", "verdict", "may-write":
 		return s.left(d.Cmd, args)
 	case "edit", "edit-review", "edit-withdraw":
 		return s.edits(t, d, args)

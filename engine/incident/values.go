@@ -66,7 +66,7 @@ func (s State) AskedToReopen(comments []Comment) bool {
 func (s State) unanswered(comments []Comment, may []string) (out []Command) {
 	d := decider{plan: runbook.Plan{Command: may}, state: s, view: View{Comments: comments}}
 	for _, c := range comments {
-		if c.Own || c.Edited || !d.mayCommand(c.By) || s.done(c.ID) || len(approval.Lines(c.Body)) == 0 || d.answered(CommentKey(c.ID)) {
+		if c.Own || c.Edited || !d.mayCommand(c.By) || s.done(c) || len(approval.Lines(c.Body)) == 0 || d.answered(CommentKey(c.ID)) {
 			continue
 		}
 		commands, _ := ParseCommands(c.Body)

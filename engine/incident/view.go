@@ -10,28 +10,29 @@ import (
 
 // View is what people and the world did, as it was looked up for one decision.
 type View struct {
-	Pull     *Pull // nil while there is no pull request
-	Reviews  []approval.Review
-	Comments []Comment
-	Branch   Branch
-	Attempts []Attempt                     // of this incident's steps, as the step queue knows them
-	Locks    map[string]Holder             // that other incidents of the ledger hold, by name
-	Queue    []Waiting                     // steps of other incidents that wait for locks
-	Checks   map[string]bool               // external ids of the check runs that are published
-	Alerts   []Alert                       // notifications of this group that arrived and are not recorded yet
-	Children map[string]Child              // by step: of those steps that wait for another incident
-	Runs     map[string]Run                // by step: of those whose latest attempt has, or may have, dispatched a workflow
-	Pins     map[string]runbook.Pin        // by step of the frozen plan: of the workflow that may be dispatched next; absent: the hub has not said
-	Recall   *Recalled                     // why the parent does not want the incident to go on; nil: it does, or there is none
-	Unread   string                        // why the engine cannot work out the frozen plan, now or later; empty as a rule
-	Teams    map[string][]int64            // members of the teams that gates ask, by org/slug; empty: there is nobody, or no such team; absent: nobody has looked
-	Logins   map[string]int64              // of all of them by login in lower case
-	Authors  map[string]runbook.Authorship // who wrote a step of the frozen plan, where that was looked up
-	People   map[string]approval.Person    // by login in lower case: who is named by /assign or has pressed a button, looked up just now
-	Presses  []Press                       // of buttons, that arrived and may not be recorded yet
-	Later    ID                            // the incident of the same alert group that followed this one, where somebody asks to reopen it
-	Edits    []Edit                        // of the plan, that people ask for: open pull requests against the branch
-	Results  map[Command]Result            // of /done with values: what they come to
+	Pull      *Pull // nil while there is no pull request
+	Reviews   []approval.Review
+	Comments  []Comment
+	Branch    Branch
+	Strangers map[int64]int64               // by user id: the newest comment of theirs that was seen while they might not write
+	Attempts  []Attempt                     // of this incident's steps, as the step queue knows them
+	Locks     map[string]Holder             // that other incidents of the ledger hold, by name
+	Queue     []Waiting                     // steps of other incidents that wait for locks
+	Checks    map[string]bool               // external ids of the check runs that are published
+	Alerts    []Alert                       // notifications of this group that arrived and are not recorded yet
+	Children  map[string]Child              // by step: of those steps that wait for another incident
+	Runs      map[string]Run                // by step: of those whose latest attempt has, or may have, dispatched a workflow
+	Pins      map[string]runbook.Pin        // by step of the frozen plan: of the workflow that may be dispatched next; absent: the hub has not said
+	Recall    *Recalled                     // why the parent does not want the incident to go on; nil: it does, or there is none
+	Unread    string                        // why the engine cannot work out the frozen plan, now or later; empty as a rule
+	Teams     map[string][]int64            // members of the teams that gates ask, by org/slug; empty: there is nobody, or no such team; absent: nobody has looked
+	Logins    map[string]int64              // of all of them by login in lower case
+	Authors   map[string]runbook.Authorship // who wrote a step of the frozen plan, where that was looked up
+	People    map[string]approval.Person    // by login in lower case: who is named by /assign or has pressed a button, looked up just now
+	Presses   []Press                       // of buttons, that arrived and may not be recorded yet
+	Later     ID                            // the incident of the same alert group that followed this one, where somebody asks to reopen it
+	Edits     []Edit                        // of the plan, that people ask for: open pull requests against the branch
+	Results   map[Command]Result            // of /done with values: what they come to
 }
 
 // Result is what the values of a /done come to, held against the type that the step declares.

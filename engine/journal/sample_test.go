@@ -165,6 +165,7 @@ func spokenKinds() []incident.Event {
 		incident.Mitigated{How: "said by alice", Deed: &d},
 		incident.Ended{End: incident.EndResolved},
 		incident.Reopened{Deed: d},
+		incident.CommandRefused{Why: "it was there before", Deed: deed(36), Before: true},
 	})
 }
 
