@@ -117,6 +117,9 @@ func (d *document) ahead(plan runbook.Plan, evaluated map[int]*runbook.Resolutio
 			also = append(also, e.to)
 		}
 		one.Known, one.Now, one.Rests = true, now, told.in(d.parts.excerptOf(d.wants(s, true)), also...)
+		if s.Over(map[string]runbook.Ended{s.Name: {Conclusion: runbook.Succeeded}}) { // once it has ended nobody asks
+			one.Rests = slices.DeleteFunc(one.Rests, func(on int) bool { return on == i })
+		}
 	}
 	if told.count > mostRests {
 		return nil

@@ -25,6 +25,7 @@ const sharedMatches = 64
 // replies answers a request: with one reply, or with one for each runbook as soon as it is checked.
 func (t *texts) replies(q childRequest) iter.Seq[childReply] {
 	return func(yield func(childReply) bool) {
+		t.asked = q.Book
 		if q.Op != opCheck {
 			yield(t.guarded(q))
 			return

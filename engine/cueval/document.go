@@ -58,6 +58,7 @@ type document struct {
 	source      runbook.Source                     // of a known plan
 	parts       *parts                             // likewise
 	only        *excerpt                           // what is evaluated; nil for all of it
+	settled     map[string]cue.Value               // the types of outputs that rest on nothing, by step, as far as somebody asked; nil: they are not kept
 	lists       map[string]map[string]cue.Selector // hidden fields with the lists of templates, by steps or finally and by step
 }
 

@@ -127,8 +127,8 @@ func (e *Evaluator) Load(ctx context.Context, src runbook.Source) (runbook.Plan,
 	return r.Plan, r.Problems, nil
 }
 
-// known returns the plan of a question's source, if there is one, and takes out of the question what need not travel.
-func (e *Evaluator) known(q *runbook.Query) *runbook.Plan {
+// question is a request about a runbook, with the plan of its source if there is one, and without what need not travel.
+func (e *Evaluator) question(op string, q runbook.Query, step string, value json.RawMessage) childRequest {
 	if bytes.Equal(q.Source.Schema, schema.Runbook()) {
 		q.Source.Schema = nil
 	}
@@ -137,14 +137,13 @@ func (e *Evaluator) known(q *runbook.Query) *runbook.Plan {
 		known = e.plans.of(q.Source)
 	}
 	q.Frozen = nil
-	return known
+	return childRequest{Op: op, Query: q, Known: known, Book: bookKey(q.Source, known), Step: step, Value: value}
 }
 
 // Until says whether the condition of a probe holds for an answer {status, headers, body}. It returns an *OutputError
 // if the answer is not of the type that the probe declares, or the condition cannot be decided with it.
 func (e *Evaluator) Until(ctx context.Context, q runbook.Query, step string, answer json.RawMessage) (bool, error) {
-	known := e.known(&q)
-	r, err := e.run(ctx, childRequest{Op: opUntil, Query: q, Known: known, Step: step, Value: answer})
+	r, err := e.run(ctx, e.question(opUntil, q, step, answer))
 	if err == nil {
 		err = r.err()
 	}
@@ -182,13 +181,6 @@ func (e *Evaluator) run(ctx context.Context, q childRequest) (childReply, error)
 	if stays {
 		q.CPU *= mostUses // of the process as a whole; the deadline holds for each request
 	}
-	in, err := json.Marshal(q)
-	if err != nil {
-		return childReply{}, fmt.Errorf("write the request: %w", err)
-	}
-	if len(in) > maxRequest {
-		return childReply{}, fmt.Errorf("write the request: has %d bytes; at most %d are read", len(in), maxRequest)
-	}
 	select {
 	case e.slots <- struct{}{}:
 	case <-ctx.Done():
@@ -197,7 +189,11 @@ func (e *Evaluator) run(ctx context.Context, q childRequest) (childReply, error)
 	defer func() { <-e.slots }()
 	e.asked.Add(1)
 	if stays {
-		return e.askStayed(ctx, q.about, in)
+		return e.askStayed(ctx, q)
+	}
+	in, err := q.text()
+	if err != nil {
+		return childReply{}, err
 	}
 	timed, cancel := context.WithTimeoutCause(ctx, e.wall, ErrDeadline)
 	defer cancel()

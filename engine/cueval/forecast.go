@@ -16,7 +16,7 @@ const forecastRounds = 4
 // Forecast says what each step of a plan would be once all others had ended: with what query says of them, and well where it
 // says nothing. A step whose values refer to an output that nobody has given is waiting, and Problem says for which.
 func (e *Evaluator) Forecast(ctx context.Context, q runbook.Query) (runbook.Plan, error) {
-	r, err := e.run(ctx, childRequest{Op: opForecast, Query: q, Known: e.plans.of(q.Source)})
+	r, err := e.run(ctx, e.question(opForecast, q, "", nil))
 	if err == nil {
 		err = r.err()
 	}

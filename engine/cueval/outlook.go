@@ -35,49 +35,84 @@ type outlook struct {
 	ahead *ahead // nil: nothing is foreseen of it yet
 }
 
-// outlookKey tells a question from all others that do not differ in the ends of steps alone.
-func outlookKey(q runbook.Query) (key [sha256.Size]byte, ok bool) {
-	plan, err := json.Marshal(q.Frozen)
-	if err != nil || q.Frozen == nil {
-		return key, false
-	}
-	h := sha256.New()
-	source := digest(q.Source)
-	h.Write(source[:])
-	sum := sha256.Sum256(q.Alert)
-	h.Write(sum[:])
-	h.Write(plan)
-	return [sha256.Size]byte(h.Sum(key[:0])), true
+// outlookKey tells a question from all others that do not differ in the ends of steps alone; ok is false where nothing can be told of it.
+func (q childRequest) outlookKey() (key [sha256.Size]byte, ok bool) {
+	alert := sha256.Sum256(q.Query.Alert)
+	return sha256.Sum256(append(alert[:], q.Book...)), len(q.Book) > 0
 }
 
-func (o *outlooks) find(key [sha256.Size]byte) *outlook {
+// find returns what was told last of those questions that differ in the fewest ends, or nil.
+func (o *outlooks) find(key [sha256.Size]byte, ended map[string]runbook.Ended) *outlook {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	i := slices.IndexFunc(o.all, func(x *outlook) bool { return x.key == key })
-	if i < 0 {
+	nearest, fewest := -1, 0
+	for i, x := range o.all {
+		if x.key != key {
+			continue
+		}
+		if n := x.differs(ended); nearest < 0 || n <= fewest {
+			nearest, fewest = i, n
+		}
+	}
+	if nearest < 0 {
 		return nil
 	}
-	x := o.all[i]
-	o.all = append(slices.Delete(o.all, i, i+1), x)
+	x := o.all[nearest]
+	o.all = append(slices.Delete(o.all, nearest, nearest+1), x)
 	return x
 }
 
+// differs counts the steps that have ended otherwise.
+func (x *outlook) differs(ended map[string]runbook.Ended) (n int) {
+	for name := range x.ended {
+		if !x.same(name, ended) {
+			n++
+		}
+	}
+	for name := range ended {
+		if _, had := x.ended[name]; !had {
+			n++
+		}
+	}
+	return n
+}
+
+// keep remembers an outlook in the place of those that it continues. Of one runbook with one alert there can be others: stories play it
+// again and again, each with outputs of its own.
 func (o *outlooks) keep(x *outlook) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.all = slices.DeleteFunc(o.all, func(old *outlook) bool { return old.key == x.key })
+	o.all = slices.DeleteFunc(o.all, func(old *outlook) bool {
+		continued := old.key == x.key
+		for name := range old.ended {
+			continued = continued && old.same(name, x.ended)
+		}
+		return continued
+	})
 	if o.all = append(o.all, x); len(o.all) > mostOutlooks {
 		o.all = slices.Delete(o.all, 0, 1)
 	}
 }
 
+// lack is what is not foreseen.
+type lack int
+
+const (
+	lacksNothing lack = iota
+	lacksWords        // for people, of steps or of the plan
+	lacksSteps        // that are to be evaluated
+)
+
 // resolve says what each step is now if that is foreseen. Otherwise it lists the steps of which that much is known that they need no
 // evaluation.
-func (x *outlook) resolve(ended map[string]runbook.Ended) (plan runbook.Plan, spared []int, whole bool) {
+func (x *outlook) resolve(ended map[string]runbook.Ended) (plan runbook.Plan, spared []int, lacks lack) {
 	if x == nil || x.ahead == nil {
-		return runbook.Plan{}, nil, false
+		return runbook.Plan{}, nil, lacksSteps
 	}
-	plan, whole = x.plan, x.unchanged(x.ahead.Words, ended)
+	plan = x.plan
+	if !x.unchanged(x.ahead.Words, ended) {
+		lacks = lacksWords
+	}
 	plan.Steps = slices.Clone(x.plan.Steps)
 	for i := range plan.Steps {
 		s, f := &plan.Steps[i], x.ahead.Steps[i]
@@ -85,7 +120,9 @@ func (x *outlook) resolve(ended map[string]runbook.Ended) (plan runbook.Plan, sp
 		if known {
 			spared = append(spared, i)
 		}
-		whole = whole && x.unchanged(f.Texts, ended)
+		if !x.unchanged(f.Texts, ended) {
+			lacks = max(lacks, lacksWords)
+		}
 		r, early := before(*s, ended)
 		switch {
 		case s.Over(ended):
@@ -95,29 +132,32 @@ func (x *outlook) resolve(ended map[string]runbook.Ended) (plan runbook.Plan, sp
 		case known:
 			s.Now = *f.Now
 		default:
-			whole = false
+			lacks = lacksSteps
 		}
 	}
-	return plan, spared, whole
+	return plan, spared, lacks
 }
 
-// sparedBut lists the steps that need no evaluation when one more step ends in a way that is not known yet.
-func (x *outlook) sparedBut(step string, ended map[string]runbook.Ended) []int {
-	_, spared, _ := x.resolve(ended)
-	return slices.DeleteFunc(spared, func(i int) bool {
-		return slices.ContainsFunc(x.ahead.Steps[i].Rests, func(on int) bool { return x.plan.Steps[on].Name == step })
-	})
+// noOutput is equal to no output of any step: it is no JSON.
+const noOutput = "?"
+
+// once lists the steps that need no evaluation, and says what is lacking, when one more step ends with an output that is not known yet.
+func (x *outlook) once(step string, ended map[string]runbook.Ended) (spared []int, lacks lack) {
+	_, spared, lacks = x.resolve(withOutput(ended, step, json.RawMessage(noOutput)))
+	return spared, lacks
 }
 
 // unchanged reports whether steps, by index, have ended as they had when that was evaluated, or not at all.
 func (x *outlook) unchanged(steps []int, ended map[string]runbook.Ended) bool {
-	return !slices.ContainsFunc(steps, func(i int) bool {
-		name := x.plan.Steps[i].Name
-		was, had := x.ended[name]
-		is, has := ended[name]
-		return had != has || was.Conclusion != is.Conclusion || was.Skipped != is.Skipped || !bytes.Equal(was.Output, is.Output) ||
-			!slices.Equal(was.Happened, is.Happened)
-	})
+	return !slices.ContainsFunc(steps, func(i int) bool { return !x.same(x.plan.Steps[i].Name, ended) })
+}
+
+// same reports whether a step has ended as it had, or not at all.
+func (x *outlook) same(name string, ended map[string]runbook.Ended) bool {
+	was, had := x.ended[name]
+	is, has := ended[name]
+	return had == has && was.Conclusion == is.Conclusion && was.Skipped == is.Skipped && bytes.Equal(was.Output, is.Output) &&
+		slices.Equal(was.Happened, is.Happened)
 }
 
 // after is the outlook with what a further evaluation told, in which the spared steps were left out. What it says of the steps stands in
@@ -152,13 +192,14 @@ func (x *outlook) after(plan *runbook.Plan, ended map[string]runbook.Ended, told
 // Resolve says what each step of the plan is now. It returns a *SourceError if the source makes no plan. What an earlier evaluation has
 // told already is not evaluated again: the answer is the same.
 func (e *Evaluator) Resolve(ctx context.Context, q runbook.Query) (runbook.Plan, error) {
-	key, ok := outlookKey(q)
-	x := e.outlooks.find(key)
-	plan, spared, whole := x.resolve(q.Ended)
-	if whole {
+	ask := e.question(opResolve, q, "", nil)
+	key, ok := ask.outlookKey()
+	x := e.outlooks.find(key, q.Ended)
+	plan, spared, lacks := x.resolve(q.Ended)
+	if lacks == lacksNothing {
 		return plan, nil
 	}
-	ask := childRequest{Op: opResolve, Query: q, Ahead: x != nil, Spared: spared}
+	ask.Ahead, ask.Spared = x != nil, spared
 	if x != nil {
 		ask.about = key
 	}
@@ -178,7 +219,7 @@ func (e *Evaluator) Resolve(ctx context.Context, q runbook.Query) (runbook.Plan,
 // without makes the same question of a request that failed without what comes later: that may have been too much, or what the child had
 // kept was. A child of its own answers it. It reports whether that is another question.
 func (q *childRequest) without(ctx context.Context, err error) bool {
-	if _, wrong := errors.AsType[*OutputError](err); err == nil || wrong || !q.Ahead || ctx.Err() != nil {
+	if _, wrong := errors.AsType[*OutputError](err); err == nil || wrong || !q.Ahead && q.about == [sha256.Size]byte{} || ctx.Err() != nil {
 		return false
 	}
 	q.Ahead, q.Spared, q.about = false, nil, [sha256.Size]byte{}
@@ -187,8 +228,6 @@ func (q *childRequest) without(ctx context.Context, err error) bool {
 
 // resolve asks a child what the steps are.
 func (e *Evaluator) resolve(ctx context.Context, ask childRequest) (childReply, error) {
-	source := ask.Query.Source
-	ask.Known = e.known(&ask.Query)
 	r, err := e.run(ctx, ask)
 	if err == nil {
 		err = r.err()
@@ -197,7 +236,7 @@ func (e *Evaluator) resolve(ctx context.Context, ask childRequest) (childReply, 
 		return childReply{}, err
 	}
 	if ask.Known == nil {
-		e.plans.keep(source, r.Plan)
+		e.plans.keep(ask.Query.Source, r.Plan)
 	}
 	return r, r.join()
 }
@@ -236,11 +275,13 @@ func (o *outlooks) learn(x *outlook, next outlook, r *childReply, spared []int) 
 // JSON, at most 256 KiB. It returns an *OutputError for another type. What the steps are once that step has ended with it is worked out
 // with it, where the runbook has been asked about before.
 func (e *Evaluator) Output(ctx context.Context, q runbook.Query, step string, output json.RawMessage) (json.RawMessage, error) {
-	ask := childRequest{Op: opOutput, Query: q, Step: step, Value: output}
-	key, ok := outlookKey(q)
-	x := e.outlooks.find(key)
+	ask := e.question(opOutput, q, step, output)
+	key, ok := ask.outlookKey()
+	x := e.outlooks.find(key, q.Ended)
 	if _, _, element := runbook.SplitName(step); ok && x != nil && !element && !q.Words {
-		ask.Spared, ask.Ahead, ask.about = x.sparedBut(step, q.Ended), true, key
+		spared, lacks := x.once(step, q.Ended)
+		ask.Ahead = lacks == lacksSteps || lacks == lacksWords && !e.stay // where children stay for anything, to ask again costs little
+		ask.Spared, ask.about = spared, key
 	}
 	r, err := e.output(ctx, ask)
 	if ask.without(ctx, err) {
@@ -256,7 +297,6 @@ func (e *Evaluator) Output(ctx context.Context, q runbook.Query, step string, ou
 }
 
 func (e *Evaluator) output(ctx context.Context, ask childRequest) (childReply, error) {
-	ask.Known = e.known(&ask.Query)
 	r, err := e.run(ctx, ask)
 	if err == nil {
 		err = r.err()

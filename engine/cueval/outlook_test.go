@@ -3,6 +3,7 @@ package cueval
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -80,7 +81,9 @@ func TestStepsThatRestOnNoOutputAreEvaluatedOnce(t *testing.T) {
 // TestOutlooksAreOfTheirQuestionAlone asks about other alerts, other plans and other runbooks, of which one outlook says nothing.
 func TestOutlooksAreOfTheirQuestionAlone(t *testing.T) {
 	q := runbook.Query{Source: chain(2, false), Alert: json.RawMessage(checkoutAlert), Frozen: &runbook.Plan{Name: "x"}}
-	key, ok := outlookKey(q)
+	e := New(Config{})
+	keyOf := func(q runbook.Query) ([32]byte, bool) { return e.question(opResolve, q, "", nil).outlookKey() }
+	key, ok := keyOf(q)
 	if !ok {
 		t.Fatal("no key")
 	}
@@ -90,22 +93,22 @@ func TestOutlooksAreOfTheirQuestionAlone(t *testing.T) {
 	others[2].Source = chain(3, false)
 	others[3].Source.Schema = []byte("#Runbook: _")
 	for i, other := range others {
-		if k, _ := outlookKey(other); k == key {
+		if k, _ := keyOf(other); k == key {
 			t.Errorf("question %d has the same key", i)
 		}
 	}
 	q.Ended = map[string]runbook.Ended{"s0": {Conclusion: runbook.Failed}}
-	if k, _ := outlookKey(q); k != key {
+	if k, _ := keyOf(q); k != key {
 		t.Error("the ends of steps make another key")
 	}
-	if _, ok := outlookKey(runbook.Query{Source: q.Source}); ok {
-		t.Error("a question without a frozen plan has a key")
+	if _, ok := keyOf(runbook.Query{Source: q.Source}); ok {
+		t.Error("a question without a plan has a key")
 	}
 	var all outlooks
 	for i := range 3 * mostOutlooks {
 		all.keep(&outlook{key: [32]byte{byte(i), 1}})
 	}
-	if len(all.all) != mostOutlooks || all.find([32]byte{3*mostOutlooks - 1, 1}) == nil || all.find([32]byte{0, 1}) != nil {
+	if len(all.all) != mostOutlooks || all.find([32]byte{3*mostOutlooks - 1, 1}, nil) == nil || all.find([32]byte{0, 1}, nil) != nil {
 		t.Errorf("%d outlooks are kept", len(all.all))
 	}
 }
@@ -161,7 +164,8 @@ func TestOutlooksBearWhatIsTakenBack(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				plan, spared, whole := x.resolve(ended)
+				plan, spared, lacks := x.resolve(ended)
+				whole := lacks == lacksNothing
 				if whole {
 					foreseen++
 				} else {
@@ -181,5 +185,60 @@ func TestOutlooksBearWhatIsTakenBack(t *testing.T) {
 	t.Logf("%d foreseen, %d evaluated", foreseen, evaluated)
 	if foreseen < 20 || evaluated < 20 {
 		t.Error("the walks test hardly anything")
+	}
+}
+
+// TestStoriesOfOneRunbook plays one incident again and again, two at a time, each with outputs of its own: all that is evaluated after the
+// first of them is the outputs, and once what follows from them.
+func TestStoriesOfOneRunbook(t *testing.T) {
+	e := inChild(t, Config{Stay: true})
+	defer e.Close()
+	q := checkoutQuery()
+	frozen, ps, err := e.Load(t.Context(), q.Source)
+	if err != nil || len(ps) > 0 {
+		t.Fatal(err, ps)
+	}
+	q.Source, q.Frozen, q.Ended = q.Source.Of(frozen), &frozen, nil
+	if _, err := e.Resolve(t.Context(), q); err != nil {
+		t.Fatal(err)
+	}
+	const stories = 8
+	var at [stories]map[string]runbook.Ended
+	before := int64(0)
+	put := func(story int) {
+		ended := map[string]runbook.Ended{}
+		for step, text := range map[string]string{"errors": `{"error_rate": 0.4, "requests": %d}`, "version": `{"current": "v%[1]d", "previous": "v%[1]d-1"}`} {
+			out, err := e.Output(t.Context(), q, step, fmt.Appendf(nil, text, story))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ended[step] = runbook.Ended{Conclusion: runbook.Succeeded, Output: out}
+		}
+		at[story] = ended
+	}
+	goOn := func(story int) {
+		for _, step := range []string{"", "rollback", "recovered"} {
+			if step != "" {
+				at[story][step] = runbook.Ended{Conclusion: runbook.Succeeded}
+			}
+			now := q
+			now.Ended = maps.Clone(at[story])
+			plan, err := e.Resolve(t.Context(), now)
+			want, wrong := resolve(now, &frozen)
+			if d := cmp.Diff(want, plan); err != nil || wrong != nil || d != "" {
+				t.Fatalf("story %d after %q: %v, %v\n%s", story, step, err, wrong, d)
+			}
+		}
+	}
+	for story := range stories { // one puts out before the one before it goes on
+		if put(story); story > 0 {
+			goOn(story - 1)
+		}
+		if story == 1 {
+			before = e.Evaluations()
+		}
+	}
+	if n := e.Evaluations() - before; n != 3*(stories-2) {
+		t.Errorf("%d stories took %d evaluations, want three each", stories-2, n)
 	}
 }

@@ -27,6 +27,17 @@ func (t *texts) output(q runbook.Query, known *runbook.Plan, name string, text j
 	if !ok || !s.HasOutput || s.Each {
 		return nil, fmt.Errorf("check the output of step %s: %s declares none", name, q.Source.Runbook)
 	}
+	if !q.Words {
+		if out, right := d.ofType(s, text); right {
+			return out, nil
+		}
+	}
+	return d.outputIn(plan, q, name, text)
+}
+
+// outputIn is output, with the runbook evaluated as far as it has a part in the type.
+func (d *document) outputIn(plan runbook.Plan, q runbook.Query, name string, text json.RawMessage) (json.RawMessage, error) {
+	s, _, _ := plan.Written(name)
 	alike := d.onlyFor(plan, name, "output", q.Ended)
 	v, err := d.filledFor(plan, q, nil)
 	if err != nil {

@@ -2,8 +2,6 @@ package cueval
 
 import (
 	"crypto/sha256"
-	"encoding/json"
-	"maps"
 	"slices"
 	"sync"
 
@@ -49,21 +47,8 @@ func (p *plans) keep(src runbook.Source, plan runbook.Plan) {
 	p.by[key] = plan
 }
 
-// digest tells sources apart.
-func digest(src runbook.Source) (sum [sha256.Size]byte) {
-	h := sha256.New()
-	enc := json.NewEncoder(h)
-	write := func(v any) {
-		if err := enc.Encode(v); err != nil {
-			panic("cueval: texts are always JSON: " + err.Error()) // unreachable: a hash takes everything
-		}
-	}
-	write(src.Runbook)
-	write(src.Inputs)
-	write(src.Schema)
-	for _, name := range slices.Sorted(maps.Keys(src.Files)) {
-		write(name)
-		write(src.Files[name])
-	}
-	return [sha256.Size]byte(h.Sum(sum[:0]))
+// digest tells apart sources that hold all that their plans are made of.
+func digest(src runbook.Source) [sha256.Size]byte {
+	src.Others = nil // Plan.Sources says what of these belongs to Files
+	return src.Digest()
 }

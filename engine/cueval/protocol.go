@@ -57,6 +57,7 @@ type childRequest struct {
 	Op     string            `json:"op"`
 	Query  runbook.Query     `json:"query,omitzero"`   // load takes its source alone
 	Known  *runbook.Plan     `json:"known,omitempty"`  // of the query's source, if it was made before
+	Book   []byte            `json:"book,omitempty"`   // key of the source with the plan; without these the child has them from before
 	Step   string            `json:"step,omitempty"`   // or the name of an intake
 	Value  json.RawMessage   `json:"value,omitempty"`  // answer, output or payload
 	Ahead  bool              `json:"ahead,omitempty"`  // of resolve and output: what is known of later ends is wanted too
@@ -85,6 +86,7 @@ type childReply struct {
 	Ahead    *ahead               `json:"ahead,omitempty"`
 	Error    string               `json:"error,omitempty"`
 	Held     uint64               `json:"held,omitempty"` // bytes that the process held as it answered
+	Lost     bool                 `json:"lost,omitempty"` // the runbook that the request names is wanted in full
 	size     int                  // bytes that it took
 }
 
@@ -105,6 +107,9 @@ func (r childReply) err() error {
 
 // answer evaluates one request.
 func (t *texts) answer(q childRequest) (r childReply) {
+	if !t.recall(&q) {
+		return childReply{Lost: true}
+	}
 	var err error
 	switch q.Op {
 	case opLoad:

@@ -128,7 +128,8 @@ func remembers(w *writer, src runbook.Source, known runbook.Plan, rounds int) (f
 			if delete(q.Ended, s.Name); over && w.IntN(8) > 0 {
 				q.Ended[s.Name] = end
 			}
-			plan, spared, whole := x.resolve(q.Ended)
+			plan, spared, lacks := x.resolve(q.Ended)
+			whole := lacks == lacksNothing
 			if whole {
 				foreseen++
 			} else {
@@ -155,7 +156,7 @@ func remembers(w *writer, src runbook.Source, known runbook.Plan, rounds int) (f
 // checked is what is known after the output of a step was checked, with what follows from it.
 func checked(x *outlook, q runbook.Query, known *runbook.Plan, step string, output []byte) (*outlook, error) {
 	q.Ended = maps.Clone(q.Ended)
-	spared := x.sparedBut(step, q.Ended)
+	spared, _ := x.once(step, q.Ended)
 	r, err := (&texts{}).outputAhead(childRequest{Query: q, Known: known, Step: step, Value: output, Ahead: true, Spared: spared})
 	if err == nil {
 		err = r.join()

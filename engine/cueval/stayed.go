@@ -11,6 +11,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/pullbook/pullbook/engine/runbook"
 )
 
 // Bounds of children that stay.
@@ -30,6 +32,7 @@ type stayed struct {
 	notes *bounded
 	reply *io.LimitedReader // what is left of the bound of one reply
 	uses  int
+	told  map[string]bool // keys of runbooks that requests have brought
 }
 
 // waiting are the children that wait. The zero value has none.
@@ -75,20 +78,25 @@ func (w *waiting) leave(s *stayed, uses int) bool {
 
 // askStayed has a request answered by a child that stays. The same bounds hold as for one of its own: it is killed at the
 // deadline, and by itself when there is too little memory.
-func (e *Evaluator) askStayed(ctx context.Context, about [sha256.Size]byte, in []byte) (r childReply, err error) {
-	s := e.waiting.take(about)
+func (e *Evaluator) askStayed(ctx context.Context, q childRequest) (r childReply, err error) {
+	s := e.waiting.take(q.about)
 	if s == nil {
-		if s, err = e.startStayed(about); err != nil {
+		if s, err = e.startStayed(q.about); err != nil {
 			return r, err
 		}
+	}
+	in, err := q.textFor(s)
+	if err != nil {
+		s.end()
+		return r, err
 	}
 	timed, cancel := context.WithTimeoutCause(ctx, e.wall, ErrDeadline)
 	defer cancel()
 	stop := context.AfterFunc(timed, func() { _ = s.cmd.Cancel() }) // one that is gone is gone
-	s.reply.N = maxReply
-	_, err = s.in.Write(append(in, '\n'))
-	if err == nil {
-		err = s.out.Decode(&r)
+	if r, err = s.ask(in); err == nil && r.Lost {
+		if in, err = q.text(); err == nil {
+			r, err = s.ask(in)
+		}
 	}
 	if !stop() || err != nil {
 		_ = s.in.Close()
@@ -96,7 +104,6 @@ func (e *Evaluator) askStayed(ctx context.Context, about [sha256.Size]byte, in [
 		ended := s.cmd.Wait()
 		return childReply{}, e.cause(timed, s.cmd, errors.Join(err, ended), s.notes)
 	}
-	r.size = maxReply - int(s.reply.N)
 	s.uses++
 	e.wait(s, r.Held)
 	return r, nil
@@ -122,9 +129,43 @@ func (e *Evaluator) wait(s *stayed, held uint64) {
 	}
 }
 
+// ask sends a request, and reads the reply.
+func (s *stayed) ask(in []byte) (r childReply, err error) {
+	s.reply.N = maxReply
+	if _, err = s.in.Write(append(in, '\n')); err == nil {
+		err = s.out.Decode(&r)
+	}
+	r.size = maxReply - int(s.reply.N)
+	return r, err
+}
+
+// textFor is a request as a child reads it that was told of the runbook before: it has that still, or says so.
+func (q childRequest) textFor(s *stayed) ([]byte, error) {
+	key := string(q.Book)
+	if s.told[key] {
+		q.Query.Source, q.Known = runbook.Source{}, nil
+	}
+	if key != "" && s.uses > 0 { // it keeps what it reads from its second request on
+		s.told[key] = true
+	}
+	return q.text()
+}
+
+// text is a request as a child reads it.
+func (q childRequest) text() ([]byte, error) {
+	in, err := json.Marshal(q)
+	if err != nil {
+		return nil, fmt.Errorf("write the request: %w", err)
+	}
+	if len(in) > maxRequest {
+		return nil, fmt.Errorf("write the request: has %d bytes; at most %d are read", len(in), maxRequest)
+	}
+	return in, nil
+}
+
 // startStayed starts a child that stays. The caller holds a slot.
 func (e *Evaluator) startStayed(about [sha256.Size]byte) (*stayed, error) {
-	s := &stayed{about: about, cmd: exec.CommandContext(context.Background(), e.child[0], e.child[1:]...), notes: &bounded{most: 64 << 10}}
+	s := &stayed{about: about, cmd: exec.CommandContext(context.Background(), e.child[0], e.child[1:]...), notes: &bounded{most: 64 << 10}, told: map[string]bool{}}
 	s.cmd.Env = []string{} // as in run
 	detach(s.cmd)
 	s.cmd.WaitDelay = time.Second

@@ -14,7 +14,7 @@ const maxTexts = 256 << 10
 
 // texts is what one process keeps of what it has read, from one request to the next, by the bytes that it was read from: trees
 // and what follows from them alone, and in a process that lasts also runbooks of known plans, each with pullbook.cue and the
-// schema in a context. No value of CUE that holds an alert or an output is among it, so nothing of an evaluation gets into
+// schema, and types that rest on nothing else, in a context. No value of CUE that holds an alert or an output is among it, so nothing of an evaluation gets into
 // another. What is kept is never changed. The zero value has read nothing yet; it is for one goroutine.
 type texts struct {
 	schemas map[string]*schemaText
@@ -22,6 +22,7 @@ type texts struct {
 	parsed  int  // how often a schema was parsed
 	lasting bool // further requests will come
 	books   []*book
+	asked   []byte // the key of the runbook that the request is about; empty: it brings none
 }
 
 // schemaText is a schema as it was read.

@@ -77,8 +77,8 @@ func remembering(q runbook.Query, known runbook.Plan) (plan runbook.Plan, err er
 	look := func() error {
 		now := q
 		now.Ended = ended
-		made, spared, whole := x.resolve(ended)
-		if plan = made; whole {
+		made, spared, lacks := x.resolve(ended)
+		if plan = made; lacks == lacksNothing {
 			again, err := resolve(now, &known)
 			if d := cmp.Diff(again, plan); err != nil || d != "" {
 				return fmt.Errorf("after %d ends something else was foreseen (%v): %s", len(ended), err, d)

@@ -1,8 +1,13 @@
 package runbook
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 )
 
 // Source is the text that a plan is made of. The same bytes give the same plan for ever.
@@ -19,6 +24,26 @@ type Source struct {
 	// Schema is the text that the files are held against: of a frozen plan, the one that was frozen with it. Empty is that of
 	// the engine.
 	Schema []byte `json:"schema,omitempty"`
+}
+
+// Digest tells sources apart: it is another one wherever any byte of them is.
+func (s Source) Digest() (sum [sha256.Size]byte) {
+	h := sha256.New()
+	write := func(text []byte) { // a hash takes everything
+		_, _ = h.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(text))))
+		_, _ = h.Write(text)
+	}
+	write([]byte(s.Runbook))
+	write(s.Inputs)
+	write(s.Schema)
+	for _, files := range []map[string][]byte{s.Files, s.Others} {
+		write([]byte(strconv.Itoa(len(files))))
+		for _, name := range slices.Sorted(maps.Keys(files)) {
+			write([]byte(name))
+			write(files[name])
+		}
+	}
+	return [sha256.Size]byte(h.Sum(sum[:0]))
 }
 
 // Query asks what a plan is at this moment.

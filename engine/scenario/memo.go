@@ -52,8 +52,8 @@ type loaded struct {
 }
 
 // remembered asks only if nobody has asked the same before. An answer that the context cut short is not kept.
-func remembered[T any](ctx context.Context, r *Remembering, question any, ask func() (T, error)) (T, error) {
-	text, err := json.Marshal(question)
+func remembered[T any](ctx context.Context, r *Remembering, asked []any, ask func() (T, error)) (T, error) {
+	text, err := json.Marshal(asked)
 	if err != nil {
 		var none T
 		return none, fmt.Errorf("write a question to the evaluator: %w", err)
@@ -84,14 +84,21 @@ func remembered[T any](ctx context.Context, r *Remembering, question any, ask fu
 	return value, a.err
 }
 
+// question is a question about a source in few bytes. The plan that was made of the source is none of it: of one source there is one.
+func question(op string, src runbook.Source, more ...any) []any {
+	sum := src.Digest()
+	return append([]any{op, sum[:]}, more...)
+}
+
 // Route implements Eval.
 func (r *Remembering) Route(ctx context.Context, files map[string][]byte, alert json.RawMessage) (runbook.Route, error) {
-	return remembered(ctx, r, []any{"route", files, alert}, func() (runbook.Route, error) { return r.of.Route(ctx, files, alert) })
+	asked := question("route", runbook.Source{Files: files}, alert)
+	return remembered(ctx, r, asked, func() (runbook.Route, error) { return r.of.Route(ctx, files, alert) })
 }
 
 // Load implements Eval.
 func (r *Remembering) Load(ctx context.Context, src runbook.Source) (runbook.Plan, []runbook.Problem, error) {
-	l, err := remembered(ctx, r, []any{"load", src}, func() (loaded, error) {
+	l, err := remembered(ctx, r, question("load", src), func() (loaded, error) {
 		plan, problems, err := r.of.Load(ctx, src)
 		return loaded{plan, problems}, err
 	})
@@ -100,10 +107,12 @@ func (r *Remembering) Load(ctx context.Context, src runbook.Source) (runbook.Pla
 
 // Resolve implements Eval.
 func (r *Remembering) Resolve(ctx context.Context, q runbook.Query) (runbook.Plan, error) {
-	return remembered(ctx, r, []any{"resolve", q}, func() (runbook.Plan, error) { return r.of.Resolve(ctx, q) })
+	asked := question("resolve", q.Source, q.Alert, q.Ended)
+	return remembered(ctx, r, asked, func() (runbook.Plan, error) { return r.of.Resolve(ctx, q) })
 }
 
 // Output implements Eval.
 func (r *Remembering) Output(ctx context.Context, q runbook.Query, step string, output json.RawMessage) (json.RawMessage, error) {
-	return remembered(ctx, r, []any{"output", q, step, output}, func() (json.RawMessage, error) { return r.of.Output(ctx, q, step, output) })
+	asked := question("output", q.Source, q.Alert, q.Ended, q.Words, step, output)
+	return remembered(ctx, r, asked, func() (json.RawMessage, error) { return r.of.Output(ctx, q, step, output) })
 }

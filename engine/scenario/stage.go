@@ -24,6 +24,7 @@ type stage struct {
 	source  runbook.Source
 	ledger  map[string][]byte // all files, for the runbooks that steps open
 	known   runbook.Plan      // of the source without inputs
+	frozen  runbook.Plan      // as the incident was opened with
 	alert   json.RawMessage   // of the opening
 	plan    runbook.Plan      // as resolved last
 	state   incident.State
@@ -55,7 +56,7 @@ func (s *stage) open(ctx context.Context, o opening) error {
 	if err != nil {
 		return err
 	}
-	s.source = s.source.Of(plan)
+	s.frozen, s.source = plan, s.source.Of(plan)
 	if s.alert, err = json.Marshal(o.alert); err != nil {
 		return fmt.Errorf("write the alert: %w", err)
 	}
@@ -105,7 +106,7 @@ func (s *stage) load(ctx context.Context, inputs json.RawMessage) (runbook.Plan,
 }
 
 func (s *stage) query(ended map[string]runbook.Ended) runbook.Query {
-	return runbook.Query{Source: s.source, Alert: s.alert, Ended: ended}
+	return runbook.Query{Source: s.source, Alert: s.alert, Ended: ended, Frozen: &s.frozen}
 }
 
 // look decides and performs until nothing is due, as the engine does.
