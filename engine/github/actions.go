@@ -136,7 +136,7 @@ func (c *Client) DispatchWorkflow(ctx context.Context, w Workflow, inputs map[st
 		ID  int64  `json:"workflow_run_id"`
 		URL string `json:"html_url"`
 	}
-	err = c.write(ctx, urgent, fmt.Sprintf("dispatch %s in %s", w.File, c.repoName(w.Repo)), func() error {
+	err = c.write(ctx, Urgent, fmt.Sprintf("dispatch %s in %s", w.File, c.repoName(w.Repo)), func() error {
 		req, err := hub.NewRequest(http.MethodPost, fmt.Sprintf("repos/%s/%s/actions/workflows/%s/dispatches", c.owner, name, url.PathEscape(w.File)), body)
 		if err != nil {
 			return err
@@ -250,7 +250,7 @@ func (c *Client) CancelRun(ctx context.Context, repo string, id int64) error {
 	if err != nil {
 		return err
 	}
-	err = c.write(ctx, urgent, fmt.Sprintf("stop run %d of %s", id, c.repoName(repo)), func() error {
+	err = c.write(ctx, Urgent, fmt.Sprintf("stop run %d of %s", id, c.repoName(repo)), func() error {
 		_, err := hub.Actions.CancelWorkflowRunByID(ctx, c.owner, name, id)
 		if _, accepted := errors.AsType[*gh.AcceptedError](err); accepted {
 			return nil // it is being stopped

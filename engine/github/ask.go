@@ -14,33 +14,28 @@ var errPages = errors.New("the list has more than 3,000 entries")
 
 // read asks for something, unless the hub has asked us to be silent.
 func (c *Client) read(op string, ask func() error) error {
-	return c.ask(op, readPoints, ask)
+	if err := c.budget.Read(op); err != nil {
+		return err
+	}
+	return c.ask(op, ask)
 }
 
-func (c *Client) ask(op string, cost int, ask func() error) error {
-	if err := c.pause.check(op, c.now()); err != nil {
-		return err
-	}
-	if err := c.points.take(op, cost); err != nil {
-		return err
-	}
+func (c *Client) ask(op string, ask func() error) error {
 	err := fault(op, ask(), c.now())
 	if limited, ok := errors.AsType[*LimitedError](err); ok {
-		c.pause.extend(limited.Until)
+		c.budget.Silence(limited.Until)
 	}
 	return err
 }
 
 // write asks for a change when its turn has come.
-func (c *Client) write(ctx context.Context, u urgency, op string, ask func() error) error {
-	if err := c.pause.check(op, c.now()); err != nil {
+func (c *Client) write(ctx context.Context, u Urgency, op string, ask func() error) error {
+	leave, err := c.budget.Write(ctx, op, u)
+	if err != nil {
 		return err
 	}
-	if err := c.gate.enter(ctx, op, u); err != nil {
-		return err
-	}
-	defer c.gate.leave()
-	return c.ask(op, writePoints, ask) // asks again about the silence: it may have begun during the wait
+	defer leave()
+	return c.ask(op, ask)
 }
 
 // pages reads a whole list. count is how many entries it has, if the hub has said so: it saves looking behind a full

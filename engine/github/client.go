@@ -49,10 +49,8 @@ type Client struct {
 		hubs map[string]*gh.Client // by repository, of the same owner
 	}
 	wire   *wire
-	gate   *gate
+	budget *Budget
 	known  known
-	pause  pause
-	points points
 	now    func() time.Time
 	log    *slog.Logger
 }
@@ -113,8 +111,7 @@ func prepare(cfg Config) (*Client, address, error) {
 		c.log = slog.New(slog.DiscardHandler)
 	}
 	c.wire = newWire(at, cfg.HTTP)
-	c.gate = newGate(cfg.Limits, c.now)
-	c.points = points{limit: cfg.Limits.PointsPerMinute, now: c.now}
+	c.budget = NewBudget(cfg.Limits, clockPace{c.now})
 	c.asApp, err = c.appClient(at, cfg.Key)
 	return c, at, err
 }

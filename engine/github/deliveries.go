@@ -30,7 +30,11 @@ func (c *Client) Redeliver(ctx context.Context, since time.Time) (asked int, err
 		if asked == mostRedeliver {
 			break
 		}
-		err := c.ask("ask for a webhook again", writePoints, func() error {
+		const op = "ask for a webhook again"
+		if err := c.budget.take(op, writePoints); err != nil {
+			return asked, err
+		}
+		err := c.ask(op, func() error {
 			_, _, err := c.asApp.Apps.RedeliverHookDelivery(ctx, id)
 			if _, accepted := errors.AsType[*gh.AcceptedError](err); accepted {
 				return nil

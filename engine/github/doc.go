@@ -8,9 +8,10 @@
 //
 //	DispatchWorkflow, WorkflowRun, ...
 //	Proposals, Changes, Vetted, Report,
-//	Look, OpenPull, Publish, Merge, OpenIssue ─ gate (writes only) ─ go-github ─ token ─ wire ─ the hub
-//	                                 serial, spaced,                 ghinstal-  one host, 15 s, bounded answers,
-//	                                 urgent first                    lation     ETags, counts
+//	Look, OpenPull, Publish, Merge, OpenIssue ─ Budget ─ go-github ─ token ─ wire ─ the hub
+//	                              silence, points;       ghinstal-  one host, 15 s, bounded answers,
+//	                              writes: serial,        lation     ETags, counts
+//	                              spaced, urgent first
 //
 //	webhook ─ method ─ size ─ HMAC over the raw body ─ own repository, not our own doing ─ Once (durable) ─ 202
 //	           405      413    401                      202, dropped                          503

@@ -70,7 +70,7 @@ func fault(op string, err error, now time.Time) error {
 	if resp == nil {
 		return unanswered(op, err)
 	}
-	if until, limited := limit(resp, secondary, now); limited {
+	if until, limited := Limit(resp, secondary, now); limited {
 		return &LimitedError{Op: op, Until: until, Why: "the hub limits requests"}
 	}
 	if message == "" {
@@ -119,9 +119,9 @@ func abuseResponse(e *gh.AbuseRateLimitError) *http.Response {
 	return &r
 }
 
-// limit says until when an answer forbids requests. The order of the headers is GitHub's: "Rate limits for the REST API",
+// Limit says until when an answer forbids requests. The order of the headers is GitHub's: "Rate limits for the REST API",
 // section "Exceeding the rate limit".
-func limit(resp *http.Response, secondary bool, now time.Time) (until time.Time, limited bool) {
+func Limit(resp *http.Response, secondary bool, now time.Time) (until time.Time, limited bool) {
 	if resp.StatusCode != http.StatusForbidden && resp.StatusCode != http.StatusTooManyRequests {
 		return time.Time{}, false
 	}

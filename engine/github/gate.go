@@ -22,13 +22,14 @@ func GitHubLimits() Limits {
 	return Limits{MinWriteInterval: time.Second, WritesPerMinute: 80, WritesPerHour: 500, PointsPerMinute: 900}
 }
 
-// urgency orders the writes that wait.
-type urgency int
+// Urgency orders the writes that wait.
+type Urgency int
 
+// The urgencies, the most urgent first.
 const (
-	urgent   urgency = iota // people or the end of an incident wait for it
-	ordinary                // the record: check runs, comments
-	cosmetic                // may be late: the body, a mark on a comment
+	Urgent   Urgency = iota // people or the end of an incident wait for it
+	Ordinary                // the record: check runs, comments
+	Cosmetic                // may be late: the body, a mark on a comment
 )
 
 // longestWait is how long a write waits for its turn. A longer wait belongs into the inbox, not into memory.
@@ -37,6 +38,7 @@ const longestWait = 30 * time.Second
 // gate lets writes through one at a time, the most urgent first and otherwise in the order in which they came.
 type gate struct {
 	limits Limits
+	pace   Pace
 	now    func() time.Time
 
 	mu      sync.Mutex
@@ -44,18 +46,18 @@ type gate struct {
 	ready   time.Time   // when the interval after the last write is over
 	sent    []time.Time // departures within the last hour, oldest first
 	waiting []*ticket
-	alarm   *time.Timer // rings when the first ticket may go; nil when no ticket waits for a time
+	alarm   func() // stops what rings when the first ticket may go; nil when no ticket waits for a time
 }
 
 type ticket struct {
-	urgency urgency
+	urgency Urgency
 	turn    chan struct{} // closed when it is this ticket's turn
 }
 
-func newGate(limits Limits, now func() time.Time) *gate { return &gate{limits: limits, now: now} }
+func newGate(limits Limits, pace Pace) *gate { return &gate{limits: limits, pace: pace, now: pace.Now} }
 
 // enter waits for the turn. After nil the caller must leave. A wait that is too long is a *LimitedError.
-func (g *gate) enter(ctx context.Context, op string, u urgency) error {
+func (g *gate) enter(ctx context.Context, op string, u Urgency) error {
 	t := &ticket{u, make(chan struct{})}
 	g.mu.Lock()
 	if at := g.earliest(u, g.now()); at.Sub(g.now()) > longestWait {
@@ -66,21 +68,14 @@ func (g *gate) enter(ctx context.Context, op string, u urgency) error {
 	g.admit()
 	g.mu.Unlock()
 
-	patience := time.NewTimer(longestWait)
-	defer patience.Stop()
-	select {
-	case <-t.turn:
+	came, err := g.pace.Await(ctx, t.turn, longestWait)
+	switch {
+	case came || !g.withdraw(t): // or its turn came at the same moment
 		return nil
-	case <-ctx.Done():
-		if g.withdraw(t) {
-			return &Error{Op: op, Message: ctx.Err().Error(), cause: ctx.Err()}
-		}
-	case <-patience.C:
-		if g.withdraw(t) {
-			return &LimitedError{Op: op, Until: g.now().Add(longestWait), Why: "more urgent writes went first"}
-		}
+	case err != nil:
+		return &Error{Op: op, Message: err.Error(), cause: err}
 	}
-	return nil // its turn came at the same moment
+	return &LimitedError{Op: op, Until: g.now().Add(longestWait), Why: "more urgent writes went first"}
 }
 
 // withdraw takes a ticket back, and reports false where its turn has come.
@@ -107,14 +102,14 @@ func (g *gate) leave() {
 // admit opens the gate for the first ticket that may go now, or sets the alarm for when one may. The caller holds mu.
 func (g *gate) admit() {
 	if g.alarm != nil {
-		g.alarm.Stop()
+		g.alarm()
 		g.alarm = nil
 	}
 	if g.busy || len(g.waiting) == 0 {
 		return
 	}
 	now := g.now()
-	at := [...]time.Time{urgent: g.earliest(urgent, now), ordinary: g.earliest(ordinary, now), cosmetic: g.earliest(cosmetic, now)}
+	at := [...]time.Time{Urgent: g.earliest(Urgent, now), Ordinary: g.earliest(Ordinary, now), Cosmetic: g.earliest(Cosmetic, now)}
 	first, soonest := -1, time.Time{}
 	for i, t := range g.waiting {
 		due := at[t.urgency]
@@ -126,7 +121,7 @@ func (g *gate) admit() {
 		}
 	}
 	if first < 0 {
-		g.alarm = time.AfterFunc(soonest.Sub(now), g.ring)
+		g.alarm = g.pace.After(soonest.Sub(now), g.ring)
 		return
 	}
 	t := g.waiting[first]
@@ -145,7 +140,7 @@ func (g *gate) ring() {
 }
 
 // earliest is when a write of an urgency may go. A fifth of each budget is kept for what is urgent. The caller holds mu.
-func (g *gate) earliest(u urgency, now time.Time) time.Time {
+func (g *gate) earliest(u Urgency, now time.Time) time.Time {
 	g.sent = slices.DeleteFunc(g.sent, func(t time.Time) bool { return now.Sub(t) >= time.Hour })
 	at := now
 	if g.ready.After(at) {
@@ -159,7 +154,7 @@ func (g *gate) earliest(u urgency, now time.Time) time.Time {
 			continue
 		}
 		limit := w.limit
-		if u != urgent {
+		if u != Urgent {
 			limit = max(1, limit-limit/5)
 		}
 		if n := len(g.sent) - limit; n >= 0 {

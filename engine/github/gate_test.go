@@ -18,7 +18,7 @@ type crowd struct {
 	errs  []error
 }
 
-func (c *crowd) enter(name string, u urgency, takes time.Duration) {
+func (c *crowd) enter(name string, u Urgency, takes time.Duration) {
 	go func() {
 		err := c.gate.enter(context.Background(), name, u)
 		if err != nil {
@@ -32,16 +32,18 @@ func (c *crowd) enter(name string, u urgency, takes time.Duration) {
 	synctest.Wait()
 }
 
-func newCrowd(l Limits) *crowd { return &crowd{gate: newGate(l, time.Now), start: time.Now()} }
+func newCrowd(l Limits) *crowd {
+	return &crowd{gate: newGate(l, clockPace{time.Now}), start: time.Now()}
+}
 
 func TestWritesGoOneAtATimeTheUrgentFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrowd(Limits{MinWriteInterval: time.Second})
-		c.enter("body", cosmetic, 2*time.Second)
-		c.enter("mark", cosmetic, 0)
-		c.enter("check", ordinary, 0)
-		c.enter("merge", urgent, 0)
-		c.enter("review", urgent, 0)
+		c.enter("body", Cosmetic, 2*time.Second)
+		c.enter("mark", Cosmetic, 0)
+		c.enter("check", Ordinary, 0)
+		c.enter("merge", Urgent, 0)
+		c.enter("review", Urgent, 0)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		want := []string{"body 0s", "merge 3s", "review 4s", "check 5s", "mark 6s"}
@@ -55,7 +57,7 @@ func TestWritesWithoutLimitsDoNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrowd(Limits{})
 		for i := range 1000 {
-			c.enter(fmt.Sprint(i), cosmetic, 0)
+			c.enter(fmt.Sprint(i), Cosmetic, 0)
 		}
 		if len(c.turns) != 1000 || c.turns[999] != "999 0s" {
 			t.Errorf("%d went", len(c.turns))
@@ -67,14 +69,14 @@ func TestBudgetsOfAMinuteAndAnHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrowd(Limits{WritesPerMinute: 10, WritesPerHour: 15})
 		for range 9 {
-			c.enter("mark", cosmetic, 0)
+			c.enter("mark", Cosmetic, 0)
 		}
 		if len(c.turns) != 8 {
 			t.Errorf("%d cosmetic writes went: a fifth is kept for the urgent", len(c.turns))
 		}
-		c.enter("merge", urgent, 0)
-		c.enter("merge", urgent, 0)
-		c.enter("merge", urgent, 0)
+		c.enter("merge", Urgent, 0)
+		c.enter("merge", Urgent, 0)
+		c.enter("merge", Urgent, 0)
 		if len(c.turns) != 10 || len(c.errs) != 2 {
 			t.Errorf("%d went, %d were told to come later", len(c.turns), len(c.errs))
 		}
@@ -86,7 +88,7 @@ func TestBudgetsOfAMinuteAndAnHour(t *testing.T) {
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		for range 6 {
-			c.enter("merge", urgent, 0)
+			c.enter("merge", Urgent, 0)
 		}
 		last := c.errs[len(c.errs)-1]
 		if e, ok := errors.AsType[*LimitedError](last); len(c.turns) != 15 || !ok || !e.Until.Equal(c.start.Add(time.Hour)) {
@@ -97,11 +99,11 @@ func TestBudgetsOfAMinuteAndAnHour(t *testing.T) {
 
 func TestAnHourOfGitHubsLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate(GitHubLimits(), time.Now)
+		g := newGate(GitHubLimits(), clockPace{time.Now})
 		var sent []time.Time
 		stop := time.Now().Add(2 * time.Hour)
 		for time.Now().Before(stop) {
-			if err := g.enter(context.Background(), "merge", urgent); err != nil {
+			if err := g.enter(context.Background(), "merge", Urgent); err != nil {
 				e, _ := errors.AsType[*LimitedError](err)
 				time.Sleep(time.Until(e.Until))
 				continue
@@ -126,11 +128,11 @@ func TestAnHourOfGitHubsLimits(t *testing.T) {
 func TestWhoWaitsTooLongComesLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrowd(Limits{})
-		c.enter("slow", urgent, time.Hour)
-		c.enter("mark", cosmetic, 0)
+		c.enter("slow", Urgent, time.Hour)
+		c.enter("mark", Cosmetic, 0)
 		ctx, cancel := context.WithCancel(context.Background())
 		var ended error
-		go func() { ended = c.gate.enter(ctx, "check", ordinary) }()
+		go func() { ended = c.gate.enter(ctx, "check", Ordinary) }()
 		synctest.Wait()
 		cancel()
 		synctest.Wait()
@@ -143,7 +145,7 @@ func TestWhoWaitsTooLongComesLater(t *testing.T) {
 			t.Error(c.errs)
 		}
 		time.Sleep(time.Hour)
-		c.enter("next", cosmetic, 0)
+		c.enter("next", Cosmetic, 0)
 		if len(c.turns) != 2 || len(c.gate.waiting) != 0 {
 			t.Errorf("a ticket that was withdrawn still holds a place: %v", c.turns)
 		}

@@ -30,7 +30,7 @@ func (c *Client) Merge(ctx context.Context, m incident.MergeRequest) error {
 		// Whoever may write can point a pull request elsewhere.
 		return &Error{Op: op, Message: ErrNotMergeable.Error() + ": its base is not the default branch", cause: ErrNotMergeable}
 	}
-	err = c.write(ctx, urgent, op, func() error {
+	err = c.write(ctx, Urgent, op, func() error {
 		_, _, err := c.hub.PullRequests.Merge(ctx, c.owner, c.repo, m.Pull, m.Message,
 			&gh.PullRequestOptions{CommitTitle: m.Title, SHA: m.Head, MergeMethod: "merge", DontDefaultIfBlank: true})
 		return err

@@ -140,7 +140,7 @@ func (c *Client) Report(ctx context.Context, r proposal.Check) error {
 	}
 	opts.Output.Annotations = remarks(r.Annotations, 0)
 	var made *gh.CheckRun
-	err = c.write(ctx, ordinary, op, func() (err error) {
+	err = c.write(ctx, Ordinary, op, func() (err error) {
 		made, _, err = c.hub.Checks.CreateCheckRun(ctx, c.owner, c.repo, opts)
 		return err
 	})
@@ -150,7 +150,7 @@ func (c *Client) Report(ctx context.Context, r proposal.Check) error {
 		if from+mostRemarks >= len(r.Annotations) {
 			more.Status, more.Conclusion = &whole.Status, &whole.Conclusion
 		}
-		err = c.write(ctx, ordinary, op, func() error {
+		err = c.write(ctx, Ordinary, op, func() error {
 			_, _, err := c.hub.Checks.UpdateCheckRun(ctx, c.owner, c.repo, made.GetID(), more)
 			return err
 		})

@@ -16,7 +16,7 @@ import (
 func (c *Client) OpenPull(ctx context.Context, p incident.NewPull) (incident.Pull, error) {
 	title, body := cut(p.Title, maxTitle), cutMarkdown(p.Body, maxBody)
 	var made *gh.PullRequest
-	err := c.write(ctx, urgent, "open the pull request of "+line(p.Branch), func() (err error) {
+	err := c.write(ctx, Urgent, "open the pull request of "+line(p.Branch), func() (err error) {
 		made, _, err = c.hub.PullRequests.Create(ctx, c.owner, c.repo, &gh.NewPullRequest{Title: &title, Body: &body,
 			Head: &p.Branch, Base: &c.defaultBranch})
 		return err
@@ -51,7 +51,7 @@ func (c *Client) Publish(ctx context.Context, p incident.Publication) error {
 		return c.withdrawReviews(ctx, p.Pull, p.Unasked)
 	case p.Comment != nil:
 		body := cutMarkdown(*p.Comment, maxBody)
-		return c.write(ctx, ordinary, fmt.Sprintf("comment on pull request %d", p.Pull), func() error {
+		return c.write(ctx, Ordinary, fmt.Sprintf("comment on pull request %d", p.Pull), func() error {
 			_, _, err := c.hub.Issues.CreateComment(ctx, c.owner, c.repo, p.Pull, &gh.IssueComment{Body: &body})
 			return err
 		})
@@ -59,10 +59,10 @@ func (c *Client) Publish(ctx context.Context, p incident.Publication) error {
 		return c.react(ctx, p.React)
 	case p.Reopen:
 		open := "open"
-		return c.edit(ctx, urgent, fmt.Sprintf("reopen pull request %d", p.Pull), p.Pull, &gh.PullRequest{State: &open})
+		return c.edit(ctx, Urgent, fmt.Sprintf("reopen pull request %d", p.Pull), p.Pull, &gh.PullRequest{State: &open})
 	case p.Close:
 		closed := "closed"
-		return c.edit(ctx, ordinary, fmt.Sprintf("close pull request %d", p.Pull), p.Pull, &gh.PullRequest{State: &closed})
+		return c.edit(ctx, Ordinary, fmt.Sprintf("close pull request %d", p.Pull), p.Pull, &gh.PullRequest{State: &closed})
 	case p.DeleteBranch != "":
 		return c.deleteBranch(ctx, p.DeleteBranch)
 	}
@@ -82,7 +82,7 @@ func (c *Client) screen(ctx context.Context, number int, s incident.Screen) erro
 		r.Assignees = &s.Assignees
 	}
 	write := func() error {
-		return c.write(ctx, cosmetic, fmt.Sprintf("write what people see of pull request %d", number), func() error {
+		return c.write(ctx, Cosmetic, fmt.Sprintf("write what people see of pull request %d", number), func() error {
 			_, _, err := c.hub.Issues.Edit(ctx, c.owner, c.repo, number, &r)
 			return err
 		})
@@ -95,7 +95,7 @@ func (c *Client) screen(ctx context.Context, number int, s incident.Screen) erro
 	return err
 }
 
-func (c *Client) edit(ctx context.Context, u urgency, op string, number int, change *gh.PullRequest) error {
+func (c *Client) edit(ctx context.Context, u Urgency, op string, number int, change *gh.PullRequest) error {
 	return c.write(ctx, u, op, func() error {
 		_, _, err := c.hub.PullRequests.Edit(ctx, c.owner, c.repo, number, change)
 		return err
@@ -104,7 +104,7 @@ func (c *Client) edit(ctx context.Context, u urgency, op string, number int, cha
 
 // react marks a comment. One that was deleted meanwhile needs no mark, and one on which the hub takes none has none.
 func (c *Client) react(ctx context.Context, comment int64) error {
-	err := c.write(ctx, cosmetic, fmt.Sprintf("mark comment %d", comment), func() error {
+	err := c.write(ctx, Cosmetic, fmt.Sprintf("mark comment %d", comment), func() error {
 		_, _, err := c.hub.Reactions.CreateIssueCommentReaction(ctx, c.owner, c.repo, comment, "eyes")
 		return err
 	})
@@ -123,7 +123,7 @@ func (c *Client) deleteBranch(ctx context.Context, branch string) error {
 	if branch == c.defaultBranch {
 		return &Error{Op: op, Message: "it is the default branch"}
 	}
-	err := c.write(ctx, ordinary, op, func() error {
+	err := c.write(ctx, Ordinary, op, func() error {
 		_, err := c.hub.Git.DeleteRef(ctx, c.owner, c.repo, "heads/"+branch)
 		return err
 	})
@@ -153,11 +153,11 @@ func (c *Client) check(ctx context.Context, r incident.CheckRun) error {
 	})
 }
 
-func checkUrgency(r incident.CheckRun) urgency {
+func checkUrgency(r incident.CheckRun) Urgency {
 	if r.Conclusion == "action_required" {
-		return urgent
+		return Urgent
 	}
-	return ordinary
+	return Ordinary
 }
 
 // checkOptions are in the form and the bounds of "Create a check run" in GitHub's description of its REST API. Waiting,

@@ -208,7 +208,7 @@ func TestCheckRunsOutsideTheHubsWordsAreNotSent(t *testing.T) {
 }
 
 func TestACheckRunThatAsksPeopleGoesFirst(t *testing.T) {
-	for conclusion, want := range map[string]urgency{"action_required": urgent, "success": ordinary, "": ordinary} {
+	for conclusion, want := range map[string]Urgency{"action_required": Urgent, "success": Ordinary, "": Ordinary} {
 		if got := checkUrgency(incident.CheckRun{Conclusion: conclusion}); got != want {
 			t.Errorf("%q: got %d", conclusion, got)
 		}

@@ -61,7 +61,7 @@ func (c *Client) withdrawReviews(ctx context.Context, pull int, from []string) e
 		Reviewers     []string `json:"reviewers"`
 		TeamReviewers []string `json:"team_reviewers,omitempty"`
 	}{append([]string{}, all.Reviewers...), all.TeamReviewers}
-	err := c.write(ctx, cosmetic, fmt.Sprintf("ask %s no more to review pull request %d", line(strings.Join(from, ", ")), pull), func() error {
+	err := c.write(ctx, Cosmetic, fmt.Sprintf("ask %s no more to review pull request %d", line(strings.Join(from, ", ")), pull), func() error {
 		req, err := c.hub.NewRequest(http.MethodDelete, fmt.Sprintf("repos/%s/%s/pulls/%d/requested_reviewers", c.owner, c.repo, pull), body)
 		if err != nil {
 			return err
@@ -84,7 +84,7 @@ func unlessUnaskable(err error) error {
 
 func (c *Client) requestReview(ctx context.Context, pull int, who gh.ReviewersRequest) error {
 	names := slices.Concat(who.Reviewers, who.TeamReviewers)
-	return c.write(ctx, urgent, fmt.Sprintf("ask %s to review pull request %d", line(strings.Join(names, ", ")), pull), func() error {
+	return c.write(ctx, Urgent, fmt.Sprintf("ask %s to review pull request %d", line(strings.Join(names, ", ")), pull), func() error {
 		_, _, err := c.hub.PullRequests.RequestReviewers(ctx, c.owner, c.repo, pull, who)
 		return err
 	})

@@ -40,7 +40,7 @@ func (c *Client) OpenIssue(ctx context.Context, n NewIssue) (number int, url str
 		if len(n.Assignees) > 0 {
 			req.Assignees = &n.Assignees
 		}
-		err = c.write(ctx, ordinary, fmt.Sprintf("open an issue in %s/%s", c.owner, name), func() (err error) {
+		err = c.write(ctx, Ordinary, fmt.Sprintf("open an issue in %s/%s", c.owner, name), func() (err error) {
 			found, _, err = hub.Issues.Create(ctx, c.owner, name, req)
 			return err
 		})

@@ -12,7 +12,9 @@ type facts struct {
 	effects []effect
 	checks  []incident.CheckRun
 	leaks   []string
-	changed bool // the remote, the forge or an inbox
+
+	requests []request
+	changed  bool // the remote, the forge or an inbox
 }
 
 // effect is one attempt's deed in the world.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pullbook/pullbook/engine/approval"
+	"github.com/pullbook/pullbook/engine/github"
 	"github.com/pullbook/pullbook/engine/incident"
 	"github.com/pullbook/pullbook/engine/runbook"
 )
@@ -24,7 +25,7 @@ type testimony struct {
 }
 
 func (h hubPort) Look(_ context.Context, q incident.HubQuery) (view incident.HubView, err error) {
-	err = h.p.call("hub.look", func() (err error) {
+	err = h.p.reads("hub.look", 3+min(1, len(q.CheckCommits)), func() (err error) {
 		view, err = h.p.w.forge.look(q)
 		if err == nil {
 			h.p.looked[q.Branch] = &testimony{at: h.p.w.now, reviews: view.Reviews}
@@ -85,7 +86,7 @@ func (f *forge) seen(p *pull) *incident.Pull {
 
 // Blame names one person, who wrote every runbook and answers for nothing else.
 func (h hubPort) Blame(_ context.Context, commit string, files []string) (out []runbook.Blame, err error) {
-	err = h.p.call("hub.blame", func() error {
+	err = h.p.reads("hub.blame", 1, func() error {
 		for _, file := range files {
 			out = append(out, runbook.Blame{Lines: runbook.Lines{File: file, From: 1, To: 1 << 20},
 				Authors: []runbook.Author{{ID: 1 << 40, Login: "writer", By: "commit " + commit[:min(7, len(commit))]}}})
@@ -95,8 +96,8 @@ func (h hubPort) Blame(_ context.Context, commit string, files []string) (out []
 	return out, err
 }
 
-func (h hubPort) OpenPull(_ context.Context, n incident.NewPull) (out incident.Pull, err error) {
-	err = h.p.call("hub.open-pull", func() error {
+func (h hubPort) OpenPull(ctx context.Context, n incident.NewPull) (out incident.Pull, err error) {
+	err = h.p.writes(ctx, "hub.open-pull", github.Urgent, func() error {
 		w := h.p.w
 		w.fresh.out(n.Title + "\n" + n.Body)
 		p, err := w.forge.openPull(n.Branch, n.Title, n.Body)
@@ -118,8 +119,8 @@ func (h hubPort) OpenPull(_ context.Context, n incident.NewPull) (out incident.P
 	return out, err
 }
 
-func (h hubPort) Publish(_ context.Context, n incident.Publication) error {
-	return h.p.call(pointOf(n), func() error { return h.p.publish(n) })
+func (h hubPort) Publish(ctx context.Context, n incident.Publication) error {
+	return h.p.writes(ctx, pointOf(n), urgencyOf(n), func() error { return h.p.publish(n) })
 }
 
 func pointOf(n incident.Publication) Point {
@@ -207,8 +208,8 @@ func (p *process) publish(n incident.Publication) error {
 }
 
 // Merge checks the head first: one that is merged already with that head is no error.
-func (h hubPort) Merge(_ context.Context, m incident.MergeRequest) error {
-	return h.p.call("hub.merge", func() error {
+func (h hubPort) Merge(ctx context.Context, m incident.MergeRequest) error {
+	return h.p.writes(ctx, "hub.merge", github.Urgent, func() error {
 		w := h.p.w
 		pr, err := w.forge.pull(m.Pull)
 		if err != nil {

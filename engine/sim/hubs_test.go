@@ -187,6 +187,8 @@ func simulated() *stage {
 	w := newWorld(1, Options{Clean: true})
 	w.calm = true // what is new shows at once
 	p := &process{w: w, name: "A1", machine: &machine{store: newStore(w)}, pending: map[string]*pending{}, looked: map[string]*testimony{}}
+	w.allowance = nil
+	p.newPurse()
 	s := &stage{port: hubPort{p}, commits: map[string]string{"main": w.remote.heads[mainBranch]}, pulls: map[string]int{}}
 	s.inside = func(do func()) { p.spawn(&task{after: func() {}}, func(context.Context, *task) { do() }) }
 	s.push = func(d deed, parent, old string) (string, error) {

@@ -22,12 +22,13 @@ func invariants() []invariant {
 		{"I8 in the calm everything comes to rest within a minute", comesToRest},
 		{"I10 no check shows success without a result", checksTrue},
 		{"I11 no secret leaves", noLeaks},
+		{"I12 the budget of calls is kept, and the hub's silence", withinBudget},
 	}
 }
 
 // ask runs every invariant on what has happened since the last time.
 func (w *World) ask() {
-	if !w.fresh.changed && len(w.fresh.effects) == 0 {
+	if !w.fresh.changed && len(w.fresh.effects)+len(w.fresh.requests) == 0 {
 		return
 	}
 	for _, i := range w.watch {

@@ -20,19 +20,26 @@ type machine struct {
 
 // process is one run of the engine.
 type process struct {
-	w       *World
-	name    string
-	machine *machine
-	epoch   int // of the store when it took it: another process that takes the store shuts it out
-	engine  *engine.Engine
-	dead    bool
-	paused  bool
-	reaped  bool
-	tasks   []*task
-	keys    map[string]bool       // message keys in the hands of a task
-	pending map[string]*pending   // git commits that are only here
-	looked  map[string]*testimony // by branch: the latest look at the hub
-	poked   time.Time             // when it looks at its inbox next, by the world's clock; zero: it does not
+	w        *World
+	name     string
+	machine  *machine
+	epoch    int // of the store when it took it: another process that takes the store shuts it out
+	engine   *engine.Engine
+	dead     bool
+	paused   bool
+	reaped   bool
+	tasks    []*task
+	keys     map[string]bool       // message keys in the hands of a task
+	pending  map[string]*pending   // git commits that are only here
+	looked   map[string]*testimony // by branch: the latest look at the hub
+	pace     *pace
+	purse    purse
+	sent     []request // to the hub, where it has limits
+	silent   time.Time // until then the hub has asked it to be
+	answered time.Time // when the answer to its last write came
+	writing  bool      // and that to the one under way has not come
+	stood    bool      // it stood still for a while
+	poked    time.Time // when it looks at its inbox next, by the world's clock; zero: it does not
 }
 
 // While things go wrong every incident is looked at at the interval that the world has drawn, as serve and advance have it. In
@@ -48,6 +55,7 @@ func (w *World) boot(m *machine) *process {
 	p := &process{w: w, machine: m, epoch: m.store.epoch, keys: map[string]bool{},
 		pending: map[string]*pending{}, looked: map[string]*testimony{}}
 	p.name = m.name + string(rune('0'+m.store.epoch%10))
+	p.newPurse()
 	w.procs = append(w.procs, p)
 	w.tell(p.name, "boots")
 	config := engine.Config{Hub: hubPort{p}, Ledger: ledgerPort{p}, Journal: journalPort{p}, Eval: evalPort{p}, Inbox: inboxPort{p},
@@ -128,7 +136,7 @@ func (w *World) pause(p *process) {
 	if p.paused || p.epoch != p.machine.store.epoch {
 		return
 	}
-	p.paused = true
+	p.paused, p.stood = true, true
 	w.in(between(w.dice.time, time.Second, 10*time.Second), "", func() {
 		if !p.dead && p.epoch == p.machine.store.epoch {
 			w.boot(p.machine)

@@ -16,6 +16,7 @@ type Options struct {
 	twins   bool                              // two engines have the ledger all the time, and nobody else writes to branches
 	script  trouble                           // what goes wrong instead of what the seed draws; nil as a rule
 	witness func(*World)                      // sees the world when all is over; nil as a rule
+	purse   func(purse) purse                 // puts something wrong between the engine and its budget; nil as a rule
 	spoil   func(engine.Config) engine.Config // puts something wrong between the engine and its ports; nil as a rule
 }
 
@@ -72,7 +73,10 @@ func Run(seed uint64, o Options) (report Report) {
 	w.trouble.plan(w, until)
 	w.run(w.now.Add(until))
 	w.settle()
-	w.run(w.settled.Add(atRestWithin))
+	for until := w.now; w.broken == nil && until.Before(w.settled.Add(atRestWithin)); { // it may be put off: the hub asks for silence
+		until = w.settled.Add(atRestWithin)
+		w.run(until)
+	}
 	w.rest()
 	for range helpRounds {
 		if w.broken != nil || w.finished() {
@@ -81,7 +85,7 @@ func Run(seed uint64, o Options) (report Report) {
 		if !w.help() {
 			w.waitForTimer()
 		}
-		w.run(w.now.Add(20 * time.Second))
+		w.run(later(w.now.Add(20*time.Second), w.settled))
 	}
 	if !w.finished() {
 		w.rest()

@@ -21,15 +21,16 @@ type World struct {
 	idle    []*routine // coroutines that run no task
 	story   *story
 
-	books    map[string]*book // by name
-	parsed   map[string]*book // by text
-	remote   *remote
-	forge    *forge
-	machines []*machine
-	procs    []*process // every one that ever ran, the dead included
-	sources  []*source
-	trouble  trouble
-	smooth   bool // nothing ever goes wrong: what is late has no excuse
+	books     map[string]*book // by name
+	parsed    map[string]*book // by text
+	remote    *remote
+	forge     *forge
+	machines  []*machine
+	procs     []*process // every one that ever ran, the dead included
+	sources   []*source
+	trouble   trouble
+	allowance *allowance // what the hub grants; nil: it has no limits
+	smooth    bool       // nothing ever goes wrong: what is late has no excuse
 
 	rehearsal     *incident.Rehearsal             // the incidents of this world are game days; nil: they are not
 	sweepEvery    time.Duration                   // how often every incident is looked at during the trouble
@@ -138,6 +139,9 @@ func newWorld(seed uint64, o Options) *World {
 	w.watch = invariants()
 	w.sweepEvery = pick(w.dice.time, time.Minute, 5*time.Minute)
 	w.trouble = o.trouble(w)
+	if o.script == nil {
+		w.drawLimits()
+	}
 	if _, fixed := o.script.(*crash); fixed {
 		w.foundCrash()
 		return w
