@@ -20,7 +20,7 @@ func (e *Engine) RunStep(ctx context.Context, job StepJob) (runbook.Outcome, err
 		return runbook.Outcome{}, fmt.Errorf("prepare %s: the frozen plan has no such step", job.Key)
 	}
 	a := Attempt{StepJob: job, HasOutput: step.HasOutput, Alert: b.frozen.alert, Pins: step.Files, Rehearse: step.Rehearses != "",
-		PullURL: b.pull, Risk: step.Risk}
+		PullURL: b.pull, Risk: step.Risk, Once: b.state.Opened.Rehearsal != nil}
 	if r, ok := b.plan.Rehearsal(step.Name); ok {
 		a.Rehearsal = b.ended[r.Name].Output
 	}

@@ -203,6 +203,7 @@ type Attempt struct {
 	Pins      []runbook.File
 	PullURL   string                                                          // of the incident's pull request; empty while there is none
 	Rehearse  bool                                                            // find out what it would do, and do nothing
+	Once      bool                                                            // of a rehearsal of the incident: what it would wait for was not done, so it asks once
 	Rehearsal json.RawMessage                                                 // what the rehearsal of the step put out; nil when there was none
 	Until     func(ctx context.Context, answer json.RawMessage) (bool, error) // decides a probe
 }

@@ -327,7 +327,7 @@ func (p runnerPort) Run(ctx context.Context, a engine.Attempt) runbook.Outcome {
 		files[path] = step.FileData{Data: f.Data, Exec: f.Exec}
 	}
 	job := step.Job{Key: a.Key, Incident: string(a.Incident), Step: a.Step, Attempt: a.Attempt, Kind: a.Kind, Work: a.Work,
-		Timeout: a.Timeout, HasOutput: a.HasOutput, Rehearse: a.Rehearse, Rehearsal: a.Rehearsal, Keep: a.Branch, PullURL: a.PullURL, Workflow: a.Workflow, Alert: a.Alert, Files: files, Pins: a.Pins}
+		Timeout: a.Timeout, HasOutput: a.HasOutput, Rehearse: a.Rehearse, Once: a.Once, Rehearsal: a.Rehearsal, Keep: a.Branch, PullURL: a.PullURL, Workflow: a.Workflow, Alert: a.Alert, Files: files, Pins: a.Pins}
 	return p.runner.Run(ctx, job, a.Until)
 }
 

@@ -39,8 +39,8 @@ browser, as on the day. Nothing is changed and nobody is told: what would change
 notices and tickets among it, is recorded as what would run, down to the command. Plans of
 Terraform, check runs of Ansible and the rehearse commands of exec run for real. So do
 steps that only read, unless --no-reads says otherwise; a step whose output is given by
---output is not run. Waits are over at once. A runbook that a step opens is a rehearsal
-too; the outputs of its steps are given as step/step.
+--output is not run. Waits are over at once, and probes ask once. A runbook that a step
+opens is a rehearsal too; the outputs of its steps are given as step/step.
 
 What rests on an output that nobody gave is not known, and is skipped. The people are
 those whom pullbook.cue and the runbook name, and as many more as its rules need; they are
@@ -111,7 +111,7 @@ func runRehearse(cmd *cobra.Command, called string, f rehearseFlags) error {
 		<-ctx.Done()
 	}
 	if err == nil && end != incident.EndResolved {
-		err = fmt.Errorf("the rehearsal has ended as %s", end)
+		err = withHint(fmt.Errorf("the rehearsal has ended as %s", end), "with --no-reads nothing is asked of the world, and --output step=file says what it answers")
 	}
 	return err
 }

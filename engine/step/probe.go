@@ -66,6 +66,9 @@ func (p *probing) repeat(ctx stepContext, every time.Duration) result {
 		if holds {
 			return p.done()
 		}
+		if p.job.Once {
+			return result{conclusion: runbook.TimedOut, problem: "asked once, since this is a rehearsal, and nothing was done that it would wait for: " + p.why()}
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.ended(p.why())

@@ -87,6 +87,21 @@ func TestProbeTimesOut(t *testing.T) {
 	}
 }
 
+// TestProbeAsksOnceInARehearsal: nothing is done there that a probe could wait for.
+func TestProbeAsksOnceInARehearsal(t *testing.T) {
+	answer := `{"rate":0.5}`
+	j := probeOf(serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) }))
+	j.Once, j.Timeout = true, time.Hour
+	r := newRunner(t, nil)
+	got := r.Run(t.Context(), j, rateIsLow)
+	expect(t, got, runbook.TimedOut, "asked once, since this is a rehearsal")
+	if got.Facts["tries"] != "1" {
+		t.Errorf("asked %s times", got.Facts["tries"])
+	}
+	answer = `{"rate":0.001}`
+	expect(t, r.Run(t.Context(), j, rateIsLow), runbook.Succeeded, "")
+}
+
 // The request that the timeout interrupts says nothing about the condition: its earlier error must not be forgotten.
 func TestProbeRemembersWhatWasWrongWithTheAnswer(t *testing.T) {
 	var tries atomic.Int32

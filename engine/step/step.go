@@ -64,6 +64,7 @@ type Job struct {
 	Work      json.RawMessage     // as runbook.Work.Run
 	Timeout   time.Duration       // of this attempt; must be positive
 	Rehearse  bool                // find out what it would do, and do nothing
+	Once      bool                // a probe asks once: what it would wait for is not done
 	Rehearsal json.RawMessage     // what its rehearsal put out; nil when there was none
 	Keep      string              // what the runner keeps between attempts goes with it: see Forget
 	Workflow  string              // blob id of the file of the workflow that it runs, hex
