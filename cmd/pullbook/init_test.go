@@ -64,3 +64,22 @@ func TestRunsThatBringSomethingAreNotCancelled(t *testing.T) {
 		}
 	}
 }
+
+// TestForksAreVetted: a job that is skipped passes a required check, and the fork of a stranger may have a branch of any name.
+func TestForksAreVetted(t *testing.T) {
+	t.Parallel()
+	files, err := starter.WithActions("acme/sre", pinned)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var w struct {
+		Jobs map[string]struct{ If string }
+	}
+	if err := yaml.Unmarshal([]byte(files[".github/workflows/pullbook.yml"]), &w); err != nil {
+		t.Fatal(err)
+	}
+	const own = "!startsWith(github.head_ref, 'incident/') || github.event.pull_request.head.repo.full_name != github.repository"
+	if got := w.Jobs["runbooks"].If; got != "" && got != own {
+		t.Errorf("the check of a pull request is skipped unless %s", got)
+	}
+}
