@@ -46,10 +46,11 @@ func (s *schemaText) typesFor(ctx *cue.Context, known *runbook.Plan, lib *librar
 	return s.built(ctx, s.reached(roots))
 }
 
-// mentions reports whether any file has a word in it, as a name or otherwise. Names of fields of steps are always written out.
+// mentions reports whether any file may have a word in it, as a name or otherwise. Names of fields of steps are always written out, but
+// a character of one can stand there by its number.
 func (l *library) mentions(word string) bool {
 	for _, text := range l.files {
-		if bytes.Contains(text, []byte(word)) {
+		if bytes.Contains(text, []byte(word)) || bytes.Contains(text, []byte(`\u`)) || bytes.Contains(text, []byte(`\U`)) {
 			return true
 		}
 	}

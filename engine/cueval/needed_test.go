@@ -67,18 +67,20 @@ func TestNeededTypes(t *testing.T) {
 	}
 }
 
-// TestPolicyOfOtherKinds resolves a plan whose policy has rules for kinds that it has no step of.
+// TestPolicyOfOtherKinds resolves a plan whose policy has rules for kinds that it has no step of, however their names are spelt.
 func TestPolicyOfOtherKinds(t *testing.T) {
-	src := runbook.Source{Runbook: "runbooks/x.cue", Files: map[string][]byte{
-		organisationFile: []byte("policy: steps: [string]: {timeout?: string, notify?: text?: string, ticket?: _}\n"),
-		"runbooks/x.cue": []byte("title: \"t\"\nsteps: look: manual: task: \"look\"\n"),
-	}}
-	_, plan, ps := load(src)
-	if len(ps) > 0 {
-		t.Fatal(ps)
-	}
-	if got, err := resolve(runbook.Query{Source: src}, &plan); err != nil || len(got.Steps) != 1 {
-		t.Errorf("%v %v", got, err)
+	for _, notify := range []string{"notify", `"notify"`, `"\u006eotify"`, `"\U0000006eotify"`} {
+		src := runbook.Source{Runbook: "runbooks/x.cue", Files: map[string][]byte{
+			organisationFile: fmt.Appendf(nil, "policy: steps: [string]: {timeout?: string, %s?: text?: string, ticket?: _}\n", notify),
+			"runbooks/x.cue": []byte("title: \"t\"\nsteps: look: manual: task: \"look\"\n"),
+		}}
+		_, plan, ps := load(src)
+		if len(ps) > 0 {
+			t.Fatal(ps)
+		}
+		if got, err := resolve(runbook.Query{Source: src}, &plan); err != nil || len(got.Steps) != 1 {
+			t.Errorf("%s: %v %v", notify, got, err)
+		}
 	}
 }
 
