@@ -111,7 +111,7 @@ func TestOutputsTakenInEveryWay(t *testing.T) {
 // that took no evaluation.
 func remembers(w *writer, src runbook.Source, known runbook.Plan, rounds int) (foreseen int, err error) {
 	q := runbook.Query{Source: src, Alert: []byte(checkoutAlert), Ended: map[string]runbook.Ended{}}
-	x := &outlook{}
+	x, kept := &outlook{}, &texts{lasting: true} // as a child that is asked once more
 	for range rounds {
 		news := w.ended(known)
 		for _, s := range known.Steps {
@@ -120,7 +120,7 @@ func remembers(w *writer, src runbook.Source, known runbook.Plan, rounds int) (f
 				end.Output = []byte(`{"choice": "p"}`)
 			}
 			if x.ahead != nil && over && len(end.Output) > 0 && !s.Each {
-				x, err = checked(x, q, &known, s.Name, end.Output)
+				x, err = x.checked(kept, q, &known, s.Name, end.Output)
 			}
 			if err != nil {
 				return foreseen, err
@@ -134,7 +134,7 @@ func remembers(w *writer, src runbook.Source, known runbook.Plan, rounds int) (f
 				foreseen++
 			} else {
 				var told *ahead
-				if plan, told, err = (&texts{}).resolveAhead(q, &known, spared); err != nil {
+				if plan, told, err = kept.resolveAhead(q, &known, spared); err != nil {
 					return foreseen, err
 				}
 				x = x.after(&plan, q.Ended, told, spared)
@@ -154,10 +154,10 @@ func remembers(w *writer, src runbook.Source, known runbook.Plan, rounds int) (f
 }
 
 // checked is what is known after the output of a step was checked, with what follows from it.
-func checked(x *outlook, q runbook.Query, known *runbook.Plan, step string, output []byte) (*outlook, error) {
+func (x *outlook) checked(kept *texts, q runbook.Query, known *runbook.Plan, step string, output []byte) (*outlook, error) {
 	q.Ended = maps.Clone(q.Ended)
 	spared, _ := x.once(step, q.Ended)
-	r, err := (&texts{}).outputAhead(childRequest{Query: q, Known: known, Step: step, Value: output, Ahead: true, Spared: spared})
+	r, err := kept.outputAhead(childRequest{Query: q, Known: known, Step: step, Value: output, Ahead: true, Spared: spared})
 	if err == nil {
 		err = r.join()
 	}
