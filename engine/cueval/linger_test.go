@@ -92,7 +92,7 @@ func TestLingering(t *testing.T) {
 
 // TestLingeringEnds waits for the end of a child that nobody asks any more.
 func TestLingeringEnds(t *testing.T) {
-	e := inChild(t, Config{Linger: time.Millisecond})
+	e := inChild(t, Config{Linger: time.Nanosecond})
 	throughout(t, e, "n")
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()

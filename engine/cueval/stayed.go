@@ -118,15 +118,18 @@ func (e *Evaluator) wait(s *stayed, held uint64) {
 	most, uses := cap(e.slots), s.uses
 	if !e.stay {
 		most = mostWaiting
-		time.AfterFunc(e.linger, func() {
-			if e.waiting.leave(s, uses) {
-				s.end()
-			}
-		})
 	}
 	for _, old := range e.waiting.put(s, most) {
 		old.end()
 	}
+	if e.stay {
+		return
+	}
+	time.AfterFunc(e.linger, func() { // once it waits: it would wait for ever if its time were over before
+		if e.waiting.leave(s, uses) {
+			s.end()
+		}
+	})
 }
 
 // ask sends a request, and reads the reply.
