@@ -61,20 +61,27 @@ func playScript(t *testing.T, script string, env ...string) played {
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
-	p := played{status: cmd.ProcessState.ExitCode(), cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), log: string(out), commands: taken(string(out)), outputs: map[string]string{}}
+	p := played{status: cmd.ProcessState.ExitCode(), cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), log: string(out), commands: taken(string(out))}
 	text, _ := os.ReadFile(filepath.Join(dir, "summary")) // a script that failed may have none
 	p.summary = string(text)
 	text, _ = os.ReadFile(filepath.Join(dir, "output"))
-	lines := strings.Split(string(text), "\n")
+	p.outputs = outputsOf(string(text))
+	return p
+}
+
+// outputsOf are the outputs that a file of a runner gives ("Workflow commands for GitHub Actions", multiline strings).
+func outputsOf(text string) map[string]string {
+	out := map[string]string{}
+	lines := strings.Split(text, "\n")
 	for i := 0; i < len(lines); i++ {
 		if name, end, ok := strings.Cut(lines[i], "<<"); ok {
 			last := i + 1 + slices.Index(lines[i+1:], end)
-			p.outputs[name], i = strings.Join(lines[i+1:last], "\n"), last
+			out[name], i = strings.Join(lines[i+1:last], "\n"), last
 		} else if name, value, ok := strings.Cut(lines[i], "="); ok {
-			p.outputs[name] = value
+			out[name] = value
 		}
 	}
-	return p
+	return out
 }
 
 // taken are the commands that a runner takes from a log ("Workflow commands for GitHub Actions"): lines that begin with ::, blanks
