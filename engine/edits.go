@@ -334,27 +334,30 @@ func (e *Engine) confirmEdit(ctx context.Context, w *worker, c *incident.EditCon
 	return nil
 }
 
-// answerEdit publishes the check of an edit on its head. Where that is the head of an incident it gets none, as a proposal does:
-// the hub would take it for the incident's own.
+// answerEdit says on the head of an edit how it stands.
 func (e *Engine) answerEdit(ctx context.Context, w *worker, a incident.AnswerEdit) error {
 	for _, n := range w.edits {
 		if n.edit.Pull.Number != a.Pull {
 			continue
 		}
-		heads, err := e.Ledger.Heads(ctx)
-		if err != nil {
-			return fmt.Errorf("answer the edit of pull request %d: %w", a.Pull, err)
-		}
-		if standsOn(n.edit.Pull.Head, heads) {
-			n.edit.Told = a.Key
-			continue
-		}
 		id := w.ledger.state.Opened.ID
-		check := render.Edit(id, n.edit, a, journal.PlanDir(id.Dir()))
-		if err := e.Reviewing.Hub.Report(ctx, check); err != nil {
-			return fmt.Errorf("answer the edit of pull request %d: %w", a.Pull, err)
+		if err := e.reportEdit(ctx, render.Edit(id, n.edit, a, journal.PlanDir(id.Dir()))); err != nil {
+			return err
 		}
 		n.edit.Told = a.Key
+	}
+	return nil
+}
+
+// reportEdit publishes the check of an edit on its head. Where that is the head of an incident it gets none, as a proposal does:
+// the hub would take it for the incident's own.
+func (e *Engine) reportEdit(ctx context.Context, check proposal.Check) error {
+	heads, err := e.Ledger.Heads(ctx)
+	if err == nil && !standsOn(check.Pull.Head, heads) {
+		err = e.Reviewing.Hub.Report(ctx, check)
+	}
+	if err != nil {
+		return fmt.Errorf("answer the edit of pull request %d: %w", check.Pull.Number, err)
 	}
 	return nil
 }
@@ -369,7 +372,7 @@ func standsOn(commit string, heads map[string]string) bool {
 	return false
 }
 
-// closeEdit says on the pull request of an edit that it was taken, and closes it. What a crash leaves undone is seen again, since
+// closeEdit says on the pull request of an edit and on its head that it was taken, and closes it. What a crash leaves undone is seen again, since
 // the pull request is open.
 func (e *Engine) closeEdit(ctx context.Context, w *worker, a incident.CloseEdit) error {
 	taken := w.ledger.state.EditOf(a.Pull)
@@ -377,6 +380,14 @@ func (e *Engine) closeEdit(ctx context.Context, w *worker, a incident.CloseEdit)
 		return nil // unreachable: the core closes what the journal has
 	}
 	if text := taken.TakenText(); !a.Commented {
+		for _, n := range w.edits {
+			if n.edit.Pull.Number != a.Pull {
+				continue
+			}
+			if err := e.reportEdit(ctx, render.EditTaken(w.ledger.state.Opened.ID, n.edit.Pull, *taken)); err != nil {
+				return err
+			}
+		}
 		if err := e.Hub.Publish(ctx, incident.Publication{Pull: a.Pull, Comment: &text}); err != nil {
 			return fmt.Errorf("say that the edit of pull request %d was taken: %w", a.Pull, err)
 		}

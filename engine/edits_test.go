@@ -217,8 +217,12 @@ func TestClosedEdits(t *testing.T) {
 		if err := e.noteEdits(t.Context(), []proposal.Pull{d.proposal()}); err != nil {
 			t.Fatal(err)
 		}
+		w.edits = []*editNotes{{edit: incident.Edit{Pull: d.pull}}}
 		if err := e.closeEdit(t.Context(), w, incident.CloseEdit{Pull: 9, Commented: commented}); err != nil {
 			t.Fatal(err)
+		}
+		if (len(d.checked) == 0) != commented || len(w.edits) > 0 {
+			t.Errorf("checks on %v, and its notes are %v", d.checked, w.edits)
 		}
 		if n := len(d.said); (n == 1) != commented || !d.said[n-1].Close || d.said[n-1].Pull != 9 {
 			t.Errorf("said %+v", d.said)

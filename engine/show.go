@@ -220,7 +220,7 @@ func (e *Engine) react(ctx context.Context, w *worker, a incident.React) error {
 }
 
 func (e *Engine) reply(ctx context.Context, w *worker, a incident.Reply) error {
-	text := incident.MarkReply(a.Key, a.Text)
+	text := a.Comment(w.ledger.state.PullURL)
 	if err := e.publish(ctx, w, "reply", incident.Publication{Comment: &text}); err != nil {
 		return err
 	}

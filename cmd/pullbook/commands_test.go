@@ -60,7 +60,7 @@ func TestCommands(t *testing.T) {
 		}
 	}
 	say("/resume")
-	s.awaitAnswers(t, number, "the incident is not paused")
+	s.awaitAnswers(t, number, "the incident is not paused", "In answer to [this comment]("+seen.pull.GetHTMLURL()+"#issuecomment-")
 	s.await(t, group, "what was refused is in the journal", func(v sight) bool { return has[incident.CommandRefused](v) })
 	s.deleteAnswers(t, number)
 	say("/pause the release is on its way\n/severity sev1\n/note customers cannot pay\n/assign look @bob")

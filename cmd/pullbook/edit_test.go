@@ -76,6 +76,7 @@ func TestLiveEdit(t *testing.T) {
 	seen = s.await(t, group, "the edit is taken", has[incident.PlanEdited])
 	s.awaitComment(t, asked, "is closed and not merged")
 	s.awaitClosed(t, asked)
+	s.awaitCheck(t, asked, "success", "approved by alice, and taken in a commit of the engine's own")
 
 	review("bob", number, "/approve second")
 	review("bob", number, "/approve first")

@@ -123,3 +123,25 @@ func FuzzParseCommands(f *testing.F) {
 		}
 	})
 }
+
+// TestRepliesLeadToWhatTheyAnswer: what answers a comment or a review says which one; what answers neither says nothing of the kind.
+func TestRepliesLeadToWhatTheyAnswer(t *testing.T) {
+	const pull = "https://hub.test/acme/ops/pull/7"
+	for key, want := range map[string]string{
+		CommentKey(31):    "No.\n\nIn answer to [this comment](" + pull + "#issuecomment-31).\n\n",
+		strangerKey(32):   "No.\n\nIn answer to [this comment](" + pull + "#issuecomment-32).\n\n",
+		reviewKey(33):     "No.\n\nIn answer to [this review](" + pull + "#pullrequestreview-33).\n\n",
+		"review-34-words": "No.\n\nIn answer to [this review](" + pull + "#pullrequestreview-34).\n\n",
+		"thaw-35":         "No.\n\nIn answer to [this review](" + pull + "#pullrequestreview-35).\n\n",
+		"unknown-step-1":  "No.\n\n",
+		"review-x":        "No.\n\n",
+	} {
+		got := Reply{Key: key, Text: "No.\n"}.Comment(pull)
+		if got != want+replyMark(key)+"\n" || !HasReplyKey(got, key) {
+			t.Errorf("%s: %q", key, got)
+		}
+		if got := (Reply{Key: key, Text: "No."}).Comment(""); got != "No.\n\n"+replyMark(key)+"\n" {
+			t.Errorf("%s without an address: %q", key, got)
+		}
+	}
+}

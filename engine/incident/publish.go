@@ -2,6 +2,7 @@ package incident
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/pullbook/pullbook/engine/runbook"
@@ -213,6 +214,20 @@ func replyMark(key string) string { return "<!-- pullbook:reply:" + key + " -->"
 // MarkReply adds the key to the text of a reply.
 func MarkReply(key, text string) string {
 	return strings.TrimRight(text, "\n") + "\n\n" + replyMark(key) + "\n"
+}
+
+// Comment is the text of the comment that a reply is. Where it answers a comment or a review of the pull request it leads there: several
+// are answered at once, by comments that stand below all of them.
+func (a Reply) Comment(pullURL string) string {
+	text := a.Text
+	for _, to := range []struct{ key, anchor, what string }{{"comment-", "issuecomment-", "comment"}, {"stranger-", "issuecomment-", "comment"},
+		{"review-", "pullrequestreview-", "review"}, {"thaw-", "pullrequestreview-", "review"}} {
+		id, is := strings.CutPrefix(strings.TrimSuffix(a.Key, "-words"), to.key)
+		if _, err := strconv.ParseUint(id, 10, 64); is && err == nil && pullURL != "" {
+			text = fmt.Sprintf("%s\n\nIn answer to [this %s](%s#%s%s).", strings.TrimRight(text, "\n"), to.what, pullURL, to.anchor, id)
+		}
+	}
+	return MarkReply(a.Key, text)
 }
 
 // HasReplyKey reports whether a comment is the reply with the given key. Only its end counts: before that it may quote.

@@ -16,7 +16,7 @@ func Edit(id incident.ID, e incident.Edit, a incident.AnswerEdit, dir string) pr
 	c := proposal.Check{Pull: proposal.Pull{Number: e.Pull.Number, Head: e.Pull.Head, Branch: e.Pull.Branch, Base: e.Pull.Base}}
 	problem, answer := a.Problem, a.Answer
 	var b strings.Builder
-	fmt.Fprintf(&b, "An edit of the plan of incident %s, which follows it already. It is never merged: when it has its approvals, the engine takes its files in a commit of its own.\n", code(string(id)))
+	fmt.Fprintf(&b, "An edit of the plan that incident %s follows. It is never merged: when it has its approvals, the engine takes its files in a commit of its own.\n", code(string(id)))
 	if problem != "" {
 		c.Conclusion, c.Title = "failure", "This edit cannot be taken"
 		b.WriteString("\nNot taken: " + Safe(problem) + ".\n")
@@ -43,6 +43,17 @@ func Edit(id incident.ID, e incident.Edit, a incident.AnswerEdit, dir string) pr
 	}
 	c.Summary = b.String()
 	return c
+}
+
+// EditTaken is the check of an edit that the incident follows.
+func EditTaken(id incident.ID, pull incident.Pull, d incident.PlanEdited) proposal.Check {
+	names := make([]string, len(d.Votes))
+	for i, v := range d.Votes {
+		names[i] = v.By.Login
+	}
+	return proposal.Check{Pull: proposal.Pull{Number: pull.Number, Head: d.Head, Branch: pull.Branch, Base: pull.Base}, Conclusion: "success", Title: "The incident follows this edit",
+		Summary: fmt.Sprintf("An edit of the plan that incident %s follows. It was approved by %s, and taken in a commit of the engine's own.\n", code(string(id)), Safe(strings.Join(names, ", "))) +
+			stepsOf(runbook.Edit{Changed: d.Changed, Added: d.Added, Removed: d.Removed})}
 }
 
 // stepsOf lists what an edit does to the steps of a plan.

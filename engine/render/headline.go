@@ -177,6 +177,9 @@ func (b board) waits(r row) string {
 		if until := r.expires(); !until.IsZero() {
 			text += ", until " + stamp(until)
 		}
+		if why := b.state.Verdict(b.plan, r.step.Name, b.view).Stranded; why != "" {
+			text += ": " + Safe(why)
+		}
 		return text
 	case incident.PhaseUnknown:
 		return "an answer whether " + code(r.step.Name) + " happened, started " + stamp(r.when())

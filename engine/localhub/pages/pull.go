@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/pullbook/pullbook/engine/localhub/git"
 	"github.com/pullbook/pullbook/engine/localhub/state"
@@ -202,7 +203,7 @@ func merging(v *visit, page *pullPage) error {
 	if err != nil {
 		return err
 	}
-	page.Merge.Why, page.Merge.Can = why, why == ""
+	page.Merge.Why, page.Merge.Can = strings.Join(strings.FieldsFunc(why, func(c rune) bool { return c == '\n' }), ": "), why == ""
 	return nil
 }
 
