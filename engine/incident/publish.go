@@ -94,7 +94,7 @@ func (d *decider) atNow() rollup {
 	case halted != "" && !decide:
 		r.status, r.summary = RollupFailed, halted
 	case len(waits) > 0:
-		if r.status, r.summary = RollupWaiting, asked; !decide && !d.busy() {
+		if r.status, r.summary = RollupWaiting, strings.TrimSpace(halted+" "+asked); !decide && !d.busy() {
 			r.since = max(r.since, ended) // nothing but people is waited for: the head says so, with the buttons for it
 		}
 	}
