@@ -10,6 +10,7 @@ import (
 
 	"github.com/pullbook/pullbook/engine"
 	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/runbook"
 )
 
 // inboxPort lets the engine use the store of its machine. It answers as package inbox does.
@@ -81,9 +82,9 @@ func (i inboxPort) StopStep(_ context.Context, key string) error {
 }
 
 func (i inboxPort) Attempts(_ context.Context, branch string) (out []incident.Attempt, err error) {
-	err = i.p.on("inbox.attempts", func(s *store) (err error) {
-		out, err = s.attempts(branch)
-		return err
+	err = i.p.on("inbox.attempts", func(s *store) error {
+		out = s.attempts(branch)
+		return nil
 	})
 	return out, err
 }
@@ -242,13 +243,23 @@ func (p *process) work(r *stepRow) {
 		p.w.tell(p.name, "run %s", r.job.Key)
 		outcome, err := p.engine.RunStep(ctx, r.job)
 		t.free = false
-		var body []byte
+		var stored runbook.Outcome
 		if err == nil {
-			body, err = json.Marshal(outcome)
+			stored, err = reread(outcome)
 		}
 		p.w.ends[r.job.Key] = append(p.w.ends[r.job.Key], outcome.Conclusion)
-		p.record(t, r, body, err)
+		p.record(t, r, &stored, err)
 	})
+}
+
+// reread is an outcome as the inbox gives it back: from its JSON.
+func reread(o runbook.Outcome) (stored runbook.Outcome, err error) {
+	body, err := json.Marshal(o)
+	if err != nil {
+		return stored, err
+	}
+	err = json.Unmarshal(body, &stored)
+	return stored, err
 }
 
 // foundRunning takes back an attempt that is marked as running although nobody runs it, as the inbox's own sweep does.
@@ -260,7 +271,7 @@ func (p *process) foundRunning(r *stepRow) {
 }
 
 // record stores the outcome of an attempt, or takes it back. While the disk refuses, it tries again.
-func (p *process) record(t *task, r *stepRow, outcome []byte, failure error) {
+func (p *process) record(t *task, r *stepRow, outcome *runbook.Outcome, failure error) {
 	for !p.dead {
 		err := p.on(Point("inbox.end."+r.job.Kind), func(s *store) error {
 			if failure != nil {

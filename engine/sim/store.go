@@ -51,7 +51,7 @@ type stepRow struct {
 	ready   time.Time
 	queued  time.Time
 	ended   time.Time
-	outcome []byte // JSON
+	outcome *runbook.Outcome // as its JSON reads
 }
 
 func newStore(w *World) *store {
@@ -180,7 +180,7 @@ func (s *store) takeBack(p *process) {
 }
 
 // attempts are the rows of a branch as the engine sees them.
-func (s *store) attempts(branch string) ([]incident.Attempt, error) {
+func (s *store) attempts(branch string) []incident.Attempt {
 	var out []incident.Attempt
 	for _, r := range s.steps {
 		if r.job.Branch != branch {
@@ -193,10 +193,8 @@ func (s *store) attempts(branch string) ([]incident.Attempt, error) {
 		case stepRunning:
 			a.State = incident.AttemptRunning
 		case stepEnded:
-			a.State, a.Outcome = incident.AttemptEnded, &runbook.Outcome{}
-			if err := json.Unmarshal(r.outcome, a.Outcome); err != nil {
-				return nil, err
-			}
+			o := *r.outcome
+			a.State, a.Outcome = incident.AttemptEnded, &o
 		case stepCancelled:
 			a.State = incident.AttemptEnded
 			a.Outcome = &runbook.Outcome{Key: r.job.Key, Step: r.job.Step, Attempt: r.job.Attempt, Conclusion: runbook.Cancelled,
@@ -204,5 +202,5 @@ func (s *store) attempts(branch string) ([]incident.Attempt, error) {
 		}
 		out = append(out, a)
 	}
-	return out, nil
+	return out
 }
