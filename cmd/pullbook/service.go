@@ -217,7 +217,7 @@ func (svc *service) openLedger(ctx context.Context) (gitstore.AllowedSigners, er
 	return port.signers(ctx, tip)
 }
 
-// checkSigner says aloud when the ledger does not list the engine's key: its commits would not verify.
+// checkSigner says aloud when the ledger does not list the engine's key, or not for now: its commits would not verify.
 func (svc *service) checkSigner(ctx context.Context, tip gitstore.Hash) error {
 	files, err := svc.store.Files(ctx, tip, signersPath)
 	if err != nil {
@@ -227,12 +227,10 @@ func (svc *service) checkSigner(ctx context.Context, tip gitstore.Hash) error {
 	if err != nil {
 		return fmt.Errorf("read %s on %s: %w", signersPath, svc.hub.DefaultBranch(), err)
 	}
-	for _, key := range allowed.Keys() {
-		if key.Fingerprint == svc.signer.Fingerprint() {
-			return nil
-		}
+	if allowed.Allows(svc.signer, time.Now()) {
+		return nil
 	}
-	svc.log.Warn("the ledger does not list this engine's key: audit verify will refuse its commits; add this line",
+	svc.log.Warn("the ledger does not list this engine's key as one that may sign now: audit verify will refuse its commits; add this line",
 		"file", signersPath, "line", strings.TrimSpace(svc.signer.AllowedLine(principal)))
 	return nil
 }

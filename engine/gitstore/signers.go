@@ -166,6 +166,12 @@ func (a AllowedSigners) Keys() []Key {
 	return keys
 }
 
+// Allows reports whether the signer's key may sign commits at a time.
+func (a AllowedSigners) Allows(s Signer, at time.Time) bool {
+	_, ok := a.lookup(s.key.PublicKey(), at)
+	return ok
+}
+
 func (l allowed) usable() bool { return l.forGit && l.key.Type() == ssh.KeyAlgoED25519 }
 
 func (l allowed) named() Key {

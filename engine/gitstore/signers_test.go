@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestParseAllowedSignersRefuses(t *testing.T) {
@@ -134,4 +135,26 @@ func FuzzParseAllowedSigners(f *testing.F) {
 			t.Errorf("%q lets %v in", s, key)
 		}
 	})
+}
+
+func TestAllowsIsOfATime(t *testing.T) {
+	signer, err := GenerateSigner(filepath.Join(t.TempDir(), "key"), "engine")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := signer.AllowedLine("engine")
+	at := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	for text, want := range map[string]bool{
+		"":   false,
+		line: true,
+		strings.Replace(line, `"git"`, `"git",valid-before="20261122Z"`, 1): false,
+		strings.Replace(line, `"git"`, `"git",valid-after="20261124Z"`, 1):  false,
+		strings.Replace(line, `"git"`, `"git",valid-before="20261124Z"`, 1): true,
+		strings.Replace(line, `"git"`, `"file"`, 1):                         false,
+	} {
+		signers, err := ParseAllowedSigners([]byte(text))
+		if got := signers.Allows(signer, at); err != nil || got != want {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
 }
