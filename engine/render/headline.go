@@ -226,7 +226,8 @@ func (b board) unwritten() string {
 	waits := b.pick(func(r row) bool {
 		_, known := b.view.Authors[r.step.Name]
 		return r.step.Approval != nil && len(r.step.Lines) > 0 && r.step.Of == "" && r.step.Now.Status == runbook.StatusReady &&
-			r.step.Stage == b.state.Stage() && r.st.Phase == incident.PhaseIdle && !known
+			r.step.Stage == b.state.Stage() && !known &&
+			(r.st.Phase == incident.PhaseIdle || r.st.Phase == incident.PhaseGate && r.st.Gate.Edited)
 	})
 	if len(waits) == 0 || !b.live() {
 		return ""
