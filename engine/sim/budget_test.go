@@ -34,13 +34,13 @@ func TestBudgetIsKept(t *testing.T) {
 		"reads are free": func(p purse) purse { return hasty{p} },
 		"no silence":     func(p purse) purse { return unhearing{p} },
 	} {
-		for seed := uint64(0); ; seed++ {
+		for seed := uint64(4); ; seed++ { // the first whose hub has limits
 			r := Run(seed, Options{purse: wrap})
 			if r.Err != nil && strings.HasPrefix(r.Err.Error(), "I12") {
 				t.Logf("%s: seed %d: %v", name, seed, r.Err)
 				break
 			}
-			if seed == 60 {
+			if seed == 64 {
 				t.Errorf("%s: I12 is not violated", name)
 				break
 			}
