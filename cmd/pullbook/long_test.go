@@ -12,64 +12,93 @@ import (
 	"github.com/pullbook/pullbook/engine/incident"
 )
 
-var longSteps = flag.Int("steps", 150, "how many steps the incident of TestLongIncident has")
+var longSteps = flag.Int("steps", 300, "how many steps the incident of TestLongIncident has, about")
 
-// longRunbook looks at each of COUNT things.
-const longRunbook = `import "list"
+// longShare is how many elements each list of a long runbook has at most. What one evaluation may take bounds one list, not the
+// incident.
+const longShare = 500
 
-title: "Look at all of them"
-match: labels: service: "long"
-alert: _
-steps: {
-	look: {
-		each: list.Range(0, COUNT, 1)
-		key:  "n\(item)"
-		risk: "read"
-		exec: command: ["true"]
+// longRunbook looks at so many things, a list of them after the other; how long each is says the step before it. Before all and after all
+// there are so many steps that follow each other, each of which is a commit.
+func longRunbook(things, hops int) string {
+	var b strings.Builder
+	b.WriteString("import \"list\"\n\ntitle: \"Look at all of them\"\nmatch: labels: service: \"long\"\nalert: _\nsteps: {\n")
+	before := ""
+	needs := func() string {
+		if before == "" {
+			return ""
+		}
+		return fmt.Sprintf("needs: [%q], ", before)
 	}
-	end: {needs: ["look"], risk: "read", exec: command: ["true"]}
+	chain := func(name string) {
+		for i := range hops {
+			fmt.Fprintf(&b, "\t%s%d: {%srisk: \"read\", exec: command: [\"true\"]}\n", name, i, needs())
+			before = fmt.Sprint(name, i)
+		}
+	}
+	chain("first")
+	for i := 0; i*longShare < things; i++ {
+		fmt.Fprintf(&b, "\tcount%d: {%srisk: \"read\", exec: command: [\"echo\", \"{\\\"n\\\": %d}\"], output: n: int}\n", i, needs(), min(longShare, things-i*longShare))
+		fmt.Fprintf(&b, "\tlook%d: {each: list.Range(0, count%[1]d.output.n, 1), key: \"n\\(item)\", risk: \"read\", exec: command: [\"true\"]}\n", i)
+		before = fmt.Sprint("look", i)
+	}
+	chain("last")
+	b.WriteString("}\n")
+	return b.String()
 }
-`
 
 const longPolicy = `name: "acme"
-limits: each: 5000
-readCommands: [["true"]]
+limits: each: 500
+readCommands: [["true"], ["echo", "..."]]
 `
 
 // widest is how many entries a directory of the ledger may have: hubs show no more than that of one, and trees that are written anew
 // with every commit stay small.
 const widest = 3000
 
-// TestLongIncident plays an incident of many steps, 5,000 in long runs: it is still one journal, no directory is wide, what a
-// commit adds does not grow, and the ledger verifies.
+// TestLongIncident plays an incident of many steps, 5,000 in long runs: it is still one journal, no directory is wide, the ledger
+// verifies, and the steps that follow each other at its end are told beside those at its start.
 func TestLongIncident(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("git is not installed")
 	}
 	t.Parallel()
-	text := strings.Replace(longRunbook, "COUNT", fmt.Sprint(*longSteps), 1)
-	s := newScene(t, stage{files: map[string]string{"runbooks/long.cue": text, "pullbook.cue": longPolicy}})
+	hops := min(100, *longSteps/20)
+	things := *longSteps - 2*hops
+	lists := (things + longShare - 1) / longShare
+	s := newScene(t, stage{files: map[string]string{"runbooks/long.cue": longRunbook(things, hops), "pullbook.cue": longPolicy}})
 	s.serve(t)
 	group := s.raise(t, alarm{Name: "Long", Labels: map[string]string{"service": "long"}})
-	seen := s.sightWithin(t, incident.Slot(group, ""), time.Minute+time.Duration(*longSteps)*200*time.Millisecond, sight.merged)
-	if n := count[incident.StepEnded](seen); n != *longSteps+2 { // the list of all has an end of its own
-		t.Fatalf("%d steps ended, want %d", n, *longSteps+2)
+	seen := s.sightWithin(t, incident.Slot(group, ""), time.Minute+time.Duration(*longSteps)*400*time.Millisecond, sight.merged)
+	if n := count[incident.StepEnded](seen); n != *longSteps+2*lists { // each list has a step that counts it, and an end of its own
+		t.Fatalf("%d steps ended, want %d", n, *longSteps+2*lists)
 	}
+	most := 0
 	for dir, n := range s.directories(t) {
-		if n >= widest {
+		if most = max(most, n); n >= widest {
 			t.Errorf("%s has %d entries", dir, n)
 		}
 	}
-	var ends []time.Time
+	began := time.Now()
+	s.verify(t, 1)
+	start, end := tookFor(seen, "first", hops), tookFor(seen, "last", hops)
+	t.Logf("%d events, at most %d entries of a directory, verified in %s; a step that follows another one took %s at the start and %s at the end, %.2f times as long",
+		len(seen.events), most, time.Since(began).Round(time.Millisecond), start, end, float64(end)/float64(start))
+}
+
+// tookFor is how long a step took of a chain with a name, from the end of the one before to its own.
+func tookFor(seen sight, name string, hops int) time.Duration {
+	var from, to time.Time
 	for _, e := range seen.events {
-		if d, ok := e.Data.(incident.StepEnded); ok && d.Step != "end" {
-			ends = append(ends, e.At)
+		d, ended := e.Data.(incident.StepEnded)
+		switch {
+		case ended && d.Step == name+"0":
+			from = e.At
+		case ended && d.Step == fmt.Sprint(name, hops-1):
+			to = e.At
 		}
 	}
-	tenth := len(ends) / 10
-	t.Logf("%d steps, %d events: the first tenth took %s, the last %s", len(ends), len(seen.events),
-		ends[tenth].Sub(ends[0]).Round(time.Millisecond), ends[len(ends)-1].Sub(ends[len(ends)-1-tenth]).Round(time.Millisecond))
-	s.verify(t, 1)
+	return to.Sub(from) / time.Duration(max(1, hops-1))
 }
 
 // sightWithin looks at an incident until it is as it should be, or for too long.

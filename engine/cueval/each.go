@@ -155,33 +155,32 @@ type item struct {
 	whole cue.Value // the template
 }
 
-// itemsOf evaluates a template for each element of its list, in order. Each is evaluated by itself, from the same value:
-// the effort grows with their number and no faster.
-func (d *document) itemsOf(v cue.Value, s runbook.Step) ([]item, *misfit) {
+// eachItem evaluates a template for each element of its list, in order, and hands each on. Each is evaluated by itself, from the same
+// value: the effort grows with their number and no faster, and the memory does not grow, unless what is handed on is kept.
+func (d *document) eachItem(v cue.Value, s runbook.Step, do func(item)) *misfit {
 	list, m := d.elementsOf(v, s)
 	if m != nil {
-		return nil, m
+		return m
 	}
 	typ := field(d.templateIn(d.static(), s), fieldItem)
-	items := make([]item, 0, len(list))
 	seen := map[string]bool{}
 	for _, e := range list {
 		it, m := d.itemOf(v, s, typ, e)
 		if m != nil {
-			return nil, m
+			return m
 		}
 		lower := strings.ToLower(it.key)
 		switch {
 		case !runbook.ElementKey(it.key):
-			return nil, &misfit{at: keyPlace(it.whole), text: fmt.Sprintf("the element %s has the key %.80q", e.name, it.key),
+			return &misfit{at: keyPlace(it.whole), text: fmt.Sprintf("the element %s has the key %.80q", e.name, it.key),
 				hint: "a key has at most 63 letters, digits and _.-, and begins with a letter or digit; say which with key"}
 		case seen[lower]:
-			return nil, &misfit{at: keyPlace(it.whole), text: fmt.Sprintf("two elements have the key %s", it.key), hint: "keys that differ in capitals alone count as the same"}
+			return &misfit{at: keyPlace(it.whole), text: fmt.Sprintf("two elements have the key %s", it.key), hint: "keys that differ in capitals alone count as the same"}
 		}
 		seen[lower] = true
-		items = append(items, it)
+		do(it)
 	}
-	return items, nil
+	return nil
 }
 
 // itemOf evaluates a template for one element.
@@ -275,17 +274,16 @@ func notAList(list cue.Value) *misfit {
 
 // elements says what a template stands for. Its needs have ended, and it is not skipped.
 func (d *document) elements(s runbook.Step, v cue.Value, ended map[string]runbook.Ended) runbook.Resolution {
-	items, m := d.itemsOf(v, s)
+	r := runbook.Resolution{Status: runbook.StatusReady}
+	m := d.eachItem(v, s, func(it item) {
+		if s.Undoes == "" || slices.Contains(ended[s.Undoes].Happened, it.key) {
+			r.Elements = append(r.Elements, runbook.Element{Key: it.key, Title: oneLine(field(it.step, "title"), ""), Now: d.decided(s, it)})
+		}
+	})
 	if m != nil {
 		p := d.place(append(d.templateHome(s), m.at...)...)
 		p.Text, p.Hint, p.See = m.text, m.hint, m.see
 		return broken(p)
-	}
-	r := runbook.Resolution{Status: runbook.StatusReady}
-	for _, it := range items {
-		if s.Undoes == "" || slices.Contains(ended[s.Undoes].Happened, it.key) {
-			r.Elements = append(r.Elements, runbook.Element{Key: it.key, Title: oneLine(field(it.step, "title"), ""), Now: d.decided(s, it)})
-		}
 	}
 	if s.Undoes == "" {
 		return r
@@ -333,8 +331,7 @@ func (s *skeleton) each(v cue.Value) {
 	case list.IncompleteKind()&(cue.ListKind|cue.StructKind) == 0:
 		s.misfitted(notAList(list))
 	case list.Validate(cue.Concrete(true)) == nil && s.doc.fixedList(s.step.Name):
-		_, m := s.doc.itemsOf(s.doc.static(), s.step)
-		s.misfitted(m)
+		s.misfitted(s.doc.eachItem(s.doc.static(), s.step, func(item) {}))
 	}
 }
 
@@ -424,14 +421,14 @@ func (d *document) trialItems(plan runbook.Plan, v cue.Value) (found []error) {
 		if !s.Each || s.Stage == runbook.StageUndo { // an undo is inside of its step
 			continue
 		}
-		items, m := d.itemsOf(v, s)
-		if m != nil {
-			continue // what is wrong with a list that was made up is no mistake of the author
-		}
-		for _, it := range items {
+		var wrong []error
+		m := d.eachItem(v, s, func(it item) {
 			if err := it.step.Validate(); err != nil {
-				found = append(found, err)
+				wrong = append(wrong, err)
 			}
+		})
+		if m == nil { // what is wrong with a list that was made up is no mistake of the author
+			found = append(found, wrong...)
 		}
 	}
 	return found

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/pullbook/pullbook/engine/runbook"
 )
@@ -87,4 +88,28 @@ steps: {
 		t.Fatal(err)
 	}
 	return runbook.Query{Source: src, Ended: map[string]runbook.Ended{"find": {Conclusion: runbook.Succeeded, Output: output}}}, made
+}
+
+// TestMostElements resolves a list with as many elements as there can be, in a child with the usual memory.
+func TestMostElements(t *testing.T) {
+	n := runbook.MostElements
+	if instrumented {
+		n /= 10 // every access costs ten times as much
+	}
+	e := inChild(t, Config{Wall: 5 * time.Minute})
+	q, made := looped(t, n)
+	q.Frozen = &made
+	for range 3 { // the first look, one that learns, and one that needs no evaluation
+		plan, err := e.Resolve(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := plan.Steps[1].Now.Elements
+		if len(all) != n || all[n-1].Key != fmt.Sprint("web-", n-1) || all[n-1].Now.Status != runbook.StatusReady {
+			t.Fatalf("%d elements: %+v", len(all), plan.Steps[1].Now.Problem)
+		}
+	}
+	if e.Evaluations() != 2 {
+		t.Errorf("three looks took %d evaluations", e.Evaluations())
+	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
-// frozenChain is a question about a plan of three steps, each of which takes what the one before put out, for an alert of a name. The
-// second makes a text of as many KiB as the first says.
+// frozenChain is a question about a plan of three steps, each of which takes what the one before put out, and of a list, for an alert of
+// a name. The second makes a text of as many KiB as the first says.
 func frozenChain(t *testing.T, e *Evaluator, name string) runbook.Query {
 	t.Helper()
 	text := `import "strings"
@@ -29,6 +29,7 @@ steps: {
 		output: n: int
 	}
 	c: {risk: "read", exec: {command: ["./c"], env: N: "\(b.output.n)"}}
+	d: {each: ["x", "y"], key: item, risk: "read", exec: command: ["./d"], output: [string]: n: int}
 }
 `
 	q := runbook.Query{Source: runbook.Source{Runbook: "runbooks/chain.cue", Files: map[string][]byte{"runbooks/chain.cue": []byte(text)}},
@@ -59,6 +60,11 @@ func throughout(t *testing.T, e *Evaluator, name string) (looks []runbook.Plan) 
 		}
 		q.Ended[step] = runbook.Ended{Conclusion: runbook.Succeeded, Output: out}
 	}
+	for _, element := range []string{"d.x", "d.y"} {
+		if out, err := e.Output(t.Context(), q, element, []byte(`{"n": 1}`)); err != nil || string(out) != `{"n":1}` {
+			t.Errorf("%s: %s, %v", element, out, err)
+		}
+	}
 	return looks
 }
 
@@ -74,7 +80,7 @@ func TestLingering(t *testing.T) {
 			t.Errorf("of children of their own and of one that lingers:\n%s", d)
 		}
 		last := e.waiting.all[len(e.waiting.all)-1]
-		if last.uses != 2 || seen[last.cmd.Process.Pid] {
+		if last.uses != 4 || seen[last.cmd.Process.Pid] {
 			t.Errorf("the child of %s answered %d times, and before about another incident: %t", name, last.uses, seen[last.cmd.Process.Pid])
 		}
 		seen[last.cmd.Process.Pid] = true

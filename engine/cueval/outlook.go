@@ -14,11 +14,11 @@ import (
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
-// mostOutlooks and mostOutlook bound what is remembered: how many incidents, the ones that were asked about last, and bytes of each as
-// JSON. What is not remembered is evaluated.
+// Bounds of what is remembered, the incidents that were asked about last. What is not remembered is evaluated.
 const (
-	mostOutlooks = 48
-	mostOutlook  = 256 << 10
+	mostOutlooks = 48       // incidents
+	mostOutlook  = 4 << 20  // bytes of one as JSON: a list of 5,000 elements fits
+	allOutlooks  = 12 << 20 // bytes of all
 )
 
 // outlooks remember what evaluations told of later ones, by all that goes into one but the ends of steps. The zero value is empty.
@@ -33,6 +33,7 @@ type outlook struct {
 	plan  runbook.Plan
 	ended map[string]runbook.Ended
 	ahead *ahead // nil: nothing is foreseen of it yet
+	size  int    // bytes of that and of ended
 }
 
 // outlookKey tells a question from all others that do not differ in the ends of steps alone; ok is false where nothing can be told of it.
@@ -89,9 +90,13 @@ func (o *outlooks) keep(x *outlook) {
 		}
 		return continued
 	})
-	if o.all = append(o.all, x); len(o.all) > mostOutlooks {
-		o.all = slices.Delete(o.all, 0, 1)
+	o.all = append(o.all, x)
+	size, first := 0, len(o.all)
+	for first > 0 && len(o.all)-first < mostOutlooks && size+o.all[first-1].size <= allOutlooks {
+		first--
+		size += o.all[first].size
 	}
+	o.all = slices.Delete(o.all, 0, first)
 }
 
 // lack is what is not foreseen.
@@ -219,10 +224,11 @@ func (e *Evaluator) Resolve(ctx context.Context, q runbook.Query) (runbook.Plan,
 // without makes the same question of a request that failed without what comes later: that may have been too much, or what the child had
 // kept was. A child of its own answers it. It reports whether that is another question.
 func (q *childRequest) without(ctx context.Context, err error) bool {
-	if _, wrong := errors.AsType[*OutputError](err); err == nil || wrong || !q.Ahead && q.about == [sha256.Size]byte{} || ctx.Err() != nil {
+	none := [sha256.Size]byte{}
+	if _, wrong := errors.AsType[*OutputError](err); err == nil || wrong || !q.Ahead && q.about == none || ctx.Err() != nil {
 		return false
 	}
-	q.Ahead, q.Spared, q.about = false, nil, [sha256.Size]byte{}
+	q.Ahead, q.Spared, q.about = false, nil, none
 	return true
 }
 
@@ -255,20 +261,30 @@ func (r *childReply) join() error {
 // learn keeps what a reply tells of later questions, and completes its plan with what was known of the spared steps. x is what was known
 // before; nil: nobody had asked.
 func (o *outlooks) learn(x *outlook, next outlook, r *childReply, spared []int) {
-	size := r.size
-	for _, end := range next.ended {
-		size += len(end.Output)
-	}
-	if x == nil || size > mostOutlook {
+	if x == nil {
 		r.Ahead = nil
-	}
-	if x != nil {
+	} else {
 		next = *x.after(&r.Plan, next.ended, r.Ahead, spared)
 	}
+	if next.weigh(r.size); next.size > mostOutlook {
+		next.ahead = nil
+	}
 	if next.ahead == nil {
-		next.ended = nil
+		next.ended, next.plan, next.size = nil, runbook.Plan{}, 0
 	}
 	o.keep(&next)
+}
+
+// weigh says how much an outlook holds that was told in so many bytes: what was known before stands in none of them.
+func (x *outlook) weigh(told int) {
+	all, err := json.Marshal(x.ahead)
+	if err != nil {
+		x.ahead = nil // unreachable: it was read from JSON
+	}
+	x.size = told + len(all)
+	for _, end := range x.ended {
+		x.size += len(end.Output)
+	}
 }
 
 // Output checks what a step put out against the type that the step declares, and returns the declared fields of it as
@@ -278,10 +294,13 @@ func (e *Evaluator) Output(ctx context.Context, q runbook.Query, step string, ou
 	ask := e.question(opOutput, q, step, output)
 	key, ok := ask.outlookKey()
 	x := e.outlooks.find(key, q.Ended)
+	if x != nil {
+		ask.about = key
+	}
 	if _, _, element := runbook.SplitName(step); ok && x != nil && !element && !q.Words {
 		spared, lacks := x.once(step, q.Ended)
 		ask.Ahead = lacks == lacksSteps || lacks == lacksWords && !e.stay // where children stay for anything, to ask again costs little
-		ask.Spared, ask.about = spared, key
+		ask.Spared = spared
 	}
 	r, err := e.output(ctx, ask)
 	if ask.without(ctx, err) {

@@ -111,6 +111,12 @@ func TestOutlooksAreOfTheirQuestionAlone(t *testing.T) {
 	if len(all.all) != mostOutlooks || all.find([32]byte{3*mostOutlooks - 1, 1}, nil) == nil || all.find([32]byte{0, 1}, nil) != nil {
 		t.Errorf("%d outlooks are kept", len(all.all))
 	}
+	for i := range 5 {
+		all.keep(&outlook{key: [32]byte{byte(i), 2}, size: allOutlooks / 3})
+	}
+	if len(all.all) != 3 || all.find([32]byte{4, 2}, nil) == nil || all.find([32]byte{2, 2}, nil) == nil {
+		t.Errorf("%d large outlooks are kept", len(all.all))
+	}
 }
 
 // TestAnOutputThatComesAgainIsLookedAt asks what follows from a second output of a step, as after a retry: whoever takes it is evaluated anew.
