@@ -59,7 +59,7 @@ func (d *decider) thaw() {
 	if b.Foreign == nil && !b.Gone {
 		return // it is frozen for another reason
 	}
-	if b.Tip != "" && pull.Head != b.Tip {
+	if b.Tip != "" && pull.Head != b.Tip && pull.Open {
 		return // the hub lags behind: what a review was given on cannot be told yet
 	}
 	for _, r := range d.view.Reviews {
@@ -103,6 +103,8 @@ func (d *decider) thawProblem(r approval.Review, why string) string {
 		return "the review was given on another commit than the pull request shows now; look again, and write a new one"
 	case b.Lost != "":
 		return b.Lost
+	case b.Foreign != nil && !d.view.Pull.Open && d.view.Pull.Head != b.Tip:
+		return "a closed pull request does not show what its branch has got since; reopen it, look again, and write a new one"
 	}
 	return ""
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // meddle lets somebody else write to the branch: "foreign" adds so many commits, "moved" puts the branch to another commit,
-// "gone" deletes it, and of a branch that is "lost" as well the hub does not have what the engine left.
+// "replaced" deletes it and makes it anew at another one, "gone" deletes it, and of a branch that is "lost" as well the hub does not have what the engine left.
 func (s *stage) meddle(t *testing.T, how, value string) {
 	t.Helper()
 	b := &s.view.Branch
@@ -21,9 +21,13 @@ func (s *stage) meddle(t *testing.T, how, value string) {
 			}
 		}
 		b.Tip = b.Foreign.All[len(b.Foreign.All)-1]
-		s.view.Pull.Head = b.Tip
+		if s.view.Pull.Open { // the head of a closed one stays
+			s.view.Pull.Head = b.Tip
+		}
 	case "moved":
 		b.Gone, b.Tip, s.view.Pull.Head = true, value, value
+	case "replaced":
+		b.Gone, b.Tip, s.view.Pull.Open = true, value, false // the hub closed the pull request when the branch was deleted, and its head stays
 	case "gone":
 		b.Gone, b.Deleted, b.Tip, s.view.Pull.Open = true, true, "", false
 	case "lost":

@@ -359,10 +359,12 @@ func (s *stage) hub(t *testing.T, args map[string]string) string {
 	for _, what := range slices.Sorted(maps.Keys(args)) {
 		switch what {
 		case "closed":
-			s.view.Pull.Open = false
+			if s.view.Pull.Open = args[what] == "no"; s.view.Pull.Open {
+				s.view.Pull.Head = s.view.Branch.Tip
+			}
 		case "merged":
 			s.view.Pull.Open, s.view.Pull.Merged = false, true
-		case "foreign", "gone", "moved", "lost":
+		case "foreign", "gone", "moved", "replaced", "lost":
 			s.meddle(t, what, args[what])
 		case "deleted":
 			s.view.Branch.Gone, s.view.Branch.Deleted = true, true

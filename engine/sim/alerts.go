@@ -17,6 +17,7 @@ type source struct {
 	book  string
 	told  int // notifications so far
 	begun time.Time
+	flaps bool // what it tells of comes and goes within seconds
 }
 
 // plan puts the notifications of the trouble on the agenda.
@@ -28,13 +29,21 @@ func (s *source) plan(until time.Duration) {
 			if s.w.calm {
 				return
 			}
-			if oneIn(r, 3) {
-				s.send(s.alert(incident.ResolvedNow))
-				return
+			over := oneIn(r, 3)
+			s.tell(over)
+			if s.flaps {
+				s.w.in(between(s.w.dice.bent, 0, 3*time.Second), "", func() { s.tell(!over) })
 			}
-			s.fire()
 		})
 	}
+}
+
+func (s *source) tell(over bool) {
+	if over {
+		s.send(s.alert(incident.ResolvedNow))
+		return
+	}
+	s.fire()
 }
 
 func (s *source) fire() {

@@ -267,6 +267,9 @@ func (w *World) drawRule() *runbook.Approval {
 	rule := pick(r, team, team, runbook.Approval{From: []string{sreTeam, "grace"}, Count: 2}, runbook.Approval{All: []runbook.Approval{team, grace}},
 		runbook.Approval{Any: []runbook.Approval{team, grace}})
 	rule.Within = pick(r, 0, 0, 15*time.Minute)
+	if rule.Within > 0 && oneIn(w.dice.bent, 2) {
+		rule.Within = 2 * time.Minute // over while things still go wrong
+	}
 	rule.Remind = runbook.ReminderOf(rule.Within)
 	if rule.Within > 0 {
 		rule.OnTimeout = pick(r, runbook.TimeoutRejects, runbook.TimeoutAborts, runbook.TimeoutEscalates)

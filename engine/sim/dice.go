@@ -7,12 +7,12 @@ import (
 
 // dice are independent streams of randomness from one seed: a new way to draw a plan does not change who speaks when.
 type dice struct {
-	plan, people, alerts, trouble, time, fate, game, limits *rand.Rand
+	plan, people, alerts, trouble, time, fate, game, limits, bent, lag *rand.Rand
 }
 
 func newDice(seed uint64) dice {
 	stream := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, n)) }
-	return dice{plan: stream(1), people: stream(2), alerts: stream(3), trouble: stream(4), time: stream(5), fate: stream(6), game: stream(7), limits: stream(8)}
+	return dice{plan: stream(1), people: stream(2), alerts: stream(3), trouble: stream(4), time: stream(5), fate: stream(6), game: stream(7), limits: stream(8), bent: stream(9), lag: stream(10)}
 }
 
 func oneIn(r *rand.Rand, n int) bool { return r.IntN(n) == 0 }

@@ -34,6 +34,7 @@ type pull struct {
 	labels       []string
 	assignees    []string
 	open, merged bool
+	refused      int // how often it could not be reopened
 	head         string
 	made         time.Time
 	stale        string    // the head that readers still see
@@ -160,8 +161,8 @@ func (f *forge) moved(branch, head string) {
 			p.open = false
 			continue
 		}
-		if r := f.w.dice.trouble; !f.w.calm && oneIn(r, 30) {
-			p.stale, p.staleUntil = p.head, f.w.now.Add(between(r, 0, 3*time.Second))
+		if r := f.w.dice.trouble; !f.w.calm && oneIn(r, f.w.bent.lags) {
+			p.stale, p.staleUntil = p.head, f.w.now.Add(between(r, 0, f.w.bent.lag))
 		}
 		p.head = head
 	}

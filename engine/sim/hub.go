@@ -24,7 +24,15 @@ type testimony struct {
 	reviews []approval.Review
 }
 
+// mostLooks bounds how often the hub is asked for one message. What has changed meanwhile makes a look begin anew, and not without end.
+const mostLooks = 30
+
 func (h hubPort) Look(_ context.Context, q incident.HubQuery) (view incident.HubView, err error) {
+	if t := h.p.w.current; t != nil {
+		if t.looks++; t.looks > mostLooks {
+			h.p.w.fail("I8", "%s asks the hub %d times for one message", t.name, t.looks)
+		}
+	}
 	err = h.p.reads("hub.look", 3+min(1, len(q.CheckCommits)), func() (err error) {
 		view, err = h.p.w.forge.look(q)
 		if err == nil {
@@ -202,7 +210,14 @@ func (p *process) publish(n incident.Publication) error {
 		return w.forge.setState(pr, false)
 	case n.Reopen:
 		w.tell(p.name, "reopen pull request %d", n.Pull)
-		return w.forge.setState(pr, true)
+		err := w.forge.setState(pr, true)
+		if err != nil {
+			pr.refused++
+		}
+		if pr.refused > inVain {
+			w.fail("I8", "the hub is asked again and again to reopen pull request %d, which it cannot", n.Pull)
+		}
+		return err
 	}
 	return nil
 }

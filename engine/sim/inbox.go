@@ -191,6 +191,7 @@ func (p *process) handle(ctx context.Context, key string) bool {
 			return true
 		}
 		together := s.equal(m, later(now, p.clock()))
+		p.w.current.looks = 0
 		err := p.engine.Handle(ctx, m.Message)
 		if p.dead {
 			return true
@@ -217,6 +218,13 @@ func (p *process) handle(ctx context.Context, key string) bool {
 
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
 		return a
 	}
 	return b

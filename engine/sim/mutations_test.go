@@ -1,8 +1,10 @@
 package sim
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -14,13 +16,19 @@ type edit struct{ file, from, to string }
 type mutation struct {
 	name  string
 	edits []edit
+	test  string // that finds it; empty: TestSeeds
 }
 
-func one(name, file, from, to string) mutation { return mutation{name, []edit{{file, from, to}}} }
+func one(name, file, from, to string) mutation {
+	return mutation{name: name, edits: []edit{{file, from, to}}}
+}
+
+// seenBy is a mutation that one of the other tests finds.
+func (m mutation) seenBy(test string) mutation { m.test = test; return m }
 
 // mutations are defences of the core and of the join ring. Those at the ports are in mutant_test.go.
 func mutations() []mutation {
-	return append(mutatedCore(), mutatedRing()...)
+	return slices.Concat(mutatedCore(), mutatedRing(), oldBugs())
 }
 
 func mutatedCore() []mutation {
@@ -32,7 +40,7 @@ func mutatedCore() []mutation {
 		one("a retry does not wait for its pause", "incident/advance.go", "	case d.now.Before(due):", "	case d.now.Before(d.now):"),
 		one("everything is taken for idempotent", "incident/rehearsal.go", "	return step.Repeatable() || d.state.WouldRun(step)", "	return true"),
 		one("what nobody knows is a failure", "incident/facts.go", "	if !d.repeatable(step) && st.Phase == PhaseStarted {", "	if d.repeatable(step) && st.Phase == PhaseIdle {"),
-		{"the outcome of an old attempt is taken", []edit{
+		{name: "the outcome of an old attempt is taken", edits: []edit{
 			{"incident/facts.go", "		a, known := d.attempt(step.Name, expected)", "		a, known := d.attempt(step.Name, max(1, expected-1))"},
 			{"incident/facts.go", "			d.recordOutcome(*a.Outcome)", "			o := *a.Outcome\n			o.Attempt = expected\n			d.recordOutcome(o)"}}},
 		one("the finally steps are skipped", "incident/stages.go", "	if slices.ContainsFunc(d.plan.Steps, func(s runbook.Step) bool { return s.Stage == runbook.StageFinally }) {",
@@ -56,37 +64,29 @@ func mutatedCore() []mutation {
 
 func mutatedRing() []mutation {
 	return []mutation{
-		{"a lock is ignored", []edit{
+		{name: "a lock is ignored", edits: []edit{
 			{"locks.go", "		if by, taken := l.takenBy(branch, lock); taken {\n			return fmt", "		if by, taken := l.takenBy(branch, lock); taken && lock == \"\" {\n			return fmt"},
 			{"incident/locks.go", "	return len(out) > 0\n}\n\n// lockedStep", "	d.locked, d.awaited = nil, AwaitLocks{}\n	return false\n}\n\n// lockedStep"}}},
 		one("memberships and reviews are not read again before an intent departs", "perform.go", "f.Withdrawn(seen.Reviews, ", "f.Withdrawn(w.hub.Reviews, "),
-		{"the incident of a step is opened again after its merge", []edit{
+		{name: "the incident of a step is opened again after its merge", edits: []edit{
 			{"child.go", "	case kin != nil:\n		return e.wakeParent(ctx, &o.Parent)\n	}\n	if e.unwanted", "	case kin != nil && !kin.merged:\n		return e.wakeParent(ctx, &o.Parent)\n	}\n	if e.unwanted"},
 			{"child.go", "	if err := e.checkFree(ctx, w.branch); err != nil {", "	if err := ctx.Err(); err != nil {"},
 			{"opening.go", "err == nil && heads[e.DefaultBranch] != w.ledger.state.Opened.Commit {", "err == nil && heads[e.DefaultBranch] == \"\" {"}}},
-		one("bug 3: the branch goes before the records of its attempts", "perform.go", "	if err := e.Inbox.Forget(ctx, w.branch); err != nil {", "	if err := e.Hub.Publish(ctx, incident.Publication{DeleteBranch: w.branch}); err != nil {\n		return err\n	}\n	if err := e.Inbox.Forget(ctx, w.branch); err != nil {"),
-		one("bug 4: a branch that was deleted is free", "opening.go", "			return p, e.checkFree(ctx, branch)", "			return p, nil"),
-		one("bug 5: what was merged meanwhile is opened again", "opening.go", "err == nil && heads[e.DefaultBranch] != w.ledger.state.Opened.Commit {", "err == nil && heads[e.DefaultBranch] == \"\" {"),
-		one("bug 6: a closed pull request is no sign of a deleted branch", "look.go", "(!seen.Pull.Open || seen.Pull.Head != n.remote)", "seen.Pull.Open && seen.Pull.Head != n.remote"),
-		one("bug 7: what the queue has lost is waited for when an undo is due", "incident/stages.go", "st.Phase == PhaseStarted && !d.leftBehind(main, st) {", "st.Phase == PhaseStarted {"),
-		one("bug 8: what is queued of a merged incident stays", "perform.go", "		if err := e.Inbox.StopStep(ctx, a.Key); err != nil { // another engine", "		if err := ctx.Err(); err != nil { // another engine"),
-		one("bug 10: a look begins anew without end", "look.go", "if anew++; anew > maxAnew {", "if anew++; anew > maxRounds {"),
-		one("bug 11: the head of a closed pull request is compared", "perform.go", "if seen.Pull == nil || seen.Pull.Open && seen.Pull.Head != n.remote {", "if seen.Pull == nil || seen.Pull.Head != n.remote {"),
-		one("bug 13: what is only here decides where an alert belongs", "opening.go", "	return w.report.Load().state, nil", "	return w.ledger.state, nil"),
-		one("bug 15: an element of a later round names the gate of its template", "incident/each.go", "	case st.Round == 1 && !t.Gate.Opened.IsZero()", "	case !t.Gate.Opened.IsZero()"),
-		one("bug 16: who stood behind a place that is given up sleeps on", "locks.go", "			l.owe(branch, func(lock string) bool { return slices.Contains(before.Locks, lock) })", "			_ = before"),
-		one("bug 17: a review from before a gate counts as an answer to it", "incident/routing.go", "(r.At.IsZero() || !r.At.Before(since))", "(r.At.IsZero() || !r.At.Before(since) || !since.IsZero())"),
-		one("bug 18: what nobody is asked about keeps the finally steps out", "incident/locks.go", "		if ours && s.Steps[own].Closed {", "		if ours && s.Steps[own].Closed && own == \"\" {"),
-		one("bug 19: a branch that was given back counts as opened twice", "look.go", "n.state.Pull == 0 && !n.state.GivenBack() && ", "n.state.Pull == 0 && "),
-		one("bug 20: a second pull request stays open", "show.go", "		if lookErr != nil || seen.Pull == nil ||", "		if lookErr == nil || seen.Pull == nil ||"),
-		one("bug 21: a later incident whose branch was deleted is not seen", "results.go", "	if seen.Pull == nil {", "	if seen.Pull != nil {"),
-		one("bug 14: an opening takes as long as it likes", "opening.go", "took < 0 || took > atOnce {", "took < -1<<62 {"),
 	}
 }
 
-// TestMutationsApply holds that every mutation can still be made.
+// TestMutationsApply holds that every mutation can still be made, and that the README's table has the seeds that are known.
 func TestMutationsApply(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := knownSeeds()
 	for _, m := range mutations() {
+		if at, is := known[m.name]; is && !strings.Contains(string(readme), fmt.Sprintf("| %s | %d |", m.name, at)) {
+			t.Errorf("the README's table does not say that seed %d finds %q", at, m.name)
+		}
+		delete(known, m.name)
 		for _, e := range m.edits {
 			text, err := os.ReadFile(filepath.Join("..", e.file))
 			if err != nil {
@@ -96,5 +96,8 @@ func TestMutationsApply(t *testing.T) {
 				t.Errorf("%s: the text to replace is in %s %d times:\n%s", m.name, e.file, n, e.from)
 			}
 		}
+	}
+	for name := range known {
+		t.Errorf("a seed is known of %q, which is no mutation", name)
 	}
 }

@@ -187,7 +187,11 @@ func (w *World) hook(p *pull, kind string) {
 	}
 	r := w.dice.trouble
 	times, latest := 1, 300*time.Millisecond
-	if !w.calm {
+	switch {
+	case w.calm:
+	case w.bent.deaf:
+		return
+	default:
 		times, latest = pick(r, 0, 1, 1, 1, 1, 1, 2), pick(r, 100*time.Millisecond, 2*time.Second, 3*time.Minute)
 	}
 	w.order++

@@ -120,7 +120,7 @@ func (w *World) reap() {
 		}
 		p.tasks = nil
 		if m := p.machine; m.store.epoch == p.epoch {
-			w.in(between(w.dice.time, 200*time.Millisecond, 8*time.Second), "", func() {
+			w.in(between(w.dice.time, 200*time.Millisecond, w.bent.absent), "", func() {
 				if m.store.epoch == p.epoch {
 					w.boot(m)
 				}
@@ -142,7 +142,7 @@ func (w *World) pause(p *process) {
 			w.boot(p.machine)
 		}
 	})
-	w.in(between(w.dice.time, 12*time.Second, 2*time.Minute), "", func() { p.goOn() })
+	w.in(between(w.dice.time, 12*time.Second, w.bent.stands), "", func() { p.goOn() })
 }
 
 // goOn lets a paused process run again. It finds out by itself that it is shut out, and dies of it a little later.
@@ -190,6 +190,7 @@ func (w *World) loseInbox(p *process) {
 		return
 	}
 	w.tell(p.name, "INBOX LOST")
+	w.forgotten = true
 	p.kill()
 	s := newStore(w)
 	s.epoch = p.machine.store.epoch

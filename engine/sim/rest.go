@@ -16,6 +16,12 @@ import (
 // settle ends the trouble: clocks are right, nothing is refused, one engine is there.
 func (w *World) settle() {
 	w.calm, w.settled = true, later(w.settled, w.now.Add(w.ahead))
+	for _, m := range w.machines[0].store.messages {
+		m.failures = 0
+	}
+	for _, p := range w.forge.pulls {
+		p.staleUntil = earlier(p.staleUntil, w.now)
+	}
 	w.tell("", "CALM: nothing goes wrong any more")
 	for _, m := range w.machines {
 		m.skew = 0
@@ -32,6 +38,9 @@ func (w *World) settle() {
 			p.sweep(calmSweep)
 			p.poke(0)
 		}
+	}
+	if w.active() == nil {
+		w.boot(w.machines[0])
 	}
 }
 
@@ -53,7 +62,10 @@ func (w *World) restless(r *record) string {
 	case r.void:
 		return "it was opened after an incident of its name had been merged, and its branch is still there"
 	case r.disturbed:
-		return "" // frozen until a person looks into it
+		if r.begged >= hope && !w.forgotten && !w.forge.of(r.branch).merged {
+			return "people who may have given its branch back, again and again"
+		}
+		return w.undone(r) // frozen until a person looks into it
 	}
 	if w.chronicle.branches[r.branch] != r && !r.merged {
 		return "another incident has taken its branch"
@@ -65,7 +77,7 @@ func (w *World) restless(r *record) string {
 		case w.remote.heads[r.branch] != "":
 			return "it is merged and its branch is still there"
 		}
-		return ""
+		return w.left(r)
 	}
 	if p == nil || !p.open {
 		return "its pull request is not open"
@@ -95,6 +107,27 @@ func (w *World) undone(r *record) string {
 	for _, m := range s.messages {
 		if (m.Key == r.branch || m.Key == r.state.Opened.Group) && w.now.Sub(m.retry) > time.Second {
 			return fmt.Sprintf("its message %s is not handled", m.Kind)
+		}
+		if m.Key == r.branch && m.failures >= inVain {
+			return fmt.Sprintf("its message %s fails again and again", m.Kind)
+		}
+	}
+	return ""
+}
+
+// inVain is how often a message may fail in the calm, and the hub refuse the same thing.
+const inVain = 8
+
+// left says what the inbox still has of an incident that is over and gone, or nothing. Of one that another machine has brought to
+// its end, records stay that nobody asks for; nothing of it runs.
+func (w *World) left(r *record) string {
+	for _, row := range w.machines[0].store.steps {
+		switch {
+		case row.job.Branch != r.branch:
+		case row.state == stepQueued, row.state == stepRunning:
+			return row.job.Key + " is " + row.state + ", and everything is over"
+		case len(w.machines) == 1:
+			return "the record of " + row.job.Key + " stays for ever"
 		}
 	}
 	return ""
@@ -138,7 +171,10 @@ func (w *World) waitsForOthers(r *record) bool {
 // excused reports whether an incident cannot end: somebody wrote to its branch or deleted it, or did so to the incident that
 // it waits for, or to one that keeps a lock.
 func (w *World) excused(r *record) bool {
-	if r.disturbed || r.void {
+	if r.disturbed {
+		return !w.hopes(r)
+	}
+	if r.void {
 		return true
 	}
 	for _, other := range w.chronicle.records {

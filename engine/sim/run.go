@@ -87,8 +87,7 @@ func Run(seed uint64, o Options) (report Report) {
 		}
 		w.run(later(w.now.Add(20*time.Second), w.settled))
 	}
-	if !w.finished() {
-		w.rest()
+	if w.rest(); !w.finished() {
 		w.fail("I8", "people do what they are asked, and it does not end: %v", w.unfinished())
 	}
 	w.chronicle.verify()

@@ -69,6 +69,7 @@ type task struct {
 	parked bool   // it waits for its paused process
 	key    string // of the attempt that it runs
 	branch string // that it pushes
+	looks  int    // at the hub, for the message that it handles
 }
 
 // spawn begins a task at once.

@@ -59,16 +59,35 @@ func (c *chronicle) permitted(r *record, d incident.Thawed) string {
 	return "nobody gave the branch back"
 }
 
+// hope is how often people give a branch back.
+const hope = 5
+
+// hopes reports whether a branch that others wrote to can still be given back.
+func (w *World) hopes(r *record) bool {
+	p := w.forge.of(r.branch)
+	return p != nil && !p.merged && !r.void && r.begged < hope
+}
+
 // giveBack lets somebody who may give a branch back that others wrote to, as long as there is hope.
 func (w *World) giveBack(p *pull, r *record) bool {
-	const hope = 5
-	if r.begged++; p.merged || r.begged > hope {
+	if !w.hopes(r) {
 		return false
+	}
+	r.begged++
+	if !p.open && w.leadsTo(w.remote.heads[p.branch], p.head) && w.forge.setState(p, true) == nil {
+		w.tell("frank", "reopens pull request %d", p.number) // a closed one does not show what is on its branch
 	}
 	v := w.forge.review(p, w.forge.person("frank"), approval.Commented, p.head, "/thaw it is over")
 	w.tell("frank", "gives %s back at %s (review %d)", p.branch, short(p.head), v.id)
 	w.hook(p, engine.KindHub)
 	return true
+}
+
+// leadsTo reports whether a commit follows from another one.
+func (w *World) leadsTo(id, from string) bool {
+	for ; id != "" && id != from; id = w.remote.commits[id].parent {
+	}
+	return id != ""
 }
 
 // moveBack takes the engine's last commit from a branch, where the engine can know of it: neither is its disk lost, nor does

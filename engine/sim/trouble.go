@@ -151,6 +151,7 @@ func newSwarm(w *World) *swarm {
 		}
 	}
 	s.slow = pick(r, 0, 3, 10)
+	w.bent = newBent(w.dice)
 	for _, b := range []*bool{&s.some.outages, &s.some.skews, &s.some.rivals, &s.some.restarts, &s.some.losses, &s.some.powerCuts} {
 		*b = oneIn(r, 3)
 	}
@@ -167,7 +168,22 @@ func (f Fault) often() []int {
 	return []int{15, 40, 100, 300}
 }
 
-func (s *swarm) door(w *World) *process { return w.active() }
+// door is one of the engines that believe to have the ledger.
+func (s *swarm) door(w *World) *process {
+	var open []*process
+	for _, p := range w.procs {
+		if !p.dead && p.epoch == p.machine.store.epoch {
+			open = append(open, p)
+		}
+	}
+	switch len(open) {
+	case 0:
+		return nil
+	case 1:
+		return open[0]
+	}
+	return open[w.dice.alerts.IntN(len(open))]
+}
 
 func (s *swarm) latency(Point) time.Duration {
 	if s.slow == 0 || !oneIn(s.w.dice.time, s.slow) {

@@ -18,17 +18,3 @@ func (t twins) plan(w *World, until time.Duration) {
 	t.swarm.plan(w, until)
 	w.in(between(w.dice.trouble, 0, 5*time.Second), "", func() { w.second() })
 }
-
-// door is one of the two.
-func (t twins) door(w *World) *process {
-	var open []*process
-	for _, p := range w.procs {
-		if !p.dead && p.epoch == p.machine.store.epoch {
-			open = append(open, p)
-		}
-	}
-	if len(open) == 0 {
-		return nil
-	}
-	return open[w.dice.alerts.IntN(len(open))]
-}

@@ -29,12 +29,14 @@ type World struct {
 	procs     []*process // every one that ever ran, the dead included
 	sources   []*source
 	trouble   trouble
+	bent      bent
 	allowance *allowance // what the hub grants; nil: it has no limits
 	smooth    bool       // nothing ever goes wrong: what is late has no excuse
 
 	rehearsal     *incident.Rehearsal             // the incidents of this world are game days; nil: they are not
 	sweepEvery    time.Duration                   // how often every incident is looked at during the trouble
 	lookingAround bool                            // it is looked soon who is at rest
+	forgotten     bool                            // a disk was lost, and with it where the engine had left each branch
 	calm          bool                            // faults have stopped
 	settled       time.Time                       // when what the trouble has left behind is over: what runs, what a clock that was ahead has dated
 	ahead         time.Duration                   // the most that any clock was ahead
@@ -130,6 +132,7 @@ func (w *World) fail(invariant, format string, args ...any) {
 // newWorld is a world with a ledger, people and generated runbooks, and nothing running yet.
 func newWorld(seed uint64, o Options) *World {
 	w := &World{seed: seed, options: o, dice: newDice(seed), books: map[string]*book{}, parsed: map[string]*book{}, ends: map[string][]runbook.Conclusion{},
+		bent:  straight(),
 		tally: Tally{Faults: map[Fault]int{}, Points: map[Point]int{}}}
 	w.now = time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC).Add(between(w.dice.time, 0, 72*time.Hour))
 	if o.Story {
@@ -169,7 +172,7 @@ func (w *World) found(groups int) {
 	for i := range groups {
 		b := w.newBook(fmt.Sprintf("book%d", i), pick(w.dice.plan, "", child))
 		add(b)
-		w.sources = append(w.sources, &source{w: w, group: fmt.Sprintf("group-%d", i), book: b.Name})
+		w.sources = append(w.sources, &source{w: w, group: fmt.Sprintf("group-%d", i), book: b.Name, flaps: oneIn(w.dice.bent, 4)})
 	}
 	w.remote.first(files, w.now)
 }

@@ -1,0 +1,34 @@
+package sim
+
+// oldBugs bring back what the simulation has found, by its number in the README's table.
+func oldBugs() []mutation {
+	return []mutation{
+		one("bug 1: people are asked after the check that shows who was asked", "incident/publish.go",
+			"		d.askForReviews()\n		d.actions = append(d.actions, PublishRollup{ExternalID: id, Status: status, Summary: summary})",
+			"		d.actions = append(d.actions, PublishRollup{ExternalID: id, Status: status, Summary: summary})\n		d.askForReviews()"),
+		one("bug 2: a branch that the default branch has whole stays", "engine.go", "		return e.cleanUp(ctx, w)", "		return nil"),
+		{name: "bug 3: the branch goes before the records of its attempts", edits: []edit{
+			{"perform.go", "	if err := e.Inbox.Forget(ctx, w.branch); err != nil {", "	e.mark(w.branch, \"\")\n	if err := e.Hub.Publish(ctx, incident.Publication{DeleteBranch: w.branch}); err != nil {"},
+			{"perform.go", "	if err := e.Hub.Publish(ctx, incident.Publication{DeleteBranch: w.branch}); err != nil {\n		return fmt.Errorf(\"delete",
+				"	if err := e.Inbox.Forget(ctx, w.branch); err != nil {\n		return fmt.Errorf(\"delete"}}},
+		one("bug 4: a branch that was deleted is free", "opening.go", "			return p, e.checkFree(ctx, branch)", "			return p, nil"),
+		one("bug 5: what was merged meanwhile is opened again", "worker.go", "func(id incident.ID) bool { return id.Branch() == branch }) {", "func(id incident.ID) bool { return branch == \"\" }) {"),
+		one("bug 6: a closed pull request is no sign of a deleted branch", "look.go", "(!seen.Pull.Open || seen.Pull.Head != n.remote)", "seen.Pull.Open && seen.Pull.Head != n.remote"),
+		one("bug 7: what the queue has lost is waited for when an undo is due", "incident/stages.go", "st.Phase == PhaseStarted && !d.leftBehind(main, st) {", "st.Phase == PhaseStarted {"),
+		one("bug 8: what is queued of a merged incident stays", "perform.go", "		if err := e.Inbox.StopStep(ctx, a.Key); err != nil { // another engine", "		if err := ctx.Err(); err != nil { // another engine"),
+		one("bug 9: looks are put in the order of a map", "engine.go", "slices.Sorted(maps.Keys(woken))", "slices.Collect(maps.Keys(woken))").seenBy("TestSameStory"),
+		one("bug 10: a look begins anew without end", "look.go", "if anew++; anew > maxAnew {", "if anew++; anew > maxRounds {"),
+		one("bug 11: the head of a closed pull request is compared", "perform.go", "if seen.Pull == nil || seen.Pull.Open && seen.Pull.Head != n.remote {", "if seen.Pull == nil || seen.Pull.Head != n.remote {"),
+		one("bug 12: what cannot be read for a moment is a problem of the runbook", "opening.go", "		if errors.Is(err, errUnread) {\n			return d, err", "		if ctx.Err() != nil {\n			return d, err"),
+		one("bug 13: what is only here decides where an alert belongs", "opening.go", "	return w.report.Load().state, nil", "	return w.ledger.state, nil"),
+		one("bug 14: an opening takes as long as it likes", "opening.go", "took < 0 || took > atOnce {", "took < -1<<62 {").seenBy("TestOpenedTwice"),
+		one("bug 15: an element of a later round names the gate of its template", "incident/each.go", "	case st.Round == 1 && !t.Gate.Opened.IsZero()", "	case !t.Gate.Opened.IsZero()"),
+		one("bug 16: who stood behind a place that is given up sleeps on", "locks.go", "			l.owe(branch, func(lock string) bool { return slices.Contains(before.Locks, lock) })", "			_ = before"),
+		one("bug 17: a review from before a gate counts as an answer to it", "incident/routing.go", "(r.At.IsZero() || !r.At.Before(since))", "(r.At.IsZero() || !r.At.Before(since) || !since.IsZero())"),
+		one("bug 18: what nobody is asked about keeps the finally steps out", "incident/locks.go", "		if ours && s.Steps[own].Closed {", "		if ours && s.Steps[own].Closed && own == \"\" {"),
+		one("bug 19: a branch that was given back counts as opened twice", "look.go", "n.state.Pull == 0 && !n.state.GivenBack() && ", "n.state.Pull == 0 && "),
+		one("bug 20: a second pull request stays open", "show.go", "		if lookErr != nil || seen.Pull == nil ||", "		if lookErr == nil || seen.Pull == nil ||"),
+		one("bug 21: a later incident whose branch was deleted is not seen", "results.go", "	if seen.Pull == nil {", "	if seen.Pull != nil {"),
+		one("bug 22: a closed pull request counts as one that lags behind", "incident/thaw.go", "pull.Head != b.Tip && pull.Open {", "pull.Head != b.Tip {").seenBy("TestOpenedTwice"),
+	}
+}

@@ -1,0 +1,47 @@
+package sim
+
+// knownSeeds are seeds that have found each mutation. They are no promise: what is drawn for a world changes
+// with the simulation, so TestMutations looks around them, too.
+func knownSeeds() map[string]uint64 {
+	return map[string]uint64{
+		"an effect comes before its intent":                                    5,
+		"a wait lasts twice as long":                                           1,
+		"a wait ends a little early":                                           60,
+		"a retry does not wait for its pause":                                  31,
+		"everything is taken for idempotent":                                   5,
+		"what nobody knows is a failure":                                       5,
+		"the outcome of an old attempt is taken":                               1,
+		"the finally steps are skipped":                                        1,
+		"what happened first is undone first":                                  14,
+		"an incident ends with a debt":                                         21,
+		"who broke the glass reviews it":                                       21,
+		"anybody breaks the glass":                                             70,
+		"a gate is overridden by somebody else":                                30,
+		"a gate opens after its time":                                          225,
+		"a freeze is ignored":                                                  0,
+		"who asked for the attempt approves it":                                235,
+		"an approval of another commit counts":                                 19,
+		"a repetition does not wait":                                           576,
+		"a lock is free while nobody knows whether its step happened":          113,
+		"what is frozen goes on":                                               538,
+		"a lock is ignored":                                                    1,
+		"memberships and reviews are not read again before an intent departs":  583,
+		"the incident of a step is opened again after its merge":               480,
+		"bug 1: people are asked after the check that shows who was asked":     61,
+		"bug 2: a branch that the default branch has whole stays":              6,
+		"bug 4: a branch that was deleted is free":                             145,
+		"bug 7: what the queue has lost is waited for when an undo is due":     633,
+		"bug 8: what is queued of a merged incident stays":                     204,
+		"bug 9: looks are put in the order of a map":                           0,
+		"bug 11: the head of a closed pull request is compared":                317,
+		"bug 12: what cannot be read for a moment is a problem of the runbook": 27,
+		"bug 14: an opening takes as long as it likes":                         0,
+		"bug 16: who stood behind a place that is given up sleeps on":          1274,
+		"bug 17: a review from before a gate counts as an answer to it":        1190,
+		"bug 18: what nobody is asked about keeps the finally steps out":       2270,
+		"bug 19: a branch that was given back counts as opened twice":          5194,
+		"bug 20: a second pull request stays open":                             8556,
+		"bug 21: a later incident whose branch was deleted is not seen":        7230,
+		"bug 22: a closed pull request counts as one that lags behind":         1,
+	}
+}
