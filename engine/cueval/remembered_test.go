@@ -85,6 +85,9 @@ func TestOutputsTakenInEveryWay(t *testing.T) {
 	rules := "policy: steps: [_]: {exec?: command?: [string, ...!=\"v2\"], risk: string, if risk == \"change\" {timeout?: !=\"9m\"}, ...}\n"
 	all, foreseen := twisted(), 0
 	for i, name := range slices.Sorted(maps.Keys(all)) {
+		if instrumented && i%4 > 0 {
+			continue // the race detector makes each many times as dear
+		}
 		policy := ""
 		if i%3 == 0 {
 			policy = rules
@@ -102,7 +105,7 @@ func TestOutputsTakenInEveryWay(t *testing.T) {
 		}
 		foreseen += n
 	}
-	if foreseen < len(all)/2 {
+	if foreseen < len(all)/2 && !instrumented {
 		t.Errorf("%d answers were foreseen", foreseen)
 	}
 }
