@@ -19,7 +19,7 @@ func (e *Engine) wouldHaveRun(job StepJob, step runbook.Step, r *incident.Rehear
 		work.Write(job.Work) // unreachable unless the evaluator wrote no JSON: then people see what it wrote
 	}
 	log := fmt.Sprintf("This is a rehearsal: nothing was done. It would have run %s, of risk %s, for at most %s:\n%s\n",
-		job.Kind, step.Risk, job.Timeout, runbook.Visible(work.String()))
+		job.Kind, step.Risk, runbook.Span(job.Timeout), runbook.Visible(work.String()))
 	output := r.Outputs[job.Step]
 	if step.Rehearses != "" && output == nil {
 		output = json.RawMessage(unrehearsed)

@@ -135,7 +135,7 @@ func describe(step runbook.Step) Step {
 	if stage == runbook.StageMain {
 		stage = "main"
 	}
-	s := Step{Name: step.Name, Title: step.Title, Kind: step.Kind, Risk: step.Risk, Stage: stage, After: step.Needs, Timeout: step.Timeout.String(),
+	s := Step{Name: step.Name, Title: step.Title, Kind: step.Kind, Risk: step.Risk, Stage: stage, After: step.Needs, Timeout: runbook.Span(step.Timeout),
 		OnFailure: string(step.OnFailure), Attempts: step.Retry.Attempts, Reversible: step.Reversible, Locks: step.Now.Locks}
 	s.Verdict, s.Why = verdict(step.Kind, step.Now)
 	if s.Verdict == Later {
@@ -209,7 +209,7 @@ func (s *Step) gate(p runbook.Plan, step runbook.Step) {
 	}
 	g := &Gate{Rule: rule.String(), From: rule.People(), Least: rule.Least()}
 	if rule.Within > 0 {
-		g.Within = rule.Within.String()
+		g.Within = runbook.Span(rule.Within)
 	}
 	for _, d := range demands {
 		g.Because = append(g.Because, d.String())

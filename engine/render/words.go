@@ -23,7 +23,7 @@ func lasted(d time.Duration) string {
 	default:
 		d = d.Round(time.Second)
 	}
-	return d.String()
+	return runbook.Span(d)
 }
 
 func plural(n int, one, many string) string {

@@ -101,10 +101,10 @@ func TestUnder(t *testing.T) {
 		want    string
 	}{
 		{nil, nil, "none"},
-		{own, nil, "2 of acme/sre within 1h0m0s"},
+		{own, nil, "2 of acme/sre within 1h"},
 		{nil, three[:1], "1 of acme/leads"},
 		{nil, three, "1 of acme/leads and 1 of acme/night"},
-		{own, three, "2 of acme/sre and 1 of acme/leads and 1 of acme/night within 1h0m0s"},
+		{own, three, "2 of acme/sre and 1 of acme/leads and 1 of acme/night within 1h"},
 	}
 	for _, x := range cases {
 		if got := Under(x.own, x.demands).String(); got != x.want {
@@ -119,7 +119,7 @@ func TestUnder(t *testing.T) {
 	for _, s := range plan.Under(three[:1]).Steps {
 		rules = append(rules, s.Approval.String())
 	}
-	if got, want := fmt.Sprint(rules), "[none 1 of acme/leads 2 of acme/sre and 1 of acme/leads within 1h0m0s]"; got != want {
+	if got, want := fmt.Sprint(rules), "[none 1 of acme/leads 2 of acme/sre and 1 of acme/leads within 1h]"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	if plan.Steps[1].Approval != nil {

@@ -9,6 +9,18 @@ import (
 // LongestDuration is the longest time that a runbook may name: a step that waits for more than a year is a mistake.
 const LongestDuration = 366 * 24 * time.Hour
 
+// Span is a length of time as people read it: 30m and 1h30m, and not 30m0s and 1h30m0s.
+func Span(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
 // ParseDuration reads a #Duration of the schema, such as 1m30s or 2d. It reports false for what is no such text, and
 // for more than LongestDuration.
 func ParseDuration(s string) (time.Duration, bool) {

@@ -21,3 +21,15 @@ func TestDuration(t *testing.T) {
 		}
 	}
 }
+
+func TestSpan(t *testing.T) {
+	for d, want := range map[time.Duration]string{0: "0s", 500 * time.Millisecond: "500ms", 10 * time.Second: "10s", time.Minute: "1m", 90 * time.Second: "1m30s",
+		30 * time.Minute: "30m", time.Hour: "1h", 100 * time.Minute: "1h40m", time.Hour + time.Second: "1h0m1s", 72 * time.Hour: "72h", -time.Hour: "-1h"} {
+		if got := Span(d); got != want {
+			t.Errorf("%v is shown as %s, want %s", d, got, want)
+		}
+		if back, ok := ParseDuration(Span(d)); d >= 0 && (!ok || back != d) {
+			t.Errorf("%s is read as %v", Span(d), back)
+		}
+	}
+}

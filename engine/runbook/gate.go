@@ -76,7 +76,7 @@ func (g Gate) Page() []byte {
 	fmt.Fprintf(&b, "# Gate: %s\n\n%s\n\n", g.Step.Name, g.GameDay.asks())
 	b.WriteString(Fence("text", g.Step.Title))
 	fmt.Fprintf(&b, "\n- Incident: `%s`, round %d\n- Kind: %s\n- Risk: %s%s\n- Approval: %s\n- Timeout of one attempt: %s\n",
-		g.Incident, g.Round, g.Step.Kind, g.Step.Risk, reversible(g.Step), g.Step.Approval, g.Step.Timeout)
+		g.Incident, g.Round, g.Step.Kind, g.Step.Risk, reversible(g.Step), g.Step.Approval.onPage(), g.Step.Timeout)
 	if n := g.Step.Retry.Attempts; n > 1 {
 		fmt.Fprintf(&b, "- Attempts: up to %d, first pause %s\n", n, g.Step.Retry.Backoff)
 	}
@@ -84,7 +84,7 @@ func (g Gate) Page() []byte {
 		fmt.Fprintf(&b, "- Locks: `%s`\n", strings.Join(g.Locks, "`, `"))
 	}
 	for _, demand := range g.Because {
-		b.WriteString("\nThe calendar demands a part of the approval:\n\n" + Fence("text", demand.String()+"\n"+demand.Rule.String()))
+		b.WriteString("\nThe calendar demands a part of the approval:\n\n" + Fence("text", demand.String()+"\n"+demand.Rule.onPage()))
 	}
 	switch {
 	case g.Step.Undoes != "":

@@ -145,10 +145,10 @@ func TestPageLeavesThePlanOut(t *testing.T) {
 
 func TestApprovalInWords(t *testing.T) {
 	cases := map[string]*Approval{
-		"none":                              nil,
-		"1 of acme/sre":                     {From: []string{"acme/sre"}, Count: 1},
-		"2 of acme/sre, alice within 15m0s": {From: []string{"acme/sre", "alice"}, Count: 2, Within: 15 * time.Minute},
-		"1 of alice within 1h30m0s":         {From: []string{"alice"}, Count: 1, Within: 90*time.Minute + time.Millisecond},
+		"none":                            nil,
+		"1 of acme/sre":                   {From: []string{"acme/sre"}, Count: 1},
+		"2 of acme/sre, alice within 15m": {From: []string{"acme/sre", "alice"}, Count: 2, Within: 15 * time.Minute},
+		"1 of alice within 1h30m":         {From: []string{"alice"}, Count: 1, Within: 90*time.Minute + time.Millisecond},
 	}
 	for want, rule := range cases {
 		if got := rule.String(); got != want {

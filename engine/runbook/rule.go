@@ -151,14 +151,19 @@ func (a Approval) Depth() int {
 	return 1 + deepest
 }
 
-// String says the rule in words, for example "2 of acme/sre, alice and (1 of acme/dba or 1 of acme/lead) within 15m0s".
-func (a *Approval) String() string {
+// String says the rule in words, for example "2 of acme/sre, alice and (1 of acme/dba or 1 of acme/lead) within 15m".
+func (a *Approval) String() string { return a.said(Span) }
+
+// onPage is String as gate pages have it: their bytes are what votes are bound to, so lengths of time stay in the form that they had.
+func (a *Approval) onPage() string { return a.said(time.Duration.String) }
+
+func (a *Approval) said(form func(time.Duration) string) string {
 	if a == nil {
 		return "none"
 	}
-	s := a.words() + a.timed()
+	s := a.words() + a.timed(form)
 	for _, next := range a.Escalate {
-		s += ", then also " + next.words() + next.timed()
+		s += ", then also " + next.words() + next.timed(form)
 	}
 	return s
 }

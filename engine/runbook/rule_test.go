@@ -23,7 +23,7 @@ func TestRule(t *testing.T) {
 	}{
 		{leaf(2, "acme/sre", "bob"), "2 of acme/sre, bob", "[[2 of acme/sre, bob]]", []string{"acme/sre", "bob"}, 1, 1},
 		{Approval{From: []string{"a"}, Count: 1, Within: time.Minute, All: []Approval{leaf(1, "b"), leaf(2, "A", "c")}, Any: []Approval{leaf(1, "d"), leaf(1, "e")}},
-			"1 of a and 1 of b and 2 of A, c and (1 of d or 1 of e) within 1m0s", "[[1 of a 1 of b 2 of A, c 1 of d] [1 of a 1 of b 2 of A, c 1 of e]]",
+			"1 of a and 1 of b and 2 of A, c and (1 of d or 1 of e) within 1m", "[[1 of a 1 of b 2 of A, c 1 of d] [1 of a 1 of b 2 of A, c 1 of e]]",
 			[]string{"a", "b", "c", "d", "e"}, 5, 2},
 		{Approval{Any: []Approval{{All: []Approval{leaf(1, "a"), leaf(1, "b")}}, leaf(1, "c")}}, "(1 of a and 1 of b) or 1 of c", "[[1 of a 1 of b] [1 of c]]",
 			[]string{"a", "b", "c"}, 3, 3},

@@ -73,12 +73,12 @@ func (a Approval) each(make func(Approval) Approval) Approval {
 	return out
 }
 
-// timed says the time of a rule in words.
-func (a Approval) timed() string {
+// timed says the time of a rule in words, with lengths of time in a form.
+func (a Approval) timed(form func(time.Duration) string) string {
 	if a.Within <= 0 {
 		return ""
 	}
-	s := " within " + a.Within.Round(time.Second).String()
+	s := " within " + form(a.Within.Round(time.Second))
 	if a.OnTimeout == TimeoutAborts {
 		s += ", then the incident is aborted"
 	}

@@ -25,7 +25,7 @@
 //
 //	errors succeeds {"error_rate": 0.4, "requests": 100}
 //	> engine: errors: succeeded (attempt 1, 0 s)
-//	> engine: asked for the approval of rollback: 1 of acme/sre within 15m0s
+//	> engine: asked for the approval of rollback: 1 of acme/sre within 15m
 //	> asks for a review of rollback: acme/sre
 //
 //	alice approves rollback

@@ -294,7 +294,7 @@ func (s *stage) tell(events []incident.Event) {
 // a space is more of the line before.
 func (s *stage) line(text string) {
 	if !s.moving.IsZero() && !strings.HasPrefix(text, " ") {
-		text = "+" + s.now.Sub(s.moving).String() + " " + text
+		text = "+" + runbook.Span(s.now.Sub(s.moving)) + " " + text
 	}
 	s.said = append(s.said, text)
 }

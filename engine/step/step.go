@@ -173,7 +173,7 @@ func (c stepContext) ended(detail string) result {
 	if c.caller.Err() != nil {
 		return result{conclusion: runbook.Cancelled, problem: "cancelled" + detail}
 	}
-	return result{conclusion: runbook.TimedOut, problem: fmt.Sprintf("not done within %s%s", c.timeout, detail)}
+	return result{conclusion: runbook.TimedOut, problem: fmt.Sprintf("not done within %s%s", runbook.Span(c.timeout), detail)}
 }
 
 func (a *attempt) run(caller context.Context) result {
