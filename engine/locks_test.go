@@ -239,7 +239,7 @@ func TestStandingIsWhatIsPushed(t *testing.T) {
 	b := &branches{of: map[string]Branch{id.Branch(): incidentBranch(t, id, "x")}}
 	e := New(Config{Ledger: b, Inbox: b, DefaultBranch: "main", Log: slog.New(slog.DiscardHandler)})
 	w := e.worker(id.Branch())
-	if _, err := e.standing(t.Context(), w); err != nil {
+	if _, err := e.standing(t.Context(), w, ""); err != nil {
 		t.Fatal(err)
 	}
 	local, err := w.ledger.state.With(w.ledger.state.Next([]incident.Data{incident.Mitigated{How: "so"}}, now)...)
@@ -247,11 +247,11 @@ func TestStandingIsWhatIsPushed(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.ledger.state = local
-	if s, err := e.standing(t.Context(), w); err != nil || !s.MitigatedAt.IsZero() {
+	if s, err := e.standing(t.Context(), w, w.ledger.remote); err != nil || !s.MitigatedAt.IsZero() {
 		t.Errorf("mitigated at %v by what is local alone, %v", s.MitigatedAt, err)
 	}
 	w.tell(local) // it is pushed
-	if s, err := e.standing(t.Context(), w); err != nil || s.MitigatedAt.IsZero() {
+	if s, err := e.standing(t.Context(), w, w.ledger.remote); err != nil || s.MitigatedAt.IsZero() {
 		t.Errorf("not mitigated by what is on the remote: %v", err)
 	}
 }

@@ -117,7 +117,7 @@ func (e *Engine) locate(ctx context.Context, a incident.Alert) (place, error) {
 			return p, e.checkFree(ctx, branch)
 		}
 		w := e.worker(branch)
-		s, err := e.standing(ctx, w)
+		s, err := e.standing(ctx, w, heads[branch])
 		if err != nil {
 			return place{}, err
 		}
@@ -145,10 +145,13 @@ func (e *Engine) checkFree(ctx context.Context, branch string) error {
 }
 
 // standing reads what the journal on the remote branch says. What is local may never get there: another incident must not be
-// opened because of it.
-func (e *Engine) standing(ctx context.Context, w *worker) (incident.State, error) {
+// opened because of it. Where the branch is not at head any more as far as this engine knows, it is read anew.
+func (e *Engine) standing(ctx context.Context, w *worker, head string) (incident.State, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.ledger != nil && w.ledger.remote != head {
+		e.forget(w) // another engine has gone on with it
+	}
 	if err := e.read(ctx, w); err != nil {
 		return incident.State{}, err
 	}
