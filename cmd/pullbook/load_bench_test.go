@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -22,11 +24,15 @@ import (
 	"github.com/pullbook/pullbook/engine"
 	"github.com/pullbook/pullbook/engine/incident"
 	"github.com/pullbook/pullbook/engine/intake"
+	"github.com/pullbook/pullbook/engine/localhub"
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
 // openFlag is small where the benchmarks only have to run; the issue asks about 1,000.
 var openFlag = flag.Int("open", 10, "how many incidents are open in BenchmarkRebuild and BenchmarkAcknowledge")
+
+// crowdFlag spares the time in which a thousand incidents are opened.
+var crowdFlag = flag.String("crowd", "", "a directory in which BenchmarkRebuild keeps its open incidents, and finds them the next time")
 
 // crowd is a world with many open incidents.
 type crowd struct {
@@ -34,12 +40,34 @@ type crowd struct {
 	opened chan struct{}
 }
 
-func newCrowd(ctx context.Context, b *testing.B, runbook string) *crowd {
+// kept opens the world that an earlier run has left in a directory; nil if there is none.
+func kept(b *testing.B, dir string) *crowd {
+	b.Helper()
+	address, err := os.ReadFile(filepath.Join(dir, "url"))
+	if err != nil {
+		return nil
+	}
+	w := &world{dir: dir, url: string(address), owner: demoOwner, librarian: "carol", limits: "off", count: newTally()}
+	b.Cleanup(w.close)
+	listener, err := net.Listen("tcp", strings.TrimPrefix(w.url, "http://"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	w.hub, err = localhub.Open(localhub.Config{Dir: filepath.Join(dir, "hub"), Logger: slog.New(slog.DiscardHandler), OnRequest: w.count.add})
+	if err != nil {
+		b.Fatal(err)
+	}
+	w.server = &http.Server{Handler: w.hub.Handler()}
+	go w.server.Serve(listener) //nolint:errcheck // it ends with ErrServerClosed
+	return &crowd{world: w}
+}
+
+func newCrowd(ctx context.Context, b *testing.B, dir, runbook string) *crowd {
 	b.Helper()
 	if _, err := exec.LookPath("git"); err != nil {
 		b.Skip("git is not installed")
 	}
-	w, err := newWorld(ctx, stage{dir: b.TempDir(), listen: "127.0.0.1:0", files: map[string]string{"runbooks/crowd.cue": runbook, "pullbook.cue": chainPolicy}})
+	w, err := newWorld(ctx, stage{dir: dir, listen: "127.0.0.1:0", files: map[string]string{"runbooks/crowd.cue": runbook, "pullbook.cue": chainPolicy}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -148,7 +176,19 @@ func (o *once) plan(question string, ask func() (runbook.Plan, error)) (runbook.
 func BenchmarkRebuild(b *testing.B) {
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
-	c := newCrowd(ctx, b, crowdRunbook)
+	c := kept(b, *crowdFlag)
+	if c == nil {
+		c = newCrowd(ctx, b, cmp.Or(*crowdFlag, b.TempDir()), crowdRunbook)
+		c.open(ctx, b)
+	}
+	for b.Loop() {
+		c.rebuild(ctx, b)
+	}
+	b.ReportMetric(float64(c.resident(b))/1024, "MiB-resident")
+}
+
+// open has an engine open the incidents.
+func (c *crowd) open(ctx context.Context, b *testing.B) {
 	first, stop := context.WithCancel(ctx)
 	svc, err := c.world.service(first, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
@@ -164,10 +204,11 @@ func BenchmarkRebuild(b *testing.B) {
 		b.Error(err)
 	}
 	svc.close()
-	for b.Loop() {
-		c.rebuild(ctx, b)
+	if *crowdFlag != "" {
+		if err := os.WriteFile(filepath.Join(c.world.dir, "url"), []byte(c.world.url), 0o600); err != nil {
+			b.Fatal(err)
+		}
 	}
-	b.ReportMetric(float64(c.resident(b))/1024, "MiB-resident")
 }
 
 // settle waits until nobody has asked the hub for anything for a while.
