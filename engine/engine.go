@@ -46,6 +46,7 @@ type Config struct {
 type Engine struct {
 	Config
 	mu      sync.Mutex
+	reading sync.Locker        // held while many incidents are read together
 	workers map[string]*worker // by branch
 	pulls   map[int]string     // number to branch
 	marks   map[string]string  // where this engine left each branch, if nothing remembers it longer
@@ -58,7 +59,7 @@ type Engine struct {
 // New makes an engine. It does nothing until messages arrive.
 func New(c Config) *Engine {
 	e := &Engine{Config: c, workers: map[string]*worker{}, pulls: map[int]string{}, marks: map[string]string{}, refused: map[string]string{}, vetted: map[int]string{}, locks: newLocks()}
-	e.locks.reading = e.newLock()
+	e.locks.reading, e.reading = e.newLock(), e.newLock()
 	return e
 }
 

@@ -3,14 +3,29 @@ package engine
 import (
 	"context"
 	"slices"
+	"strings"
+
+	"github.com/pullbook/pullbook/engine/incident"
 )
+
+// ReadOpen reads all open incidents, before looks that wait already read them one by one. Where it fails, they do.
+func (e *Engine) ReadOpen(ctx context.Context) {
+	heads, err := e.Ledger.Heads(ctx)
+	if err != nil {
+		e.Log.Info("incidents will be read one by one", "why", err)
+		return
+	}
+	e.readMany(ctx, heads, heads, e.bookmarks())
+}
 
 // readMany reads the incidents on branches that nobody remembers, as a start finds them, with few requests of the hub. It is what
 // the looks at them would do one by one, and what it cannot do is left to them: they say why. left is where the engine left each.
 func (e *Engine) readMany(ctx context.Context, branches, heads, left map[string]string) {
+	e.reading.Lock()
+	defer e.reading.Unlock() // whoever comes second finds them read
 	unread := map[string]string{}
 	for branch := range branches {
-		if w := e.known(branch); heads[branch] != "" && (w == nil || w.report.Load() == nil) {
+		if w := e.known(branch); strings.HasPrefix(branch, incident.BranchPrefix) && heads[branch] != "" && (w == nil || w.report.Load() == nil) {
 			unread[branch] = heads[branch]
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pullbook/pullbook/engine"
@@ -65,6 +66,7 @@ type service struct {
 	tenure   *gitstore.Tenure
 	customs  *customs
 	marks    *bookmarks
+	crowded  bool         // several incidents were open at the start
 	asked    intake.Asked // the zero value: nobody is
 	server   *http.Server
 	listener net.Listener
@@ -211,6 +213,13 @@ func (svc *service) openLedger(ctx context.Context) (gitstore.AllowedSigners, er
 	if err != nil {
 		return gitstore.AllowedSigners{}, withHint(fmt.Errorf("the ledger has no branch %q: %w", svc.hub.DefaultBranch(), err), "push a first commit to it")
 	}
+	open := 0
+	for branch := range heads {
+		if strings.HasPrefix(branch, incident.BranchPrefix) {
+			open++
+		}
+	}
+	svc.crowded = open > 1
 	if err := svc.checkSigner(ctx, tip); err != nil {
 		return gitstore.AllowedSigners{}, err
 	}
@@ -363,6 +372,10 @@ func (svc *service) run(ctx context.Context) error {
 		failed <- err
 	}()
 	go func() { failed <- svc.tenure.Keep(ctx) }()
+	var reading sync.WaitGroup
+	if svc.crowded {
+		reading.Go(func() { svc.engine.ReadOpen(ctx) })
+	}
 	go svc.sweep(ctx)
 	var first error
 	select {
@@ -371,6 +384,7 @@ func (svc *service) run(ctx context.Context) error {
 		failed <- nil
 		cancel()
 	}
+	reading.Wait()
 	defer svc.releaseLedger(ctx)
 	stop, done := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer done()

@@ -18,7 +18,7 @@ import (
 )
 
 // cacheBytes bounds the objects kept in memory between reads.
-const cacheBytes = 64 << 20
+const cacheBytes = 24 << 20
 
 // Config says which repository a store is for and who writes to it.
 type Config struct {
