@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -397,6 +398,7 @@ func (svc *service) sweep(ctx context.Context) {
 	ticker := time.NewTicker(svc.settings.sweep)
 	defer ticker.Stop()
 	for {
+		svc.collect()
 		if err := svc.inbox.Put(ctx, inbox.Message{Kind: engine.KindSweep, Key: "ledger"}); err != nil && ctx.Err() == nil {
 			svc.log.Error("cannot store the sweep", "error", err)
 		}
@@ -406,6 +408,23 @@ func (svc *service) sweep(ctx context.Context) {
 		case <-ticker.C:
 		}
 	}
+}
+
+// sparingFrom is how many open incidents make the engine give memory back sooner.
+const sparingFrom = 250
+
+// collect has garbage collected when it is half of what is in use, and not as much, where many incidents are open: what is known of them
+// is most of the memory then, and stays. An operator who has set GOGC knows better.
+func (svc *service) collect() {
+	marks, err := svc.bookmarks().Marks()
+	if err != nil || os.Getenv("GOGC") != "" {
+		return
+	}
+	percent := 100
+	if len(marks) >= sparingFrom {
+		percent = 50
+	}
+	debug.SetGCPercent(percent)
 }
 
 // close releases everything that was opened, in the opposite order.
