@@ -13,8 +13,8 @@ import (
 
 // Bounds on what Branches has in memory at a time.
 const (
-	manyTips    = 200 // branches whose commits are fetched with one request
-	manyCommits = 100 // commits whose trees and blobs are
+	manyTips    = 500 // branches whose commits are fetched with one request
+	manyCommits = 200 // commits whose trees and blobs are
 )
 
 // BranchesQuery asks for many branches.
@@ -24,9 +24,9 @@ type BranchesQuery struct {
 	Signers AllowedSigners
 }
 
-// Branches reads many branches as Branch does, in the order of their names, with few requests: one for the commits of every 200
-// branches, one for the trees and blobs of every 100 commits. It gives found each branch as soon as it is read. Left out is what
-// Branch alone can tell about: a branch with a commit that is not ours, one with more than 100 commits, one that cannot be read
+// Branches reads many branches as Branch does, in the order of their names, with few requests: one for the commits of every 500
+// branches, one for the trees and blobs of every 200 commits. It gives found each branch as soon as it is read. Left out is what
+// Branch alone can tell about: a branch with a commit that is not ours, one with more than 200 commits, one that cannot be read
 // in company.
 func (s *Store) Branches(ctx context.Context, q BranchesQuery, found func(Branch)) error {
 	caps, err := s.capabilities(ctx, uploadPack)
