@@ -177,6 +177,12 @@ func (p *process) publish(n incident.Publication) error {
 	if err != nil {
 		return err
 	}
+	return p.publishOn(pr, n)
+}
+
+// publishOn changes a pull request.
+func (p *process) publishOn(pr *pull, n incident.Publication) error {
+	w := p.w
 	switch {
 	case n.Screen != nil:
 		w.fresh.out(n.Screen.Title + "\n" + n.Screen.Body)
