@@ -215,17 +215,22 @@ func (p *process) publishOn(pr *pull, n incident.Publication) error {
 		w.tell(p.name, "close pull request %d", n.Pull)
 		return w.forge.setState(pr, false)
 	case n.Reopen:
-		w.tell(p.name, "reopen pull request %d", n.Pull)
-		err := w.forge.setState(pr, true)
-		if err != nil {
-			pr.refused++
-		}
-		if pr.refused > inVain {
-			w.fail("I8", "the hub is asked again and again to reopen pull request %d, which it cannot", n.Pull)
-		}
-		return err
+		return p.reopen(pr)
 	}
 	return nil
+}
+
+// reopen opens a pull request again. One that cannot be is not asked for for ever.
+func (p *process) reopen(pr *pull) error {
+	p.w.tell(p.name, "reopen pull request %d", pr.number)
+	err := p.w.forge.setState(pr, true)
+	if err != nil {
+		pr.refused++
+	}
+	if pr.refused > inVain {
+		p.w.fail("I8", "the hub is asked again and again to reopen pull request %d, which it cannot", pr.number)
+	}
+	return err
 }
 
 // Merge checks the head first: one that is merged already with that head is no error.
