@@ -8,7 +8,7 @@ func oldBugs() []mutation {
 			"		d.actions = append(d.actions, PublishRollup{ExternalID: id, Status: status, Summary: summary})\n		d.askForReviews()"),
 		one("bug 2: a branch that the default branch has whole stays", "engine.go", "		return e.cleanUp(ctx, w)", "		return nil"),
 		{name: "bug 3: the branch goes before the records of its attempts", edits: []edit{
-			{"perform.go", "	if err := e.Inbox.Forget(ctx, w.branch); err != nil {", "	e.mark(w, \"\")\n	if err := e.Hub.Publish(ctx, incident.Publication{DeleteBranch: w.branch}); err != nil {"},
+			{"perform.go", "	if err := e.Inbox.Forget(ctx, w.branch); err != nil {", "	e.unmark(w.branch)\n	if err := e.Hub.Publish(ctx, incident.Publication{DeleteBranch: w.branch}); err != nil {"},
 			{"perform.go", "	if err := e.Hub.Publish(ctx, incident.Publication{DeleteBranch: w.branch}); err != nil {\n		return fmt.Errorf(\"delete",
 				"	if err := e.Inbox.Forget(ctx, w.branch); err != nil {\n		return fmt.Errorf(\"delete"}}},
 		one("bug 4: a branch that was deleted is free", "opening.go", "			return p, e.checkFree(ctx, branch)", "			return p, nil"),

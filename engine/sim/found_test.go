@@ -29,6 +29,7 @@ func knownSeeds() map[string]uint64 {
 		"the incident of a step is opened again after its merge":               480,
 		"bug 1: people are asked after the check that shows who was asked":     61,
 		"bug 2: a branch that the default branch has whole stays":              6,
+		"bug 3: the branch goes before the records of its attempts":            126,
 		"bug 4: a branch that was deleted is free":                             145,
 		"bug 5: what was merged meanwhile is opened again":                     104,
 		"bug 7: what the queue has lost is waited for when an undo is due":     633,
