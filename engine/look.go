@@ -194,10 +194,11 @@ func (e *Engine) reread(ctx context.Context, w *worker) error {
 // openedTwice reports whether the branch holds a second opening of the incident: an engine that stood still with the opening in
 // its hands found the branch free, since another engine had opened it and somebody deleted it. The hub shows the pull request of
 // the first one, closed, at a commit that is not on the branch, and the journal knows of no pull request yet. Where a person has
-// given the branch back, that commit is one of those that were disowned.
+// given the branch back, that commit is one of those that were disowned. A branch that is not there holds no second opening: a
+// foreign commit was its last.
 func (w *worker) openedTwice() bool {
 	n, p := w.ledger, w.hub.Pull
-	return n.state.Pull == 0 && !n.state.GivenBack() && n.lost == "" && !p.Open && !p.Merged && n.commits[p.Head] == 0
+	return !n.deleted && n.state.Pull == 0 && !n.state.GivenBack() && n.lost == "" && !p.Open && !p.Merged && n.commits[p.Head] == 0
 }
 
 // checkCommits are the commits whose check runs show what is published: those that record ends, and those that opened

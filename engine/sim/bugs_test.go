@@ -30,5 +30,6 @@ func oldBugs() []mutation {
 		one("bug 20: a second pull request stays open", "show.go", "		if lookErr != nil || seen.Pull == nil ||", "		if lookErr == nil || seen.Pull == nil ||"),
 		one("bug 21: a later incident whose branch was deleted is not seen", "results.go", "	if seen.Pull == nil {", "	if seen.Pull != nil {"),
 		one("bug 22: a closed pull request counts as one that lags behind", "incident/thaw.go", "pull.Head != b.Tip && pull.Open {", "pull.Head != b.Tip {").seenBy("TestOpenedTwice"),
+		one("bug 25: a deleted branch counts as opened twice", "look.go", "return !n.deleted && n.state.Pull == 0", "return n.state.Pull == 0"),
 	}
 }

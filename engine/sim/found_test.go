@@ -46,5 +46,6 @@ func knownSeeds() map[string]uint64 {
 		"bug 20: a second pull request stays open":                             8556,
 		"bug 21: a later incident whose branch was deleted is not seen":        7230,
 		"bug 22: a closed pull request counts as one that lags behind":         1,
+		"bug 25: a deleted branch counts as opened twice":                      50994,
 	}
 }

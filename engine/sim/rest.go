@@ -62,7 +62,7 @@ func (w *World) restless(r *record) string {
 	case r.void:
 		return "it was opened after an incident of its name had been merged, and its branch is still there"
 	case r.disturbed:
-		if r.begged >= hope && !w.forgotten && !w.forge.of(r.branch).merged {
+		if r.begged >= hope && !w.forgotten && w.machines[0].store.marks[r.branch] != "" && !w.forge.of(r.branch).merged {
 			return "people who may have given its branch back, again and again"
 		}
 		return w.undone(r) // frozen until a person looks into it
