@@ -114,7 +114,8 @@ func (w *worker) wake(ctx context.Context, args wakeArgs) error {
 }
 
 // handleDue handles, one after the other, the messages of key that are due as it begins. at is what a trigger says the time
-// is: a clock that has been set back since must not make the trigger void.
+// is: a clock that has been set back since must not make the trigger void, nor one that is set back meanwhile the retry of what
+// came before that.
 func (w *worker) handleDue(ctx context.Context, key string, at int64) error {
 	now := max(time.Now().UnixMilli(), at)
 	for !w.isStopping() {
@@ -122,16 +123,16 @@ func (w *worker) handleDue(ctx context.Context, key string, at int64) error {
 		if err != nil || !found {
 			return err
 		}
-		ids := []int64{row.id}
+		ids, begun := []int64{row.id}, max(now, time.Now().UnixMilli())
 		if w.in.hints[row.kind] {
-			row, ids, err = w.in.equalHints(ctx, row, max(now, time.Now().UnixMilli()))
+			row, ids, err = w.in.equalHints(ctx, row, begun)
 			if err != nil {
 				return err
 			}
 		}
 		if err := w.handle(row.message()); err != nil {
 			w.logFailure(row, err)
-			retry := max(now, time.Now().UnixMilli()) + backoff(row.failures+1).Milliseconds()
+			retry := max(begun, time.Now().UnixMilli()) + backoff(row.failures+1).Milliseconds()
 			if err := w.in.postpone(ctx, row, ids, retry); err != nil {
 				return err
 			}

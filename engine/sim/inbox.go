@@ -190,7 +190,8 @@ func (p *process) handle(ctx context.Context, key string) bool {
 		if m == nil || p.epoch != s.epoch {
 			return true
 		}
-		together := s.equal(m, later(now, p.clock()))
+		begun := later(now, p.clock())
+		together := s.equal(m, begun)
 		p.w.current.looks = 0
 		err := p.engine.Handle(ctx, m.Message)
 		if p.dead {
@@ -199,7 +200,7 @@ func (p *process) handle(ctx context.Context, key string) bool {
 		if err != nil {
 			p.w.tell(p.name, "%s %s failed: %v", m.Kind, m.Key, err)
 			err = p.on("inbox.postpone", func(s *store) error {
-				s.postpone(p, together, later(now, p.clock()))
+				s.postpone(p, together, later(begun, p.clock()))
 				return nil
 			})
 		} else {
