@@ -148,17 +148,24 @@ func (l *locks) claimed(branch, lock string, than incident.Waiting) bool {
 	return false
 }
 
-// reserve gives a branch all of the locks that it is about to hold, or none.
-func (l *locks) reserve(branch string, want map[string]incident.Holder) error {
+// reserve gives a branch all of the locks that it is about to hold, or none. What it has by the remote branch already it keeps,
+// whoever else counts as a holder: one that is frozen, say, and of whose attempt nobody knows the end any more. Each of two such
+// would keep the other one from being given back.
+func (l *locks) reserve(branch string, want, has map[string]incident.Holder) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(want) == 0 {
 		return nil
 	}
-	if !l.whole {
+	fresh := maps.Clone(want)
+	maps.DeleteFunc(fresh, func(lock string, by incident.Holder) bool {
+		before, is := has[lock]
+		return is && before.Step == by.Step && before.Since.Equal(by.Since)
+	})
+	if len(fresh) > 0 && !l.whole {
 		return fmt.Errorf("take the locks of %s: %w: not every open incident has been read", branch, errLocked)
 	}
-	for lock := range want {
+	for lock := range fresh {
 		if by, taken := l.takenBy(branch, lock); taken {
 			return fmt.Errorf("take the lock %s for %s: %w: %s has it", lock, branch, errLocked, by.Incident)
 		}

@@ -30,25 +30,29 @@ func table(pairs ...string) map[string]incident.Holder {
 
 func TestLockTable(t *testing.T) {
 	l := newLocks()
-	if err := l.reserve("a", table("x", "A")); !errors.Is(err, errLocked) {
+	if err := l.reserve("a", table("x", "A"), nil); !errors.Is(err, errLocked) {
 		t.Errorf("a lock was given before every open incident was known: %v", err)
 	}
-	if err := l.reserve("a", nil); err != nil {
+	if err := l.reserve("a", nil, nil); err != nil {
 		t.Errorf("nothing was refused: %v", err)
 	}
 	l.makeWhole()
-	if err := l.reserve("a", table("x", "A", "y", "A")); err != nil {
+	if err := l.reserve("a", table("x", "A", "y", "A"), nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.reserve("b", table("z", "B", "y", "B")); !errors.Is(err, errLocked) {
+	if err := l.reserve("b", table("z", "B", "y", "B"), nil); !errors.Is(err, errLocked) {
 		t.Errorf("a lock was given twice: %v", err)
 	}
 	if d := cmp.Diff(table("x", "A", "y", "A"), l.others("b")); d != "" {
 		t.Errorf("b got a part of what it asked for, or a lost something: %s", d)
 	}
-	if err := l.reserve("a", table("x", "A", "y", "A", "z", "A")); err != nil {
+	if err := l.reserve("a", table("x", "A", "y", "A", "z", "A"), nil); err != nil {
 		t.Errorf("who holds a lock cannot keep it: %v", err)
 	}
+	if err := l.reserve("b", table("y", "B"), table("y", "B")); err != nil {
+		t.Errorf("what a branch has by its journal is refused, since another one counts as its holder: %v", err)
+	}
+	l.set("b", nil)
 	if l.wait("b", waiting("B", 1, "y")) || !l.wait("c", waiting("C", 2, "free")) {
 		t.Error("what is free was not told from what is taken")
 	}
@@ -75,7 +79,7 @@ func waiting(id string, since int, locks ...string) incident.AwaitLocks {
 func TestLockQueue(t *testing.T) {
 	l := newLocks()
 	l.makeWhole()
-	if err := l.reserve("a", table("x", "A")); err != nil {
+	if err := l.reserve("a", table("x", "A"), nil); err != nil {
 		t.Fatal(err)
 	}
 	if l.wait("both", waiting("B", 1, "x", "y")) {
@@ -205,7 +209,7 @@ func TestReadLocks(t *testing.T) {
 	if err := e.readLocks(t.Context()); err == nil || e.locks.isWhole() {
 		t.Fatalf("a branch could not be read, and the table is taken for whole: %v", err)
 	}
-	if err := e.locks.reserve("incident/other", table("free", "B")); !errors.Is(err, errLocked) {
+	if err := e.locks.reserve("incident/other", table("free", "B"), nil); !errors.Is(err, errLocked) {
 		t.Errorf("a lock was given: %v", err)
 	}
 	b.broken = ""

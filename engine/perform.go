@@ -90,13 +90,16 @@ func (e *Engine) commit(ctx context.Context, w *worker, plan runbook.Plan, c inc
 	}
 	made := NewCommit{Branch: w.branch, Parent: n.head, Files: files,
 		Message: journal.Message(events, journal.MessageFacts{Incident: state.Opened.ID, Plan: plan, Rehearsal: state.Opened.Rehearsal != nil}), At: state.At}
-	n.place(events, &made)
+	thaws := n.place(events, &made)
 	sha, err := e.Journal.Append(ctx, made)
 	if err != nil {
 		return fmt.Errorf("commit to %s: %w", w.branch, err)
 	}
 	n.events, n.state, n.chain, n.head = all, state, chain, sha
 	n.commits[sha] = state.Seq
+	if thaws {
+		n.foreign, n.gone, n.deleted = nil, false, false
+	}
 	if len(c.Plan) > 0 {
 		return w.edited(c.Plan)
 	}
@@ -146,7 +149,7 @@ func (e *Engine) flush(ctx context.Context, w *worker, f incident.Flush) error {
 		return nil
 	}
 	held := n.state.Locks()
-	if err := e.locks.reserve(w.branch, held); err != nil {
+	if err := e.locks.reserve(w.branch, held, n.taken); err != nil {
 		e.forget(w)
 		return err
 	}
@@ -156,7 +159,7 @@ func (e *Engine) flush(ctx context.Context, w *worker, f incident.Flush) error {
 		return fmt.Errorf("push %s (%s): %w", w.branch, f.Why, err)
 	}
 	before := n.pushed
-	n.pushed, n.remote = n.state.Seq, n.head
+	n.pushed, n.remote, n.taken = n.state.Seq, n.head, held
 	moved := e.mark(w, n.head)
 	w.tell(n.state)
 	if e.Observe != nil {

@@ -158,10 +158,11 @@ func (e *Engine) unmark(branch string) {
 }
 
 // place says where a commit goes that gives the branch back to the engine: behind the commits that it disowns, with the
-// files of the engine's last one, or behind that one, wherever the branch is.
-func (n *notes) place(events []incident.Event, c *NewCommit) {
-	if _, thaws := events[0].Data.(incident.Thawed); !thaws {
-		return
+// files of the engine's last one, or behind that one, wherever the branch is. It reports whether the commit does that: the branch
+// is the engine's again once there is the commit, and not before.
+func (n *notes) place(events []incident.Event, c *NewCommit) (thaws bool) {
+	if _, thaws = events[0].Data.(incident.Thawed); !thaws {
+		return false
 	}
 	switch {
 	case !n.gone:
@@ -171,5 +172,5 @@ func (n *notes) place(events []incident.Event, c *NewCommit) {
 	default:
 		c.Over = n.remote
 	}
-	n.foreign, n.gone, n.deleted = nil, false, false
+	return true
 }

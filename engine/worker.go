@@ -95,9 +95,10 @@ type notes struct {
 	remote  string // head of the remote branch as far as the engine knows
 	marked  string // where its bookmark is as far as the engine knows
 	foreign *incident.Foreign
-	gone    bool   // the remote branch does not lead to head
-	deleted bool   // it is not there
-	lost    string // why it cannot be restored
+	gone    bool                       // the remote branch does not lead to head
+	deleted bool                       // it is not there
+	lost    string                     // why it cannot be restored
+	taken   map[string]incident.Holder // locks that it holds by what is pushed
 }
 
 // resolved is a plan with the question that it answers.
@@ -172,7 +173,7 @@ func (w *worker) take(b Branch) error {
 		// Signed by the engine, and still not its doing: a copy would run the incident a second time.
 		return fmt.Errorf("%s holds a copy of incident %s: %w", w.branch, id, errNoIncident)
 	}
-	n.pushed = n.state.Seq
+	n.pushed, n.taken = n.state.Seq, n.state.Locks()
 	w.ledger = &n
 	if err := w.thaw(dir, own[0].Files, files); err != nil {
 		w.ledger = nil // without its plan it was not read
