@@ -81,16 +81,17 @@ func (e *Engine) readBranch(ctx context.Context, w *worker, heads map[string]str
 	return nil
 }
 
-// latest is the commit to restore a branch at: what the engine left, or of a branch that is not there what the hub's pull
-// request had last, if that follows from it. Another engine may have gone on.
+// latest is the commit to restore a branch at: what the engine left, or of a branch that is not there the last one of the
+// engine's that the hub's pull request had, if that follows from it. Another engine may have gone on, or this one may have
+// been killed before it set its bookmark; what others wrote after that changes nothing.
 func (e *Engine) latest(ctx context.Context, w *worker, q BranchQuery, left string) string {
 	if w.hub == nil || w.hub.Pull == nil || w.hub.Pull.Open || w.hub.Pull.Head == left {
 		return left
 	}
 	q.At = w.hub.Pull.Head
 	last, err := e.Ledger.Branch(ctx, q)
-	if own, foreign := sift(last); err == nil && foreign == nil && slices.Contains(names(own), left) {
-		return q.At
+	if own, _ := sift(last); err == nil && slices.Contains(names(own), left) {
+		return own[len(own)-1].ID
 	}
 	return left
 }

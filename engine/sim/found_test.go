@@ -47,6 +47,7 @@ func knownSeeds() map[string]uint64 {
 		"bug 21: a later incident whose branch was deleted is not seen":        7230,
 		"bug 22: a closed pull request counts as one that lags behind":         1,
 		"bug 25: a deleted branch counts as opened twice":                      50994,
+		"bug 26: a stranger's push hides the engine's last one":                61340,
 		"bug 27: who holds a lock has to win it again at each push":            61392,
 		"bug 28: a branch counts as given back before there is the commit":     61635,
 	}

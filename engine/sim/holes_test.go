@@ -111,3 +111,48 @@ func TestBookmarkStays(t *testing.T) {
 		t.Error("no branch was moved back")
 	}
 }
+
+// lastPush kills an engine when its push has arrived and its bookmark is not set. Before another one begins, somebody pushes to the
+// branch and deletes it.
+type lastPush struct {
+	killed  bool
+	deleted bool
+}
+
+func (s *lastPush) at(p *process, pt Point) Fault {
+	if s.killed || !pt.below("journal.flush.") || len(p.w.forge.pulls) == 0 || p.w.chronicle.records[0].state.Seq < 3 {
+		return NoFault
+	}
+	s.killed = true
+	p.w.in(time.Millisecond, "", func() {
+		pull := p.w.forge.pulls[0]
+		p.w.intrude(pull.branch)
+		p.w.vandalise(pull)
+		s.deleted = p.w.remote.heads[pull.branch] == ""
+	})
+	return KillAfter
+}
+
+func (s *lastPush) door(w *World) *process { return w.active() }
+
+func (s *lastPush) latency(Point) time.Duration { return 0 }
+
+func (s *lastPush) plan(*World, time.Duration) {}
+
+// TestLastPushStays holds that a branch is given back with everything that the engine had pushed, also where its bookmark is behind
+// that and a stranger's commit was the last one.
+func TestLastPushStays(t *testing.T) {
+	deleted := 0
+	for seed := range uint64(max(4, 12/fewer)) {
+		s := &lastPush{}
+		if r := Run(seed, Options{script: s}); r.Err != nil {
+			t.Errorf("seed %d: %v", seed, r.Err)
+		}
+		if s.deleted {
+			deleted++
+		}
+	}
+	if t.Logf("%d branches were deleted", deleted); deleted == 0 {
+		t.Error("no branch was deleted")
+	}
+}
