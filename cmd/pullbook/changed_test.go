@@ -42,10 +42,16 @@ func TestChangedWorkflowOnTheBranch(t *testing.T) {
 	if err := s.world.review(t.Context(), "alice", 1, "/approve rollback"); err != nil {
 		t.Fatal(err)
 	}
+	waitFor(t, "what the branch says of reviews has run", func() bool { // the hub tells of a review after it has answered
+		_, review := os.Stat(f.path("taken/review"))
+		_, advance := os.Stat(f.path("taken/advance"))
+		return review == nil && advance == nil
+	})
 	f.idle()
 	if err := s.world.comment(t.Context(), "bob", 1, "/done confirm"); err != nil {
 		t.Fatal(err)
 	}
+	waitFor(t, "it is said", func() bool { return strings.Contains(s.said(t, 1), "**Frozen.** Commit ") })
 	f.idle()
 	for name, want := range map[string]string{"review": "<pull_request_review>\n", "advance": "<pull_request_review>\n"} { // for a comment and for the end of a workflow the default branch's runs
 		if got, err := os.ReadFile(f.path("taken/" + name)); err != nil || string(got) != want {
