@@ -50,7 +50,7 @@ func TestEditMeansWhatOthersWrote(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return map[string][]byte{planFile: static, editedBook: []byte(book), "lib/helper.cue": []byte("package lib\n#Drain: [\"drain\"]\n")}
+		return map[string][]byte{journal.PlanFile: static, editedBook: []byte(book), "lib/helper.cue": []byte("package lib\n#Drain: [\"drain\"]\n")}
 	}
 	first := files(0, false, "a: exec: command: [\"true\"]\n")
 	opened := incident.Opened{ID: "20261122-k3jq5zabcd", Runbook: editedBook, Commit: "base", Plan: journal.PlanDigest(first)}

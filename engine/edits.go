@@ -254,7 +254,7 @@ func (w *worker) editable(c proposal.Change, name string, inside bool) string {
 		return "an edit changes nothing but files of the plan"
 	case name == orgFile:
 		return "the organisation's rules stay as they were when the incident was opened"
-	case name == planFile || name == schemaFile:
+	case name == journal.PlanFile || name == journal.SchemaFile:
 		return "the engine makes it"
 	case c.Gone || !known:
 		return "an edit changes files of the plan; it adds none, and takes none away"
@@ -281,7 +281,7 @@ func (w *worker) editDraft(plan runbook.Plan, after map[string][]byte) (*inciden
 	if err != nil {
 		return nil, nil, err
 	}
-	d := &incident.EditDraft{Edit: edit, Plan: plan, Was: w.ledger.state.Plan, Diff: runbook.Diff(w.frozen.source.Files, after), Files: map[string][]byte{planFile: static}}
+	d := &incident.EditDraft{Edit: edit, Plan: plan, Was: w.ledger.state.Plan, Diff: runbook.Diff(w.frozen.source.Files, after), Files: map[string][]byte{journal.PlanFile: static}}
 	whole := maps.Clone(w.frozen.files)
 	for name, text := range after {
 		if !bytes.Equal(text, w.frozen.files[name]) {
@@ -372,8 +372,8 @@ func standsOn(commit string, heads map[string]string) bool {
 	return false
 }
 
-// closeEdit says on the pull request of an edit and on its head that it was taken, and closes it. What a crash leaves undone is seen again, since
-// the pull request is open.
+// closeEdit says on the pull request of an edit and on its head that it was taken, and closes it. What a crash leaves undone is
+// seen again, since the pull request is open.
 func (e *Engine) closeEdit(ctx context.Context, w *worker, a incident.CloseEdit) error {
 	taken := w.ledger.state.EditOf(a.Pull)
 	if taken == nil {

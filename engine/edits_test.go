@@ -99,7 +99,7 @@ func newDesk(t *testing.T) (*desk, *Engine, *worker) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := map[string][]byte{planFile: static, schemaFile: []byte("schema"), editedBook: []byte("one"), orgFile: []byte("org")}
+	files := map[string][]byte{journal.PlanFile: static, journal.SchemaFile: []byte("schema"), editedBook: []byte("one"), orgFile: []byte("org")}
 	opened := incident.Opened{ID: "20261122-k3jq5zabcd", Runbook: editedBook, Commit: "base", Plan: journal.PlanDigest(files)}
 	state, err := incident.Fold([]incident.Event{{Seq: 1, Data: opened}})
 	if err != nil {
@@ -138,12 +138,12 @@ func TestEdits(t *testing.T) {
 		"outside of the plan":     {func(d *desk) { d.changes = append(d.changes, proposal.Change{Path: "README.md"}) }, "README.md: an edit changes nothing but"},
 		"of another incident":     {func(d *desk) { d.changes = []proposal.Change{{Path: "incidents/2026/11/21/x/plan/" + editedBook}} }, "nothing but files of the plan"},
 		"the organisation":        {func(d *desk) { d.changes, d.head[orgFile] = at(orgFile), "x" }, "rules stay as they were"},
-		"the plan's own file":     {func(d *desk) { d.changes, d.head[planFile] = at(planFile), "{}" }, "the engine makes it"},
-		"the schema":              {func(d *desk) { d.changes, d.head[schemaFile] = at(schemaFile), "x" }, "the engine makes it"},
+		"the plan's own file":     {func(d *desk) { d.changes, d.head[journal.PlanFile] = at(journal.PlanFile), "{}" }, "the engine makes it"},
+		"the schema":              {func(d *desk) { d.changes, d.head[journal.SchemaFile] = at(journal.SchemaFile), "x" }, "the engine makes it"},
 		"a new file":              {func(d *desk) { d.changes = at("runbooks/b.cue") }, "it adds none"},
 		"a file less":             {func(d *desk) { d.changes[0].Gone = true }, "takes none away"},
 		"another mode":            {func(d *desk) { d.changes[0].Mode = true }, "plain files"},
-		"the plan was edited":     {func(d *desk) { d.head[planFile] = "{}" }, "merge incident/k3jq5zabcd into it"},
+		"the plan was edited":     {func(d *desk) { d.head[journal.PlanFile] = "{}" }, "merge incident/k3jq5zabcd into it"},
 		"nothing":                 {func(d *desk) { d.head[editedBook] = "one" }, "changes nothing"},
 		"too much":                {func(d *desk) { d.changes = nil }, "more files than the hub lists"},
 		"from a fork":             {func(d *desk) { d.pull.Fork = true }, "begins with edit/"},
@@ -175,7 +175,7 @@ func TestEdits(t *testing.T) {
 				return
 			}
 			draft := edit.Draft
-			if !slices.Equal(draft.Changed, []string{"a"}) || draft.Plan.Edits != 1 || !slices.Equal(slices.Sorted(maps.Keys(draft.Files)), []string{planFile, editedBook}) ||
+			if !slices.Equal(draft.Changed, []string{"a"}) || draft.Plan.Edits != 1 || !slices.Equal(slices.Sorted(maps.Keys(draft.Files)), []string{journal.PlanFile, editedBook}) ||
 				len(edit.Authors) != 2 || !strings.Contains(draft.Diff, "-one") {
 				t.Errorf("%+v by %+v", draft, edit.Authors)
 			}

@@ -179,7 +179,7 @@ func incidentBranch(t *testing.T, id incident.ID, locks ...string) Branch {
 		t.Fatal(err)
 	}
 	var empty incident.State
-	frozen := map[string][]byte{planFile: plan}
+	frozen := map[string][]byte{journal.PlanFile: plan}
 	opened := incident.Opened{ID: id, Plan: journal.PlanDigest(frozen)}
 	start := incident.StepStarted{Step: "s", Attempt: 1, Work: runbook.KindExec, Locks: locks}
 	events := empty.Next([]incident.Data{opened, start}, time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC))

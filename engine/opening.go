@@ -16,8 +16,6 @@ import (
 )
 
 const (
-	planFile   = "plan.json"          // in the plan directory: the static skeleton, for people and for audit
-	schemaFile = "schema.cue"         // in the plan directory: the schema that the runbook was checked against
 	embedded   = "embedded:"          // before the path of a runbook that is not the ledger's
 	orgFile    = runbook.Organisation // of the ledger: people and policy
 	moduleFile = "cue.mod/module.cue" // of the ledger: what its packages are called
@@ -212,7 +210,7 @@ func (e *Engine) create(ctx context.Context, w *worker, opened incident.Opened, 
 		return err
 	}
 	var static runbook.Plan
-	if err := json.Unmarshal(files[planFile], &static); err != nil {
+	if err := json.Unmarshal(files[journal.PlanFile], &static); err != nil {
 		return fmt.Errorf("read back the plan of %s: %w", opened.ID, err)
 	}
 	dir := opened.ID.Dir()
@@ -409,7 +407,7 @@ func unfit(f runbook.File, found map[string]File) string {
 
 // frozenFiles are the contents of the plan directory, and the opening that binds them.
 func (e *Engine) frozenFiles(id incident.ID, d draft) (map[string][]byte, incident.Opened, error) {
-	files := map[string][]byte{schemaFile: e.Schema}
+	files := map[string][]byte{journal.SchemaFile: e.Schema}
 	for p, data := range d.source.Files {
 		files[p] = data
 	}
@@ -417,7 +415,7 @@ func (e *Engine) frozenFiles(id incident.ID, d draft) (map[string][]byte, incide
 	if err != nil {
 		return nil, incident.Opened{}, err
 	}
-	files[planFile] = static
+	files[journal.PlanFile] = static
 	return files, incident.Opened{ID: id, Runbook: d.runbook, Why: d.why, Plan: journal.PlanDigest(files),
 		Versions: e.Versions, Problems: d.problems, Inputs: d.source.Inputs}, nil
 }

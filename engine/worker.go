@@ -212,38 +212,19 @@ func lastSeq(files map[string][]byte, dir string, before map[string]int) int {
 
 // thaw reads the frozen plan back and checks that it is what the journal says. opening are the files of the first commit.
 func (w *worker) thaw(dir string, opening, files map[string][]byte) error {
-	plan := planOf(dir, files)
+	plan := journal.PlanFiles(dir, files)
 	state := w.ledger.state
 	if got := journal.PlanDigest(plan); got != state.Plan {
 		return fmt.Errorf("%s: the frozen plan has digest %s, the journal says %s", w.branch, got, state.Plan)
 	}
 	first := origin{files: plan}
 	if len(state.Edits) > 0 {
-		first.files = planOf(dir, opening)
+		first.files = journal.PlanFiles(dir, opening)
 	}
-	if err := json.Unmarshal(first.files[planFile], &first.plan); err != nil {
-		return fmt.Errorf("%s: read %s of the opening: %w", w.branch, planFile, err)
+	if err := json.Unmarshal(first.files[journal.PlanFile], &first.plan); err != nil {
+		return fmt.Errorf("%s: read %s of the opening: %w", w.branch, journal.PlanFile, err)
 	}
 	return w.freeze(first, state.Opened, plan)
-}
-
-// planOf are the files of the plan directory, by path below it.
-func planOf(dir string, files map[string][]byte) map[string][]byte {
-	plan := map[string][]byte{}
-	for path, data := range files {
-		if rest, ok := strings.CutPrefix(path, journal.PlanDir(dir)); ok {
-			plan[rest] = data
-		}
-	}
-	return plan
-}
-
-// sourcesOf are the files of the plan directory that the plan was made of.
-func sourcesOf(plan map[string][]byte) map[string][]byte {
-	out := maps.Clone(plan)
-	delete(out, planFile)
-	delete(out, schemaFile)
-	return out
 }
 
 // freeze sets what only an edit of the plan changes while the incident is open.
@@ -253,11 +234,11 @@ func (w *worker) freeze(first origin, opened incident.Opened, files map[string][
 		return fmt.Errorf("%s: encode the alert: %w", w.branch, err)
 	}
 	var written runbook.Plan
-	if err := json.Unmarshal(files[planFile], &written); err != nil {
-		return fmt.Errorf("%s: read %s: %w", w.branch, planFile, err)
+	if err := json.Unmarshal(files[journal.PlanFile], &written); err != nil {
+		return fmt.Errorf("%s: read %s: %w", w.branch, journal.PlanFile, err)
 	}
-	source := runbook.Source{Runbook: strings.TrimPrefix(opened.Runbook, embedded), Files: sourcesOf(files), Inputs: opened.Inputs, Schema: files[schemaFile]}
-	static, digest := written.Since(first.plan, sourcesOf(first.files), source.Files), journal.PlanDigest(files)
+	source := runbook.Source{Runbook: strings.TrimPrefix(opened.Runbook, embedded), Files: journal.PlanSources(files), Inputs: opened.Inputs, Schema: files[journal.SchemaFile]}
+	static, digest := written.Since(first.plan, journal.PlanSources(first.files), source.Files), journal.PlanDigest(files)
 	if digest != w.frozen.digest {
 		w.plan = resolved{}
 	}

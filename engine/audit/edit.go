@@ -36,7 +36,7 @@ func (t *trail) planEdited(b *batch, d incident.PlanEdited) *Finding {
 		switch {
 		case !inside:
 			continue
-		case !known || name == runbook.Organisation || name == schemaName:
+		case !known || name == runbook.Organisation || name == journal.SchemaFile:
 			return wrong(b.commit.Hash, path, "an edit of the plan does not write this file")
 		}
 		after[name] = t.claim(b, path)
@@ -44,14 +44,14 @@ func (t *trail) planEdited(b *batch, d incident.PlanEdited) *Finding {
 	switch {
 	case journal.PlanDigest(after) != d.Plan:
 		return wrong(b.commit.Hash, journal.PlanDir(t.dir), "the edited plan has another digest than the journal says")
-	case runbook.Diff(texts(before), texts(after)) != d.Diff:
+	case runbook.Diff(journal.PlanSources(before), journal.PlanSources(after)) != d.Diff:
 		return wrong(b.commit.Hash, "", "the diff is not that of the files which the commit changes")
 	}
-	now, f := t.readPlan(b, after[planName])
+	now, f := t.readPlan(b, after[journal.PlanFile])
 	if f != nil {
 		return f
 	}
-	edit, problems := runbook.Compare(was, now, texts(before), texts(after))
+	edit, problems := runbook.Compare(was, now, journal.PlanSources(before), journal.PlanSources(after))
 	switch why := t.state.EditProblem(was, now, edit); {
 	case len(problems) > 0:
 		return wrong(b.commit.Hash, journal.PlanPath(t.dir), "%s: %s", problems[0].Path, problems[0].Text)
@@ -85,14 +85,6 @@ func (t *trail) editApproved(b *batch, d incident.PlanEdited, was runbook.Plan) 
 	}
 	t.record.Votes += len(d.Votes)
 	return nil
-}
-
-// texts are the sources of a plan: its files without what the engine made of them.
-func texts(files map[string][]byte) map[string][]byte {
-	out := maps.Clone(files)
-	delete(out, planName)
-	delete(out, schemaName)
-	return out
 }
 
 // wroteAnew reports whether a change of a file is one that an event of its commit may explain: a file of the plan, after the

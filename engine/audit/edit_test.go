@@ -61,7 +61,7 @@ func (l *ledger) edit(r rewriting) {
 	after := maps.Clone(before)
 	after["plan.json"], after[runbookPath] = static, []byte(runbookText+"// Note it.\n")
 	d := incident.PlanEdited{Pull: 9, Head: "6f2a0c7a1a0f7ddf3b1f1c0a5b2f8b7c9d0e1f23", Was: journal.PlanDigest(before), Plan: journal.PlanDigest(after),
-		Authors: []runbook.Author{{ID: 31, Login: "dora", By: "opened it"}}, Changed: []string{"note"}, Diff: runbook.Diff(texts(before), texts(after)),
+		Authors: []runbook.Author{{ID: 31, Login: "dora", By: "opened it"}}, Changed: []string{"note"}, Diff: runbook.Diff(journal.PlanSources(before), journal.PlanSources(after)),
 		Votes: []approval.Vote{{Review: 301, By: alice(), Commit: "6f2a0c7a1a0f7ddf3b1f1c0a5b2f8b7c9d0e1f23", At: at(20)}}}
 	if r.event != nil {
 		r.event(l, &d)

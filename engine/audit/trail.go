@@ -259,7 +259,7 @@ func (t *trail) open(b *batch) *Finding {
 		return f
 	}
 	var f *Finding
-	if t.plan, f = t.readPlan(b, plan[planName]); f != nil {
+	if t.plan, f = t.readPlan(b, plan[journal.PlanFile]); f != nil {
 		return f
 	}
 	t.files = plan
@@ -297,7 +297,7 @@ func (t *trail) sources(b *batch, opened incident.Opened, plan map[string][]byte
 	found := isOwn
 	for _, path := range slices.Sorted(maps.Keys(plan)) {
 		frozen := plan[path]
-		if path == planName || path == schemaName || isOwn && path == own {
+		if path == journal.PlanFile || path == journal.SchemaFile || isOwn && path == own {
 			continue
 		}
 		found = found || path == opened.Runbook || strings.HasPrefix(path, opened.Runbook+"/")
@@ -315,11 +315,7 @@ func (t *trail) sources(b *batch, opened incident.Opened, plan map[string][]byte
 	return nil
 }
 
-const (
-	embedded   = "embedded:"  // before a runbook of the engine's own
-	planName   = "plan.json"  // in the frozen plan: what the engine made of its sources
-	schemaName = "schema.cue" // in the frozen plan: what the engine held them against
-)
+const embedded = "embedded:" // before a runbook of the engine's own
 
 // readPlan reads the plan strictly: a field that is not known could weigh.
 func (t *trail) readPlan(b *batch, data []byte) (plan runbook.Plan, f *Finding) {

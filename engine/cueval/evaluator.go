@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -173,11 +172,10 @@ func (e *Evaluator) run(ctx context.Context, q childRequest) (childReply, error)
 		return childReply{}, errors.New("start the evaluator: no command is configured")
 	}
 	q.Memory, q.CPU = e.memory, uint64(e.wall/time.Second+1)*uint64(max(2, runtime.NumCPU()))
-	none := [sha256.Size]byte{}
 	if e.stay {
-		q.about = none // any child answers
+		q.about = subject{} // any child answers
 	}
-	stays := e.stay || e.linger > 0 && q.about != none
+	stays := e.stay || e.linger > 0 && q.about != (subject{})
 	if stays {
 		q.CPU *= mostUses // of the process as a whole; the deadline holds for each request
 	}

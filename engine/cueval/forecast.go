@@ -20,14 +20,11 @@ func (e *Evaluator) Forecast(ctx context.Context, q runbook.Query) (runbook.Plan
 	if err == nil {
 		err = r.err()
 	}
+	if err == nil {
+		err = r.join()
+	}
 	if err != nil {
 		return runbook.Plan{}, fmt.Errorf("look ahead in %s: %w", q.Source.Runbook, err)
-	}
-	if len(r.Now) != len(r.Plan.Steps) {
-		return runbook.Plan{}, fmt.Errorf("look ahead in %s: %d steps, %d resolutions", q.Source.Runbook, len(r.Plan.Steps), len(r.Now))
-	}
-	for i := range r.Plan.Steps {
-		r.Plan.Steps[i].Now = r.Now[i]
 	}
 	return r.Plan, nil
 }

@@ -29,7 +29,7 @@ type outlooks struct {
 
 // outlook is what is known of one plan with one alert. It is replaced, never changed.
 type outlook struct {
-	key   [sha256.Size]byte
+	key   subject
 	plan  runbook.Plan
 	ended map[string]runbook.Ended
 	ahead *ahead // nil: nothing is foreseen of it yet
@@ -37,13 +37,13 @@ type outlook struct {
 }
 
 // outlookKey tells a question from all others that do not differ in the ends of steps alone; ok is false where nothing can be told of it.
-func (q childRequest) outlookKey() (key [sha256.Size]byte, ok bool) {
+func (q childRequest) outlookKey() (key subject, ok bool) {
 	alert := sha256.Sum256(q.Query.Alert)
 	return sha256.Sum256(append(alert[:], q.Book...)), len(q.Book) > 0
 }
 
 // find returns what was told last of those questions that differ in the fewest ends, or nil.
-func (o *outlooks) find(key [sha256.Size]byte, ended map[string]runbook.Ended) *outlook {
+func (o *outlooks) find(key subject, ended map[string]runbook.Ended) *outlook {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	nearest, fewest := -1, 0
@@ -224,11 +224,10 @@ func (e *Evaluator) Resolve(ctx context.Context, q runbook.Query) (runbook.Plan,
 // without makes the same question of a request that failed without what comes later: that may have been too much, or what the child had
 // kept was. A child of its own answers it. It reports whether that is another question.
 func (q *childRequest) without(ctx context.Context, err error) bool {
-	none := [sha256.Size]byte{}
-	if _, wrong := errors.AsType[*OutputError](err); err == nil || wrong || !q.Ahead && q.about == none || ctx.Err() != nil {
+	if _, wrong := errors.AsType[*OutputError](err); err == nil || wrong || !q.Ahead && q.about == (subject{}) || ctx.Err() != nil {
 		return false
 	}
-	q.Ahead, q.Spared, q.about = false, nil, none
+	q.Ahead, q.Spared, q.about = false, nil, subject{}
 	return true
 }
 

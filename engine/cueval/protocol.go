@@ -52,6 +52,9 @@ const (
 	opIntake   = "intake"
 )
 
+// subject is the digest of a plan with its alert: of all that goes into an evaluation but the ends of steps.
+type subject [sha256.Size]byte
+
 // childRequest is what the child reads: one JSON value.
 type childRequest struct {
 	Op     string            `json:"op"`
@@ -68,7 +71,7 @@ type childRequest struct {
 	Memory uint64            `json:"memory"`           // bytes
 	CPU    uint64            `json:"cpu"`              // seconds
 
-	about [sha256.Size]byte // the plan with its alert of which a child is asked more than once; zero: a child of its own answers
+	about subject // of which a child is asked more than once; zero: a child of its own answers
 }
 
 // childReply is what the child writes: one JSON value, of check one for each runbook, in order.

@@ -2,7 +2,6 @@ package cueval
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,7 +24,7 @@ const (
 // stayed is a child that waits for its next request. To start a process and to find its memory costs more than most
 // evaluations.
 type stayed struct {
-	about [sha256.Size]byte // what it is asked about; zero: anything
+	about subject // what it is asked about; zero: anything
 	cmd   *exec.Cmd
 	in    io.WriteCloser
 	out   *json.Decoder
@@ -42,7 +41,7 @@ type waiting struct {
 }
 
 // take returns a child that was asked about the same, or nil.
-func (w *waiting) take(about [sha256.Size]byte) *stayed {
+func (w *waiting) take(about subject) *stayed {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i, s := range slices.Backward(w.all) {
@@ -167,7 +166,7 @@ func (q childRequest) text() ([]byte, error) {
 }
 
 // startStayed starts a child that stays. The caller holds a slot.
-func (e *Evaluator) startStayed(about [sha256.Size]byte) (*stayed, error) {
+func (e *Evaluator) startStayed(about subject) (*stayed, error) {
 	s := &stayed{about: about, cmd: exec.CommandContext(context.Background(), e.child[0], e.child[1:]...), notes: &bounded{most: 64 << 10}, told: map[string]bool{}}
 	s.cmd.Env = []string{} // as in run
 	detach(s.cmd)

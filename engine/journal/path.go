@@ -28,8 +28,33 @@ func IdentityPath(dir string) string { return dir + "/incident.json" }
 // PlanDir is the directory of the frozen plan, with a slash at its end.
 func PlanDir(dir string) string { return dir + "/plan/" }
 
-// PlanPath is the file that holds the frozen runbook.Plan as indented JSON.
-func PlanPath(dir string) string { return PlanDir(dir) + "plan.json" }
+// What the engine adds to the sources in the directory of the frozen plan.
+const (
+	PlanFile   = "plan.json"  // the runbook.Plan that was made of them, as indented JSON
+	SchemaFile = "schema.cue" // the schema that they were held against
+)
+
+// PlanPath is the file that holds the frozen runbook.Plan.
+func PlanPath(dir string) string { return PlanDir(dir) + PlanFile }
+
+// PlanFiles are those of an incident's files that are in the directory of the frozen plan, by their path below it.
+func PlanFiles(dir string, files map[string][]byte) map[string][]byte {
+	plan := map[string][]byte{}
+	for path, data := range files {
+		if rest, ok := strings.CutPrefix(path, PlanDir(dir)); ok {
+			plan[rest] = data
+		}
+	}
+	return plan
+}
+
+// PlanSources are the files of a frozen plan that it was made of.
+func PlanSources(plan map[string][]byte) map[string][]byte {
+	out := maps.Clone(plan)
+	delete(out, PlanFile)
+	delete(out, SchemaFile)
+	return out
+}
 
 // ReportPath is the report that is written at the end.
 func ReportPath(dir string) string { return dir + "/report.md" }
