@@ -123,6 +123,9 @@ func (svc *service) prepare(ctx context.Context, observe observer) error {
 	if err != nil {
 		return fmt.Errorf("prepare the step runner: %w", err)
 	}
+	if n := svc.runner.Ended(); n > 0 {
+		svc.log.Warn("programs were ended that steps of a killed engine had left running", "processes", n)
+	}
 	if err := svc.buildEngine(observe); err != nil {
 		return err
 	}

@@ -35,7 +35,8 @@
 // program that leaves its process group (setsid) is out of reach of the group's kill; on Linux such strays are looked
 // for by their environment and killed when an attempt is timed out or cancelled, but a program that also clears its
 // environment escapes. Strays of a successful attempt live on: starting a daemon may be the step's purpose. When the
-// engine itself is killed, Linux kills the program that it started, but not what that program started in turn.
+// engine itself is killed, Linux kills the program that it started; what that program started in turn runs on until the next
+// runner of the same directory ends it, before anything of it is tried again.
 //
 // Redaction is the last net, not a licence to print secrets: a program can always write a secret in a spelling that
 // no list foresees.

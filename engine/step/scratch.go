@@ -19,13 +19,15 @@ import (
 // scratch is one runner's directory below the scratch root. Its lock is held as long as the process lives, so whoever
 // finds it free knows that its owner is dead and may remove the directory.
 type scratch struct {
-	dir  string
-	lock *os.File
+	dir   string
+	lock  *os.File
+	ended int // processes that dead owners had left running
 }
 
 const (
-	runnerPrefix = "runner-"
-	lockName     = "lock"
+	runnerPrefix  = "runner-"
+	attemptPrefix = "attempt-"
+	lockName      = "lock"
 )
 
 // openScratch makes a directory of its own below root. The root's lock keeps two that open at the same time from
@@ -39,7 +41,8 @@ func openScratch(root string) (*scratch, error) {
 		return nil, err
 	}
 	defer gate.Close()
-	if err := sweep(root); err != nil {
+	ended, err := sweep(root)
+	if err != nil {
 		return nil, err
 	}
 	dir, err := os.MkdirTemp(root, runnerPrefix)
@@ -50,7 +53,7 @@ func openScratch(root string) (*scratch, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	return &scratch{dir: dir, lock: lock}, nil
+	return &scratch{dir: dir, lock: lock, ended: ended}, nil
 }
 
 func (s *scratch) close() error {
@@ -75,11 +78,11 @@ func lockFile(name string, how int) (*os.File, error) {
 	return f, nil
 }
 
-// sweep removes the directories of runners that are no more.
-func sweep(root string) error {
+// sweep removes the directories of runners that are no more, and ends what still runs of their attempts first.
+func sweep(root string) (ended int, err error) {
 	entries, err := os.ReadDir(root)
 	if err != nil {
-		return fmt.Errorf("look for left scratch directories: %w", err)
+		return 0, fmt.Errorf("look for left scratch directories: %w", err)
 	}
 	for _, e := range entries {
 		if !e.IsDir() || !strings.HasPrefix(e.Name(), runnerPrefix) {
@@ -91,13 +94,26 @@ func sweep(root string) error {
 			continue
 		}
 		if err != nil {
-			return err
+			return ended, err
 		}
+		ended += endLeft(dir)
 		if err := errors.Join(removeTree(dir), lock.Close()); err != nil {
-			return fmt.Errorf("remove a left scratch directory: %w", err)
+			return ended, fmt.Errorf("remove a left scratch directory: %w", err)
 		}
 	}
-	return nil
+	return ended, nil
+}
+
+// endLeft kills what runs of the attempts that a dead runner had under way: those whose directories are still there. What an
+// attempt left that had ended lives on, since starting it may have been its purpose.
+func endLeft(dir string) (ended int) {
+	attempts, _ := os.ReadDir(dir) // what it holds cannot be removed either, if this fails
+	for _, a := range attempts {
+		if a.IsDir() && strings.HasPrefix(a.Name(), attemptPrefix) {
+			ended += killStrays(mark(filepath.Join(dir, a.Name())))
+		}
+	}
+	return ended
 }
 
 // removeTree removes a tree even if a program took away its own rights to directories in it.
@@ -132,7 +148,7 @@ type place struct {
 }
 
 func (s *scratch) place() (place, error) {
-	dir, err := os.MkdirTemp(s.dir, "attempt-")
+	dir, err := os.MkdirTemp(s.dir, attemptPrefix)
 	if err != nil {
 		return place{}, fmt.Errorf("make the attempt's directory: %w", err)
 	}

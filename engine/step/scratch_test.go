@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"testing"
 	"time"
 
@@ -69,23 +70,31 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// doomedEngine runs a step that writes down its process id and then hangs.
+// doomedEngine runs a step that starts a daemon and ends, and then one that starts a program, writes down its process id and hangs.
 func doomedEngine(root string) int {
 	r, err := New(Config{Dir: root})
 	if err != nil {
 		return 1
 	}
-	script := "echo $$ > $0/new && mv $0/new $0/pid; exec sleep 60"
-	r.Run(context.Background(), job("exec", map[string]any{"command": []string{"sh", "-c", script, root}}), nil)
+	for _, script := range []string{
+		"setsid sh -c 'echo pid $$ >$0/new; mv $0/new $0/daemon; exec sleep 60' $0 >/dev/null 2>&1 & until [ -e $0/daemon ]; do :; done",
+		"sleep 60 & echo pid $$ >$0/new; mv $0/new $0/pid; exec sleep 60",
+	} {
+		r.Run(context.Background(), job("exec", map[string]any{"command": []string{"sh", "-c", script, root}}), nil)
+	}
 	return 1
 }
 
+// What the program of a killed engine had started is ended by the next runner; what a step left that had ended lives on.
 func TestKilledEngineTakesItsProgramAlong(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux tells a program that its parent has died")
 	}
 	if _, err := exec.LookPath("sh"); err != nil {
 		t.Skip("needs sh: ", err)
+	}
+	if _, err := exec.LookPath("setsid"); err != nil {
+		t.Skip("needs setsid: ", err)
 	}
 	root := t.TempDir()
 	engine := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^$")
@@ -101,13 +110,23 @@ func TestKilledEngineTakesItsProgramAlong(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = engine.Wait() // it was killed
-	mustBeDead(t, pidIn(t, "pid "+string(pid)))
 	r, err := New(Config{Dir: root})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
+	mustBeDead(t, pidIn(t, string(pid)))
+	if r.Ended() == 0 {
+		t.Error("it is not told that something was left running")
+	}
 	if left, err := filepath.Glob(filepath.Join(root, "runner-*")); err != nil || len(left) != 1 {
 		t.Errorf("directories: %v, %v", left, err)
+	}
+	text, err := os.ReadFile(filepath.Join(root, "daemon"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if daemon := pidIn(t, string(text)); syscall.Kill(daemon, syscall.SIGKILL) != nil {
+		t.Error("the daemon of a step that had ended is gone")
 	}
 }

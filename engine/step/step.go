@@ -85,7 +85,7 @@ type FileData struct {
 // An error means that the answer does not have the shape that the condition needs; the probe remembers it and goes on.
 type Until func(ctx context.Context, answer json.RawMessage) (bool, error)
 
-// New makes a runner and removes what killed predecessors left below cfg.Dir. Close releases it.
+// New makes a runner. It ends what killed predecessors left running and removes what they left below cfg.Dir. Close releases it.
 func New(cfg Config) (*Runner, error) {
 	if cfg.Dir == "" {
 		return nil, errors.New("start the step runner: no scratch directory given")
@@ -115,6 +115,9 @@ func New(cfg Config) (*Runner, error) {
 	}
 	return &Runner{cfg: cfg, scratch: s, grace: grace, tryTimeout: tryTimeout}, nil
 }
+
+// Ended is how many processes New ended: what was left of attempts that were under way when the engine was killed.
+func (r *Runner) Ended() int { return r.scratch.ended }
 
 // Close removes the runner's scratch directory. No Run may be under way.
 func (r *Runner) Close() error { return r.scratch.close() }
