@@ -67,8 +67,10 @@ func (b *bookmarks) write(path, commit string) error {
 		return err
 	}
 	next := path + ".new"
-	err := os.WriteFile(next, []byte(commit+"\n"), 0o600)
-	return errors.Join(err, os.Rename(next, path))
+	if err := os.WriteFile(next, []byte(commit+"\n"), 0o600); err != nil { // on a full disk the bookmark stays where it was
+		return errors.Join(err, os.Remove(next))
+	}
+	return os.Rename(next, path)
 }
 
 // Marks returns all bookmarks. One that holds no commit is left out.

@@ -46,3 +46,55 @@ func TestBookmarks(t *testing.T) {
 		t.Errorf("what the other engine left is not seen: %v", kept)
 	}
 }
+
+// TestBookmarkOnAFullDisk: a bookmark that cannot be moved stays where it was.
+func TestBookmarkOnAFullDisk(t *testing.T) {
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("needs /dev/full, on which nothing can be written: ", err)
+	}
+	b := bookmarks{dir: filepath.Join(t.TempDir(), "bookmarks")}
+	one, two := strings.Repeat("1", 40), strings.Repeat("2", 40)
+	if err := b.Mark("a", "", one); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("/dev/full", filepath.Join(b.dir, "a.new")); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Mark("a", one, two); err == nil || errors.Is(err, engine.ErrMoved) {
+		t.Errorf("on a full disk: %v", err)
+	}
+	if kept, err := os.Lstat(filepath.Join(b.dir, "a")); err != nil || !kept.Mode().IsRegular() {
+		t.Fatalf("the bookmark is gone: %v, %v", kept, err)
+	}
+	again := bookmarks{dir: b.dir}
+	if kept, err := again.Marks(); err != nil || kept["a"] != one {
+		t.Errorf("%v, %v", kept, err)
+	}
+	if err := b.Mark("a", one, two); err != nil {
+		t.Errorf("when there is room again: %v", err)
+	}
+}
+
+// TestHolderOnAFullDisk: an engine has one name over restarts, and none that is not on disk.
+func TestHolderOnAFullDisk(t *testing.T) {
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("needs /dev/full, on which nothing can be written: ", err)
+	}
+	dir := t.TempDir()
+	if err := os.Symlink("/dev/full", filepath.Join(dir, "holder.new")); err != nil {
+		t.Fatal(err)
+	}
+	if name, err := holderOf(dir); err == nil {
+		t.Errorf("on a full disk the engine is called %s", name)
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "holder")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("something is left: %v", err)
+	}
+	first, err := holderOf(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := holderOf(dir); err != nil || again != first {
+		t.Errorf("after a restart the engine is called %s and not %s: %v", again, first, err)
+	}
+}

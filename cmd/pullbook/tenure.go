@@ -68,10 +68,31 @@ func holderOf(data string) (string, error) {
 		return "", fmt.Errorf("read the name of this engine: %w", err)
 	}
 	name := newHolder()
-	if err := os.WriteFile(path, []byte(name+"\n"), 0o600); err != nil {
+	if err := writeDurably(path, name+"\n"); err != nil {
 		return "", fmt.Errorf("keep the name of this engine: %w", err)
 	}
 	return name, nil
+}
+
+// writeDurably replaces a file. It is on disk, whole, when writeDurably returns nil: an engine that forgot its name by a power cut would
+// wait for the end of its own lease.
+func writeDurably(path, text string) error {
+	next, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = next.WriteString(text)
+	if err = errors.Join(err, next.Sync(), next.Close()); err != nil {
+		return errors.Join(err, os.Remove(next.Name()))
+	}
+	if err := os.Rename(next.Name(), path); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // newHolder makes the name of an engine: the machine's, and something that no other engine has.
