@@ -315,7 +315,7 @@ func TestLinearizable(t *testing.T) {
 			}
 		}
 		if !porcupine.CheckOperations(atOnePlace(), ops) {
-			t.Errorf("seed %d: the history of %d operations is not linearizable", seed, len(ops))
+			t.Errorf("seed %d at %s: the history of %d operations is not linearizable", seed, commitUnderTest(), len(ops))
 		}
 	}
 	shared := 0

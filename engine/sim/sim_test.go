@@ -3,6 +3,7 @@ package sim
 import (
 	"flag"
 	"fmt"
+	"os/exec"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -47,7 +48,7 @@ func TestSeeds(t *testing.T) {
 				}
 				if r.Err != nil {
 					failed.Add(1)
-					t.Errorf("seed %d: %v\n  go test ./engine/sim -run Replay -seed %d -v", r.Seed, r.Err, r.Seed)
+					t.Errorf("seed %d at %s: %v\n  go test ./engine/sim -run Replay -seed %d -v", r.Seed, commitUnderTest(), r.Err, r.Seed)
 				}
 				mu.Unlock()
 			}
@@ -72,7 +73,28 @@ func TestReplay(t *testing.T) {
 		fmt.Println(r.Story)
 	}
 	if r.Err != nil {
-		t.Errorf("seed %d: %v", r.Seed, r.Err)
+		t.Errorf("seed %d at %s: %v", r.Seed, commitUnderTest(), r.Err)
+	}
+}
+
+// commitUnderTest names the commit at which a seed tells its story, and whether files differ from it.
+func commitUnderTest() string {
+	out, err := exec.Command("git", "describe", "--always", "--abbrev=12", "--dirty").Output()
+	if err != nil {
+		return "a commit that git does not tell (" + err.Error() + ")"
+	}
+	return "commit " + strings.TrimSpace(string(out))
+}
+
+// TestCommitUnderTest: what is printed beside a seed can be checked out.
+func TestCommitUnderTest(t *testing.T) {
+	if out, err := exec.Command("git", "rev-parse", "--git-dir").CombinedOutput(); err != nil {
+		t.Skipf("needs git and a clone: %v: %s", err, out)
+	}
+	name, _ := strings.CutPrefix(commitUnderTest(), "commit ")
+	name = strings.TrimSuffix(name, "-dirty")
+	if out, err := exec.Command("git", "cat-file", "-t", name).CombinedOutput(); err != nil || string(out) != "commit\n" {
+		t.Errorf("%q is %q: %v", name, out, err)
 	}
 }
 
