@@ -390,8 +390,18 @@ func (d *decider) unskippable(step runbook.Step, st StepState) string {
 		return "`/skip` does not fit: " + d.stands(step, st)
 	case d.restedOn(step.Name):
 		return restedProblem(step.Name)
+	case d.releasedOthers(step, st):
+		return "the plan went on without `" + step.Name + "` when it failed, and what follows only skipped steps is skipped with them: " +
+			"say `/skip` of the step behind it that is not to run"
 	}
 	return ""
+}
+
+// releasedOthers reports whether a step has failed for good, and its author lets others go on. That it counts as skipped now would take
+// back what its failure has released: steps that wait for a lock or for their turn, and gates at which people are asked, would be
+// skipped with it. What an element has come to is nobody's concern before its template is over.
+func (d *decider) releasedOthers(step runbook.Step, st StepState) bool {
+	return st.Over() && d.state.settled(step) && (step.Of == "" || d.state.Step(step.Of).Over())
 }
 
 // restedOn reports whether a step downstream of the named one has started and not ended. What it rests on does not change

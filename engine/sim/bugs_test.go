@@ -35,5 +35,6 @@ func oldBugs() []mutation {
 		one("bug 27: who holds a lock has to win it again at each push", "perform.go", "e.locks.reserve(w.branch, held, n.taken)", "e.locks.reserve(w.branch, held, nil)"),
 		one("bug 28: a branch counts as given back before there is the commit", "perform.go", "	sha, err := e.Journal.Append(ctx, made)\n	if err != nil {\n		return fmt",
 			"	sha, err := e.Journal.Append(ctx, made)\n	if err != nil {\n		n.gone, n.deleted = n.gone && !thaws, n.deleted && !thaws\n		return fmt"),
+		one("bug 29: a failure after which the plan went on is skipped", "incident/obey.go", "	case d.releasedOthers(step, st):", "	case step.Name == \"\" && d.releasedOthers(step, st):"),
 	}
 }

@@ -53,7 +53,7 @@ func (c *chronicle) reckon(p *process, r *record, before incident.State, e incid
 		k.good[d.Step] = e.Seq
 		k.over(d.Step)
 	case incident.StepSkipped:
-		c.overridden(r, before, d.Step, d.Votes)
+		c.skipped(r, before, d)
 		k.over(d.Step)
 	case incident.RetryAsked:
 		k.release(d.Step)

@@ -33,7 +33,7 @@ func TestSeeds(t *testing.T) {
 		group.Go(func() {
 			for {
 				n := next.Add(1) - 1
-				if n >= *seeds || failed.Load() >= 5 || failed.Load() > 0 && *until {
+				if n >= *seeds || failed.Load() > 0 && *until {
 					return
 				}
 				r := Run(*from+n, Options{})
