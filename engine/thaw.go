@@ -58,7 +58,10 @@ func (e *Engine) readBranch(ctx context.Context, w *worker, heads map[string]str
 	if err := e.checkNew(ctx, w.branch, q.DefaultTip); err != nil || left == "" {
 		return cmp.Or(err, fmt.Errorf("%s: %w", w.branch, errNoIncident))
 	}
-	q.At = e.latest(ctx, w, q, left)
+	var err error
+	if q.At, err = e.latest(ctx, w, q, left); err != nil {
+		return err
+	}
 	before, err := e.Ledger.Branch(ctx, q)
 	lost := errors.Is(err, ErrLost)
 	switch {
@@ -83,17 +86,24 @@ func (e *Engine) readBranch(ctx context.Context, w *worker, heads map[string]str
 
 // latest is the commit to restore a branch at: what the engine left, or of a branch that is not there the last one of the
 // engine's that the hub's pull request had, if that follows from it. Another engine may have gone on, or this one may have
-// been killed before it set its bookmark; what others wrote after that changes nothing.
-func (e *Engine) latest(ctx context.Context, w *worker, q BranchQuery, left string) string {
+// been killed before it set its bookmark; what others wrote after that changes nothing. A head that the hub does not have any
+// more says nothing; one that cannot be read for a moment may be what is to be restored.
+func (e *Engine) latest(ctx context.Context, w *worker, q BranchQuery, left string) (string, error) {
 	if w.hub == nil || w.hub.Pull == nil || w.hub.Pull.Open || w.hub.Pull.Head == left {
-		return left
+		return left, nil
 	}
 	q.At = w.hub.Pull.Head
 	last, err := e.Ledger.Branch(ctx, q)
-	if own, _ := sift(last); err == nil && slices.Contains(names(own), left) {
-		return own[len(own)-1].ID
+	if errors.Is(err, ErrLost) {
+		return left, nil
 	}
-	return left
+	if err != nil {
+		return "", fmt.Errorf("read %s at %s: %w", w.branch, q.At, err)
+	}
+	if own, _ := sift(last); slices.Contains(names(own), left) {
+		return own[len(own)-1].ID, nil
+	}
+	return left, nil
 }
 
 // taken makes notes of what the remote has, and moves the bookmark from where it was seen before that was read.

@@ -1,9 +1,12 @@
 package sim
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pullbook/pullbook/engine"
 )
 
 // slowOpening lets the first engine stand still when it pushes its first opening. Another one opens the incident meanwhile, and
@@ -154,5 +157,38 @@ func TestLastPushStays(t *testing.T) {
 	}
 	if t.Logf("%d branches were deleted", deleted); deleted == 0 {
 		t.Error("no branch was deleted")
+	}
+}
+
+// hesitant is a ledger that fails every third time when it is asked for a branch as it was.
+type hesitant struct {
+	engine.Ledger
+	asked *int
+}
+
+func (h hesitant) Branch(ctx context.Context, q engine.BranchQuery) (engine.Branch, error) {
+	if q.At != "" {
+		if *h.asked++; *h.asked%3 == 2 {
+			return engine.Branch{}, errInjected
+		}
+	}
+	return h.Ledger.Branch(ctx, q)
+}
+
+// TestLastPushStaysWhenReadsFail holds the same where what was pushed last cannot be read for a moment, just when a person gives the
+// branch back.
+func TestLastPushStaysWhenReadsFail(t *testing.T) {
+	for seed := range uint64(max(4, 12/fewer)) {
+		asked := 0
+		spoil := func(c engine.Config) engine.Config {
+			c.Ledger = hesitant{c.Ledger, &asked}
+			return c
+		}
+		if r := Run(seed, Options{script: &lastPush{}, spoil: spoil}); r.Err != nil {
+			t.Errorf("seed %d: %v", seed, r.Err)
+		}
+		if asked == 0 {
+			t.Errorf("seed %d: no branch was read as it was", seed)
+		}
 	}
 }
