@@ -140,8 +140,25 @@ func (d *decider) cancel() {
 	case d.undoable():
 		d.undoNow(d.calledOff())
 	default:
+		d.abandon(runbook.StageMain)
 		d.over(EndCancelled)
 	}
+}
+
+// abandon ends what the step queue has lost of a stage that was called off: nobody starts it again, so its locks would keep out for ever what
+// is left of the incident.
+func (d *decider) abandon(stage runbook.Stage) {
+	for step := range d.plan.In(stage) {
+		st := d.state.Step(step.Name)
+		if a, busy := d.busyWith(step, st); busy && a.Key == "" && st.Phase == PhaseStarted {
+			d.abandoned(step, st)
+		}
+	}
+}
+
+func (d *decider) abandoned(step runbook.Step, st StepState) {
+	d.recordOutcome(runbook.Outcome{Key: d.key(step, st.Attempt), Step: step.Name, Attempt: st.Attempt, Conclusion: runbook.Cancelled,
+		Started: st.Started, Ended: d.now, Error: "the incident was stopped, and the step queue knows nothing of this attempt"})
 }
 
 // undoable reports whether a step with an undo has succeeded, or may have.
@@ -180,6 +197,8 @@ func (d *decider) undoNow(begun UndoBegun) {
 func (d *decider) undo() {
 	if d.state.Stopped() {
 		if d.stop() {
+			d.abandon(runbook.StageMain)
+			d.abandon(runbook.StageUndo)
 			d.over(EndCancelled)
 		}
 		return
@@ -225,6 +244,7 @@ func (d *decider) mainQuiet() bool {
 				d.flushFor("people are asked whether " + step.Name + " happened")
 			}
 		case d.leftBehind(step, st):
+			d.abandoned(step, st)
 			continue
 		case busy && a.Key == "":
 			d.running(step, st)

@@ -36,5 +36,6 @@ func oldBugs() []mutation {
 		one("bug 28: a branch counts as given back before there is the commit", "perform.go", "	sha, err := e.Journal.Append(ctx, made)\n	if err != nil {\n		return fmt",
 			"	sha, err := e.Journal.Append(ctx, made)\n	if err != nil {\n		n.gone, n.deleted = n.gone && !thaws, n.deleted && !thaws\n		return fmt"),
 		one("bug 29: a failure after which the plan went on is skipped", "incident/obey.go", "	case d.releasedOthers(step, st):", "	case step.Name == \"\" && d.releasedOthers(step, st):"),
+		one("bug 32: what the queue has lost keeps its locks when it is called off", "incident/stages.go", "	default:\n		d.abandon(runbook.StageMain)\n", "	default:\n"),
 	}
 }
