@@ -31,7 +31,7 @@ func oldBugs() []mutation {
 		one("bug 21: a later incident whose branch was deleted is not seen", "results.go", "	if seen.Pull == nil {", "	if seen.Pull != nil {"),
 		one("bug 22: a closed pull request counts as one that lags behind", "incident/thaw.go", "pull.Head != b.Tip && pull.Open {", "pull.Head != b.Tip {").seenBy("TestOpenedTwice"),
 		one("bug 25: a deleted branch counts as opened twice", "look.go", "return !n.deleted && n.state.Pull == 0", "return n.state.Pull == 0"),
-		one("bug 26: a stranger's push hides the engine's last one", "thaw.go", "if own, _ := sift(last); err == nil &&", "if own, foreign := sift(last); err == nil && foreign == nil &&"),
+		one("bug 26: a stranger's push hides the engine's last one", "thaw.go", "if own, _ := sift(last); slices", "if own, foreign := sift(last); foreign == nil && slices"),
 		one("bug 27: who holds a lock has to win it again at each push", "perform.go", "e.locks.reserve(w.branch, held, n.taken)", "e.locks.reserve(w.branch, held, nil)"),
 		one("bug 28: a branch counts as given back before there is the commit", "perform.go", "	sha, err := e.Journal.Append(ctx, made)\n	if err != nil {\n		return fmt",
 			"	sha, err := e.Journal.Append(ctx, made)\n	if err != nil {\n		n.gone, n.deleted = n.gone && !thaws, n.deleted && !thaws\n		return fmt"),
