@@ -50,8 +50,11 @@ const byButton = "by a button"
 // StepButtons are those of the check run of a step that has ended badly. A button to skip it is also there where the step has a gate,
 // and then answers what to write in a review.
 func (s State) StepButtons(plan runbook.Plan, name string) []Button {
-	step, ok := s.Expand(plan).Step(name)
-	if st := s.Step(name); !ok || !st.Over() || st.Good() || s.End != "" {
+	if st := s.Step(name); !st.Over() || st.Good() || s.End != "" {
+		return nil
+	}
+	step, _, ok := s.Find(plan, name)
+	if !ok {
 		return nil
 	}
 	out := []Button{s.button("Retry", "retry", name, "Try "+name+" again")}

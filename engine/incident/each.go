@@ -96,6 +96,20 @@ func (s State) Expand(p runbook.Plan) runbook.Plan {
 	return p.Expand(keys)
 }
 
+// Find returns a step of the plan with what it is now, or an element that the journal has settled: what Expand would have of it,
+// without the others. index is its place in the plan as it was frozen; of an element, that of its template.
+func (s State) Find(p runbook.Plan, name string) (step runbook.Step, index int, ok bool) {
+	template, key, isElement := runbook.SplitName(name)
+	step, index, ok = p.Written(template)
+	if !ok || !isElement {
+		return step, index, ok
+	}
+	if !step.Each || !slices.Contains(s.Step(template).Keys, key) {
+		return runbook.Step{}, 0, false
+	}
+	return step.ElementNow(key), index, true
+}
+
 // settledList reports whether the elements of the template are settled.
 func (s StepState) settledList() bool { return s.Phase == PhaseEach || len(s.Keys) > 0 }
 

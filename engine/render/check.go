@@ -24,13 +24,11 @@ type CheckText struct {
 // Check describes the latest attempt of a step. log is its log as the evidence has it, empty where it is not to be shown; what does
 // not fit loses its beginning.
 func Check(p runbook.Plan, s incident.State, step, log string) CheckText {
-	b := newBoard(p, s, incident.View{})
+	b := blank(p, s, incident.View{})
 	c := CheckText{Name: "step: " + plain(step, 100), Title: "not a step of this plan", Conclusion: "neutral"}
-	for _, r := range b.rows {
-		if r.step.Name == step {
-			c.Title, c.Conclusion = checkTitle(r), conclusion(r.st)
-			c.Summary = b.checkSummary(r)
-		}
+	if r, ok := b.only(step); ok {
+		c.Title, c.Conclusion = checkTitle(r), conclusion(r.st)
+		c.Summary = b.checkSummary(r)
 	}
 	if log != "" {
 		c.Text = "The end of the log:\n\n" + block("text", log, textLimit-100)

@@ -41,8 +41,10 @@ type board struct {
 	view  incident.View
 	rows  []row
 
-	written []row  // without those of elements
-	next    string // the step whose turn it is to be undone
+	written []row                    // without those of elements
+	under   map[try]bool             // attempts that are with a runner
+	ended   map[string]runbook.Ended // what steps that have not begun need not wait for any more
+	next    string                   // the step whose turn it is to be undone
 }
 
 // try names one attempt of a step.
@@ -53,45 +55,46 @@ type try struct {
 
 func newBoard(p runbook.Plan, s incident.State, v incident.View) board {
 	p = s.Expand(p)
-	b := board{plan: p, state: s, view: v, rows: make([]row, 0, len(p.Steps))}
-	if s.Stage() == runbook.StageUndo {
-		next, _ := s.NextUndo(p)
-		b.next = next.Name
-	}
-	settled := s.Ended(p)
-	under := map[try]bool{}
+	b := blank(p, s, v).abreast()
+	b.rows = b.rowsOf(p.Steps, 0)
+	b.written = b.collapsed()
+	return b
+}
+
+// blank is a board without rows.
+func blank(p runbook.Plan, s incident.State, v incident.View) board {
+	b := board{plan: p, state: s, view: v, under: map[try]bool{}}
 	for _, a := range v.Attempts {
 		if a.State == incident.AttemptQueued || a.State == incident.AttemptRunning {
-			under[try{a.Step, a.Number}] = true
+			b.under[try{a.Step, a.Number}] = true
 		}
 	}
-	index, count := 0, tally{}
-	for _, step := range p.Steps {
+	return b
+}
+
+// abreast adds what a step that has not begun must know of all others.
+func (b board) abreast() board {
+	b.ended = b.state.Ended(b.plan)
+	if b.state.Stage() == runbook.StageUndo {
+		next, _ := b.state.NextUndo(b.state.Expand(b.plan))
+		b.next = next.Name
+	}
+	return b
+}
+
+// rowsOf makes the rows of some steps of the plan, in its order: of those that people have to know of. index is the place of the
+// first of them in the frozen plan.
+func (b board) rowsOf(steps []runbook.Step, index int) []row {
+	rows, count := make([]row, 0, len(steps)), tally{}
+	for _, step := range steps {
 		at := index
 		if step.Of == "" {
 			index++
 		}
-		if !matters(s, step) {
+		if !matters(b.state, step) {
 			continue
 		}
-		st := s.Step(step.Name)
-		r := row{step: step, st: st, index: at, retry: s.RetryAt(step)}
-		over := s.Settled(step)
-		r.settled = over && st.Over()
-		r.halts = step.Stage == s.Stage() && st.Over() && !over && r.retry.IsZero()
-		begun := under[try{step.Name, st.Attempt + 1}]
-		r.class, r.word = stands(r, begun)
-		switch {
-		case r.word == "":
-			r.word = b.idle(step, settled)
-		case r.waitsForChild():
-			r.class, r.word = b.childStands(r)
-		case r.waitsForRun():
-			r.class, r.word = b.runStands(r)
-		}
-		if r.locked = b.lockedOut(r); len(r.locked) > 0 {
-			r.class, r.word = classWaiting, lockWord(r)
-		}
+		r := b.row(step, at)
 		switch { // elements stand before their template
 		case step.Of != "":
 			count.add(r)
@@ -99,10 +102,51 @@ func newBoard(p runbook.Plan, s incident.State, v incident.View) board {
 			r.collect(count)
 			count = tally{}
 		}
-		b.rows = append(b.rows, r)
+		rows = append(rows, r)
 	}
-	b.written = b.collapsed()
-	return b
+	return rows
+}
+
+// row is one step; of a template without how far its elements are.
+func (b board) row(step runbook.Step, index int) row {
+	s, st := b.state, b.state.Step(step.Name)
+	r := row{step: step, st: st, index: index, retry: s.RetryAt(step)}
+	over := s.Settled(step)
+	r.settled = over && st.Over()
+	r.halts = step.Stage == s.Stage() && st.Over() && !over && r.retry.IsZero()
+	r.class, r.word = stands(r, b.under[try{step.Name, st.Attempt + 1}])
+	switch {
+	case r.word == "":
+		r.word = b.idle(step)
+	case r.waitsForChild():
+		r.class, r.word = b.childStands(r)
+	case r.waitsForRun():
+		r.class, r.word = b.runStands(r)
+	}
+	if r.locked = b.lockedOut(r); len(r.locked) > 0 {
+		r.class, r.word = classWaiting, lockWord(r)
+	}
+	return r
+}
+
+// only is the row of one step, as the whole board would have it.
+func (b board) only(name string) (r row, ok bool) {
+	step, index, ok := b.state.Find(b.plan, name)
+	if !ok {
+		return row{}, false
+	}
+	if step.Each || !b.state.Step(name).Over() {
+		b = b.abreast()
+	}
+	steps := []runbook.Step{step}
+	if step.Each {
+		steps = b.state.Expand(runbook.Plan{Steps: steps}).Steps
+	}
+	rows := b.rowsOf(steps, index)
+	if len(rows) == 0 || rows[len(rows)-1].step.Name != name {
+		return row{}, false
+	}
+	return rows[len(rows)-1], true
 }
 
 // matters reports whether people have to know of a step: of an undo step only while something is undone that it undoes.
@@ -174,7 +218,7 @@ func endedAs(r row, begun bool) (class, string) {
 }
 
 // idle says what a step that has not begun is waiting for.
-func (b board) idle(step runbook.Step, settled map[string]runbook.Ended) string {
+func (b board) idle(step runbook.Step) string {
 	now := b.state.Stage()
 	if b.state.End != "" || b.state.Stopped() || now != step.Stage && step.Stage != runbook.StageFinally {
 		return "not started"
@@ -190,7 +234,7 @@ func (b board) idle(step runbook.Step, settled map[string]runbook.Ended) string 
 	}
 	var after []string
 	for _, need := range step.Needs {
-		if _, ok := settled[need]; !ok {
+		if _, ok := b.ended[need]; !ok {
 			after = append(after, code(need))
 		}
 	}

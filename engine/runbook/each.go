@@ -65,7 +65,15 @@ func (p Plan) Expand(keys map[string][]string) Plan {
 // Element is the step that a template stands for with one key, without what it is now.
 func (s Step) Element(key string) Step { return s.element(key, Element{}) }
 
-// element is the same with what it is now. What is not in the list any more only waits.
+// ElementNow is the same with what it is now. What is not in the list any more only waits.
+func (s Step) ElementNow(key string) Step {
+	i := slices.IndexFunc(s.Now.Elements, func(e Element) bool { return e.Key == key })
+	if i < 0 {
+		return s.Element(key)
+	}
+	return s.element(key, s.Now.Elements[i])
+}
+
 func (s Step) element(key string, e Element) Step {
 	template := s.Name
 	s.Of, s.Key, s.Each, s.Name = template, key, false, template+"."+key
@@ -86,17 +94,17 @@ func (s Step) element(key string, e Element) Step {
 // element gives that element as far as its template tells, without what it is now.
 func (p Plan) Written(name string) (step Step, index int, ok bool) {
 	template, key, isElement := SplitName(name)
-	for _, s := range p.Steps {
-		switch {
+	for i := range p.Steps {
+		switch s := &p.Steps[i]; {
 		case s.Of != "":
 			continue
 		case s.Name != template:
 			index++
 			continue
 		case !isElement:
-			return s, index, true
+			return *s, index, true
 		case s.Each && ElementKey(key):
-			return s.element(key, Element{}), index, true
+			return s.Element(key), index, true
 		}
 		break
 	}
