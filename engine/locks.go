@@ -280,7 +280,7 @@ func (e *Engine) keep(ctx context.Context, w *worker, view incident.View) error 
 // release forgets an incident whose branch is gone, once nothing of it runs any more: the end of what runs puts a look.
 func (e *Engine) release(ctx context.Context, branch string) error {
 	if e.locks.keeps(branch) {
-		attempts, err := e.Inbox.Attempts(ctx, branch)
+		attempts, err := e.Inbox.Attempts(ctx, branch, 0)
 		if err != nil {
 			return fmt.Errorf("read the attempts of %s: %w", branch, err)
 		}

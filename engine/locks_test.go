@@ -167,7 +167,7 @@ func (b *branches) Put(_ context.Context, messages ...Message) error {
 	return nil
 }
 
-func (b *branches) Attempts(context.Context, string) ([]incident.Attempt, error) {
+func (b *branches) Attempts(context.Context, string, int64) ([]incident.Attempt, error) {
 	return b.attempts, nil
 }
 

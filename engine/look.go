@@ -81,9 +81,9 @@ func (e *Engine) gather(ctx context.Context, w *worker, alerts []incident.Alert)
 	}
 	state := w.ledger.state
 	w.brief.Store(&brief{frozen: w.frozen, plan: plan, ended: state.Ended(plan), commit: state.Opened.Commit, pull: state.PullURL, state: state})
-	attempts, err := e.Inbox.Attempts(ctx, w.branch)
+	attempts, err := e.attempts(ctx, w)
 	if err != nil {
-		return plan, incident.View{}, fmt.Errorf("read the attempts of %s: %w", w.branch, err)
+		return plan, incident.View{}, err
 	}
 	if err := e.lookAtKin(ctx, w, plan); err != nil {
 		return plan, incident.View{}, err
@@ -109,6 +109,20 @@ func (e *Engine) gather(ctx context.Context, w *worker, alerts []incident.Alert)
 	}
 	view.Later, err = e.later(ctx, w)
 	return plan, view, err
+}
+
+// attempts reads the attempts on which a decision may rest. What the journal has done with at the front of the queue is not read
+// again by those who have these notes: notes that were made anew from git may have an older journal, and begin at the front.
+func (e *Engine) attempts(ctx context.Context, w *worker) ([]incident.Attempt, error) {
+	n := w.ledger
+	attempts, err := e.Inbox.Attempts(ctx, w.branch, n.spent)
+	if err != nil {
+		return nil, fmt.Errorf("read the attempts of %s: %w", w.branch, err)
+	}
+	for len(attempts) > 0 && n.state.Spent(attempts[0]) {
+		n.spent, attempts = attempts[0].Place, attempts[1:]
+	}
+	return attempts, nil
 }
 
 // view is everything that Decide may know of the world.

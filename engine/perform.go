@@ -238,7 +238,7 @@ func (e *Engine) merge(ctx context.Context, w *worker, m incident.Merge) error {
 
 // cleanUp forgets an incident that the default branch has. The branch goes last: as long as it is there, the rest is done.
 func (e *Engine) cleanUp(ctx context.Context, w *worker) error {
-	attempts, err := e.Inbox.Attempts(ctx, w.branch)
+	attempts, err := e.Inbox.Attempts(ctx, w.branch, 0)
 	if err != nil {
 		return fmt.Errorf("read the attempts of %s: %w", w.branch, err)
 	}

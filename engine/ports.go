@@ -168,8 +168,9 @@ type Inbox interface {
 	StartStep(ctx context.Context, s StepJob) error
 	// StopStep cancels an attempt that is queued or running.
 	StopStep(ctx context.Context, key string) error
-	// Attempts returns all attempts of a branch that are not forgotten.
-	Attempts(ctx context.Context, branch string) ([]incident.Attempt, error)
+	// Attempts returns the attempts of a branch that are not forgotten and were queued after a place, in that order. After 0
+	// these are all.
+	Attempts(ctx context.Context, branch string, after int64) ([]incident.Attempt, error)
 	// Forget drops the attempts of a merged incident.
 	Forget(ctx context.Context, branch string) error
 }

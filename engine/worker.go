@@ -99,6 +99,7 @@ type notes struct {
 	deleted bool                       // it is not there
 	lost    string                     // why it cannot be restored
 	taken   map[string]incident.Holder // locks that it holds by what is pushed
+	spent   int64                      // the place in the step queue up to which the journal has done with all attempts
 }
 
 // resolved is a plan with the question that it answers.

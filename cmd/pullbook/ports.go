@@ -240,8 +240,8 @@ func (p inboxPort) Forget(ctx context.Context, branch string) error {
 	return errors.Join(p.in.Forget(ctx, branch), p.runner.Forget(branch))
 }
 
-func (p inboxPort) Attempts(ctx context.Context, branch string) ([]incident.Attempt, error) {
-	records, err := p.in.Steps(ctx, branch)
+func (p inboxPort) Attempts(ctx context.Context, branch string, after int64) ([]incident.Attempt, error) {
+	records, err := p.in.Steps(ctx, branch, after)
 	if err != nil {
 		return nil, err
 	}
@@ -261,7 +261,7 @@ func attemptOf(r inbox.StepRecord) (incident.Attempt, error) {
 	if err := json.Unmarshal(r.Body, &job); err != nil {
 		return incident.Attempt{}, fmt.Errorf("read step job %s: %w", r.Key, err)
 	}
-	a := incident.Attempt{Key: r.Key, Step: job.Step, Number: job.Attempt, State: incident.AttemptLost}
+	a := incident.Attempt{Key: r.Key, Step: job.Step, Number: job.Attempt, State: incident.AttemptLost, Place: r.Place}
 	switch r.State {
 	case inbox.StepQueued:
 		a.State = incident.AttemptQueued

@@ -38,7 +38,7 @@ func read(t *testing.T, in *Inbox) (c contents) {
 	}
 	_ = rows.Close() // one connection: it is needed for the next query
 	for _, incident := range []string{"i0", "i1", "i2"} {
-		records, err := in.Steps(t.Context(), incident)
+		records, err := in.Steps(t.Context(), incident, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -109,7 +109,7 @@ func receive[T any](t testing.TB, c <-chan T) T {
 func stepIn(t testing.TB, in *Inbox, incident string, want StepState) StepRecord {
 	t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		records, err := in.Steps(t.Context(), incident)
+		records, err := in.Steps(t.Context(), incident, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -362,7 +362,7 @@ func afterPowerCut(t *testing.T, path string, said []string) {
 			if what != "running" {
 				incident = key
 			}
-			steps, err := in.Steps(t.Context(), incident)
+			steps, err := in.Steps(t.Context(), incident, 0)
 			if err != nil || len(steps) != 1 {
 				t.Errorf("the steps of %s are %v: %v", incident, steps, err)
 				continue

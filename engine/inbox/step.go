@@ -39,6 +39,7 @@ type StepRecord struct {
 	Queued  time.Time       // when StartStep was called
 	Started time.Time       // when RunStep was last called
 	Ended   time.Time       // when State became ended, lost or cancelled
+	Place   int64           // in the queue, from 1: larger than that of what was queued before
 }
 
 // StartStep queues s and returns; the step and its place in the queue are on disk. A second call with a known key does
@@ -117,11 +118,12 @@ func (in *Inbox) CancelStep(ctx context.Context, key string) error {
 	return nil
 }
 
-// Steps returns what is known about the incident's steps, in the order in which they were queued.
-func (in *Inbox) Steps(ctx context.Context, incident string) ([]StepRecord, error) {
-	rows, err := in.db.QueryContext(ctx, `
-		SELECT key, repeatable, body, state, starts, outcome, queued_at, started_at, ended_at
-		FROM step WHERE incident = $1 ORDER BY `+in.db.arrival, incident)
+// Steps returns what is known about the incident's steps that were queued after a place, in the order in which they were queued.
+// After 0 these are all.
+func (in *Inbox) Steps(ctx context.Context, incident string, after int64) ([]StepRecord, error) {
+	rows, err := in.db.QueryContext(ctx, fmt.Sprintf(`
+		SELECT key, repeatable, body, state, starts, outcome, queued_at, started_at, ended_at, %[1]s
+		FROM step WHERE incident = $1 AND %[1]s > $2 ORDER BY %[1]s`, in.db.arrival), incident, after)
 	if err != nil {
 		return nil, fmt.Errorf("read steps of %q: %w", incident, err)
 	}
@@ -132,7 +134,7 @@ func (in *Inbox) Steps(ctx context.Context, incident string) ([]StepRecord, erro
 		var body, outcome []byte
 		var queued, started, ended int64
 		if err := rows.Scan(&record.Key, &record.Repeatable, &body, &record.State, &record.Starts, &outcome,
-			&queued, &started, &ended); err != nil {
+			&queued, &started, &ended, &record.Place); err != nil {
 			return nil, fmt.Errorf("read steps of %q: %w", incident, err)
 		}
 		record.Body, record.Outcome = body, outcome

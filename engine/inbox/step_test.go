@@ -50,13 +50,16 @@ func TestStepRunsOnceAndIsLookedAt(t *testing.T) {
 		t.Errorf("look at %s, want i1", got)
 	}
 	startStep(t, in, s)
-	records, err := in.Steps(t.Context(), "i1")
+	records, err := in.Steps(t.Context(), "i1", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []StepRecord{{Step: s, State: StepEnded, Starts: 1, Outcome: []byte(`{"exit":0}`)}}
+	want := []StepRecord{{Step: s, State: StepEnded, Starts: 1, Outcome: []byte(`{"exit":0}`), Place: 1}}
 	if diff := cmp.Diff(want, records, cmpopts.IgnoreTypes(time.Time{})); diff != "" {
 		t.Errorf("records differ (-want +got):\n%s", diff)
+	}
+	if later, err := in.Steps(t.Context(), "i1", records[0].Place); err != nil || len(later) > 0 {
+		t.Errorf("after the last place there are %v: %v", later, err)
 	}
 	if r := records[0]; r.Queued.IsZero() || r.Started.Before(r.Queued) || r.Ended.Before(r.Started) {
 		t.Errorf("times are out of order: %+v", r)

@@ -107,4 +107,17 @@ type Attempt struct {
 	Number  int
 	State   AttemptState
 	Outcome *runbook.Outcome // of an ended attempt
+	Place   int64            // in the step queue, from 1: larger than that of what was queued before; 0: not known
+}
+
+// Spent reports whether no decision rests on an attempt any more: it is not under way, and the journal has how it ended.
+func (s State) Spent(a Attempt) bool {
+	st := s.Step(a.Step)
+	switch {
+	case a.underWay() || a.Number > max(st.Attempt, st.Repeats.Attempt):
+		return false
+	case st.Repeats.Running && a.Number == st.Repeats.Attempt:
+		return false
+	}
+	return a.Number != st.Attempt || st.Phase != PhaseStarted && st.Phase != PhaseUnknown
 }

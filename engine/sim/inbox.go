@@ -50,7 +50,7 @@ func (i inboxPort) StartStep(_ context.Context, j engine.StepJob) error {
 		}
 		i.p.w.tell(i.p.name, "queue %s", j.Key)
 		now := i.p.clock()
-		s.steps = append(s.steps, &stepRow{job: j, state: stepQueued, ready: now, queued: now})
+		s.queue(stepRow{job: j, state: stepQueued, ready: now, queued: now})
 		s.synced()
 		i.p.poke(0)
 		return nil
@@ -81,9 +81,9 @@ func (i inboxPort) StopStep(_ context.Context, key string) error {
 	})
 }
 
-func (i inboxPort) Attempts(_ context.Context, branch string) (out []incident.Attempt, err error) {
+func (i inboxPort) Attempts(_ context.Context, branch string, after int64) (out []incident.Attempt, err error) {
 	err = i.p.on("inbox.attempts", func(s *store) error {
-		out = s.attempts(branch)
+		out = s.attempts(branch, after)
 		return nil
 	})
 	return out, err

@@ -124,8 +124,8 @@ func (b badInbox) StartStep(ctx context.Context, j engine.StepJob) error {
 	return b.Inbox.StartStep(ctx, j)
 }
 
-func (b badInbox) Attempts(ctx context.Context, branch string) ([]incident.Attempt, error) {
-	all, err := b.Inbox.Attempts(ctx, branch)
+func (b badInbox) Attempts(ctx context.Context, branch string, after int64) ([]incident.Attempt, error) {
+	all, err := b.Inbox.Attempts(ctx, branch, after)
 	for i, a := range all {
 		if b.hope && a.State == incident.AttemptLost {
 			all[i].State, all[i].Outcome = incident.AttemptEnded, &runbook.Outcome{Key: a.Key, Step: a.Step, Attempt: a.Number,

@@ -52,6 +52,7 @@ type stepRow struct {
 	queued  time.Time
 	ended   time.Time
 	outcome *runbook.Outcome // as its JSON reads
+	place   int64
 }
 
 func newStore(w *World) *store {
@@ -180,13 +181,21 @@ func (s *store) takeBack(p *process) {
 }
 
 // attempts are the rows of a branch as the engine sees them.
-func (s *store) attempts(branch string) []incident.Attempt {
+// queue adds an attempt, in the place after the last one that is there.
+func (s *store) queue(r stepRow) {
+	if r.place = 1; len(s.steps) > 0 {
+		r.place += s.steps[len(s.steps)-1].place
+	}
+	s.steps = append(s.steps, &r)
+}
+
+func (s *store) attempts(branch string, after int64) []incident.Attempt {
 	var out []incident.Attempt
 	for _, r := range s.steps {
-		if r.job.Branch != branch {
+		if r.job.Branch != branch || r.place <= after {
 			continue
 		}
-		a := incident.Attempt{Key: r.job.Key, Step: r.job.Step, Number: r.job.Attempt, State: incident.AttemptLost}
+		a := incident.Attempt{Key: r.job.Key, Step: r.job.Step, Number: r.job.Attempt, State: incident.AttemptLost, Place: r.place}
 		switch r.state {
 		case stepQueued:
 			a.State = incident.AttemptQueued
