@@ -131,7 +131,7 @@ func apart(b *testing.B, st stage) *world {
 	}
 	b.Cleanup(start(exec.Command(os.Args[0], "hub", "--dir", filepath.Join(w.dir, "hub"), "--listen", strings.TrimPrefix(w.url, "http://"))))
 	awaitAnswer(b, w.url)
-	cmd, exited := (&scene{world: w}).launch("engine", io.Discard)
+	cmd, exited := (&scene{world: w, sweep: "5m"}).launch("engine", io.Discard) // as it is where nobody says otherwise
 	b.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		<-exited

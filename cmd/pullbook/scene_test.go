@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -33,6 +34,7 @@ type scene struct {
 	env    []string // of the engine, over this process's
 	inbox  string   // PostgreSQL database of the engines' inbox; empty: a file
 	asks   string   // address of the Alertmanager that the engine asks what fires; empty: none
+	sweep  string   // how often the engine looks at every open incident; empty: so often that a test need not wait for it
 	hooks  hooks
 	log    bytes.Buffer // of the engine; read only when it has exited
 	effect atomic.Int32 // rollbacks of the service
@@ -201,7 +203,7 @@ func (s *scene) launchFor(ledger, listen, data string, log io.Writer) (engine *e
 	cmd := exec.Command(os.Args[0], "serve", "--hub", s.world.url+"/api/v3", "--repo", demoOwner+"/"+ledger, "--app-id", fmt.Sprint(demoAppID),
 		"--app-key", filepath.Join(dir, "app.pem"), "--data", filepath.Join(dir, data), "--listen", listen,
 		"--webhook-secret-file", filepath.Join(dir, "webhook.secret"), "--signing-key", filepath.Join(dir, "signing_key"),
-		"--private-networks", "--limits", "off", "--sweep", "1s")
+		"--private-networks", "--limits", "off", "--sweep", cmp.Or(s.sweep, "1s"))
 	if s.token != "" {
 		cmd.Args = append(cmd.Args, "--alert-token-file", filepath.Join(dir, "alert.token"))
 	}

@@ -10,7 +10,7 @@
 //	outcome    what a step left behind, stored before anybody is told
 //	lost       a step that was started and has no outcome, because its process or its runner died: only a person can tell
 //	trigger    a River job that says "key K has something due" or "step S is ready". It carries no facts
-//	handover   what is due as it is stored, and has a free place at the Run of this process, begins without a trigger
+//	handover   what is due as it is stored begins at the Run of this process as soon as there is a place, without a trigger
 //
 // Flow:
 //
@@ -20,7 +20,7 @@
 //	                   or rows + handover
 //
 // The tables message and step are the truth. A trigger is made in the transaction that makes its row, for all that is
-// due later or has to wait for a place; River fetches and times it, and any number of triggers for one row is harmless.
+// due later, or would have to wait for a place behind too many; River fetches and times it, and any number of triggers for one row is harmless.
 // So Run throws all triggers away and makes them anew from the rows, which takes back whatever a dead engine left
 // running, and a sweep makes one for any row that should have been touched long ago. River's own retries are not used
 // for failures of a handler: they end in a discarded job and collect one error record each time, whereas an acknowledged

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -28,6 +29,19 @@ func running(t *testing.T, in *Inbox, h Handler) (stop func()) {
 		return w.fetching
 	})
 	return stop
+}
+
+// freshWith is fresh, with so many seats for messages and for steps.
+func freshWith(t *testing.T, messages, steps int) *Inbox {
+	t.Helper()
+	config := at(place(t))
+	config.MessageWorkers, config.StepWorkers, config.Grace = messages, steps, 5*time.Second
+	in, err := Open(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = in.Close() })
+	return in
 }
 
 func TestWorkIsHandedOverWithoutATrigger(t *testing.T) {
@@ -69,13 +83,7 @@ func TestWorkIsHandedOverWithoutATrigger(t *testing.T) {
 
 // TestHandoversAndTriggersShareTheSeats begins more work than there are seats, before Run and while it goes on.
 func TestHandoversAndTriggersShareTheSeats(t *testing.T) {
-	config := at(place(t))
-	config.MessageWorkers, config.StepWorkers, config.Grace = 2, 3, 5*time.Second
-	in, err := Open(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = in.Close() })
+	in := freshWith(t, 2, 3)
 	const all = 12
 	var messages, steps, mostMessages, mostSteps atomic.Int64
 	busy := func(now, most *atomic.Int64) {
@@ -153,5 +161,56 @@ func TestStopWaitsForWhatWasHandedOver(t *testing.T) {
 	receive(t, stopped)
 	if r := stepIn(t, in, "i", StepEnded); string(r.Outcome) != `{"n": 1}` {
 		t.Errorf("the outcome is %s", r.Outcome)
+	}
+}
+
+// TestWhatWaitsForASeatHasNoTrigger puts messages while the only seat is taken: they are handled in the order in which they came, those
+// of one key one after the other, and none of them needs a trigger. Beyond a bound the triggers bring what comes.
+func TestWhatWaitsForASeatHasNoTrigger(t *testing.T) {
+	in := freshWith(t, 1, 1)
+	begun, release, handled := make(chan string), make(chan struct{}), make(chan string, 100)
+	running(t, in, script{handle: func(_ context.Context, m Message) error {
+		if m.Key == "first" {
+			begun <- m.Key
+			<-release
+		}
+		handled <- m.Key + m.Kind
+		return nil
+	}})
+	const most = 30
+	in.running.mu.Lock()
+	in.running.messages.most = most
+	in.running.mu.Unlock()
+	put(t, in, Message{Kind: "alert", Key: "first"})
+	receive(t, begun)
+	want := []string{"firstalert"}
+	for i := range 20 {
+		put(t, in, Message{Kind: "alert", Key: fmt.Sprint(i)})
+		want = append(want, fmt.Sprint(i, "alert"), fmt.Sprint(i, "again"))
+	}
+	for i := range 20 {
+		put(t, in, Message{Kind: "again", Key: fmt.Sprint(i)})
+	}
+	if n := triggers(t, in); n != 0 {
+		t.Errorf("%d triggers were made for what waits in memory", n)
+	}
+	const many = 25
+	for i := range many {
+		put(t, in, Message{Kind: "alert", Key: fmt.Sprint("many", i)})
+	}
+	if n := triggers(t, in); n != many-(most-20) {
+		t.Errorf("%d triggers, want one for each of the %d messages that found the line full", n, many-(most-20))
+	}
+	close(release)
+	var got []string
+	for range len(want) + many {
+		got = append(got, receive(t, handled))
+	}
+	if !slices.Equal(got[:len(want)], want) {
+		t.Errorf("handled %v, want first %v", got[:len(want)], want)
+	}
+	slices.Sort(got)
+	if n := len(slices.Compact(got)); n != len(want)+many {
+		t.Errorf("%d messages were handled, want %d", n, len(want)+many)
 	}
 }

@@ -33,8 +33,9 @@ var (
 
 const (
 	fetchCooldown = 10 * time.Millisecond
-	// fetchPoll bounds how long a trigger waits to be fetched: River cannot hear of inserts in a transaction on SQLite.
-	fetchPoll     = 20 * time.Millisecond
+	// fetchPoll is how late a timer may come. Each fetch costs as much as the storing of a message, whether it finds anything or not,
+	// and what is due as it is stored does not wait for one.
+	fetchPoll     = 200 * time.Millisecond
 	keepCompleted = time.Minute
 	// settle leaves time to record what cancelled handlers return, and for River to finish its own books.
 	settle       = 30 * time.Second
@@ -104,7 +105,7 @@ func (in *Inbox) clearRunning() {
 
 func (in *Inbox) newWorker(ctx context.Context, h Handler) (*worker, error) {
 	w := &worker{in: in, handler: h, stopping: ctx.Done(), keys: map[string]*turn{}, steps: map[string]context.CancelCauseFunc{},
-		messages: make(seats, in.config.MessageWorkers), jobs: make(seats, in.config.StepWorkers)}
+		messages: newSeats(in.config.MessageWorkers), jobs: newSeats(in.config.StepWorkers)}
 	w.ctx, w.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	workers := river.NewWorkers()
 	err := errors.Join(
@@ -237,7 +238,9 @@ func (w *worker) sweep(ctx context.Context, now time.Time) error {
 		}
 	}
 	for _, key := range steps {
-		jobs = append(jobs, river.InsertManyParams{Args: stepArgs{Key: key, At: now.UnixMilli()}})
+		if !w.isBegun(key) {
+			jobs = append(jobs, river.InsertManyParams{Args: stepArgs{Key: key, At: now.UnixMilli()}})
+		}
 	}
 	if len(jobs) == 0 {
 		return nil

@@ -76,8 +76,8 @@ func (in *Inbox) StartStep(ctx context.Context, s Step) error {
 		return nil
 	})
 	if added {
-		hand.begin(s.Key, func(ctx context.Context, w *worker) error {
-			return w.step(ctx, stepArgs{Key: s.Key, At: now}, s.Repeatable)
+		hand.begin(s.Key, now, func(ctx context.Context, w *worker, at int64) error {
+			return w.step(ctx, stepArgs{Key: s.Key, At: at}, s.Repeatable)
 		})
 	} else {
 		hand.leave()
@@ -92,9 +92,9 @@ func (in *Inbox) StartStep(ctx context.Context, s Step) error {
 // ErrCancelled as the cause, and what RunStep then returns decides; should the engine die first, a repeatable step is not
 // run again. A step that has ended, or that the inbox does not know, is left alone.
 func (in *Inbox) CancelStep(ctx context.Context, key string) error {
-	now := time.Now()
+	now, hand := time.Now(), in.handover(messageSeats)
+	var incident string
 	err := in.durably(ctx, func(ctx context.Context, u *unit) error {
-		var incident string
 		err := u.QueryRowContext(ctx, `
 			UPDATE step SET state = 'cancelled', cancel = 1, ended_at = $1 WHERE key = $2 AND state = 'queued' RETURNING incident`,
 			now.UnixMilli(), key).Scan(&incident)
@@ -105,8 +105,13 @@ func (in *Inbox) CancelStep(ctx context.Context, key string) error {
 		if err != nil {
 			return err
 		}
-		return insertLook(ctx, u, incident, now, nil)
+		return insertLook(ctx, u, incident, now, hand)
 	})
+	if incident != "" {
+		hand.wake(incident, now.UnixMilli())
+	} else {
+		hand.leave()
+	}
 	if err != nil {
 		return fmt.Errorf("cancel step %q: %w", key, err)
 	}
@@ -226,7 +231,7 @@ func (in *Inbox) endStep(ctx context.Context, s Step, outcome json.RawMessage) e
 // giveUpStep takes back a step that was started and has no outcome. It becomes queued after pause if it may be repeated and
 // nobody has cancelled it; otherwise cancelled or lost, with a look for the incident.
 func (in *Inbox) giveUpStep(ctx context.Context, s Step, pause time.Duration) error {
-	now := time.Now()
+	now, hand := time.Now(), in.handover(messageSeats)
 	ready := ceilMilli(now.Add(pause))
 	err := in.durably(ctx, func(ctx context.Context, u *unit) error {
 		var state StepState
@@ -245,8 +250,9 @@ func (in *Inbox) giveUpStep(ctx context.Context, s Step, pause time.Duration) er
 			u.trigger(stepArgs{Key: s.Key, At: ready}, ready)
 			return nil
 		}
-		return insertLook(ctx, u, s.Incident, now, nil)
+		return insertLook(ctx, u, s.Incident, now, hand)
 	})
+	hand.wake(s.Incident, now.UnixMilli())
 	if err != nil {
 		return fmt.Errorf("take back step %q: %w", s.Key, err)
 	}

@@ -31,7 +31,7 @@ type worker struct {
 	ctx      context.Context         // every handler's; cancelled when the grace is over
 	cancel   context.CancelCauseFunc // of ctx
 
-	messages, jobs seats
+	messages, jobs *seats
 	handed         sync.WaitGroup // work that began without a trigger
 
 	mu       sync.Mutex
@@ -50,14 +50,30 @@ type turn struct {
 func (w *worker) take(key string, at int64) (*turn, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if held := w.keys[key]; held != nil {
-		held.again = true
-		held.at = max(held.at, at)
+	if w.tell(key, at) {
 		return nil, false
 	}
 	t := &turn{at: at}
 	w.keys[key] = t
 	return t, true
+}
+
+// again tells the holder of the key, if it has one, to look again.
+func (w *worker) again(key string, at int64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.tell(key, at)
+}
+
+// tell is again, for those who have w.mu.
+func (w *worker) tell(key string, at int64) bool {
+	held := w.keys[key]
+	if held == nil {
+		return false
+	}
+	held.again = true
+	held.at = max(held.at, at)
+	return true
 }
 
 // release gives the key up unless the holder has to look again and may. It returns whether there is more to do.
@@ -79,10 +95,20 @@ func (w *worker) turnTime(t *turn) int64 {
 	return t.at
 }
 
+// isHandled reports whether somebody has the key, or waits for a seat to take it.
 func (w *worker) isHandled(key string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.keys[key] != nil
+	_, waits := w.messages.waiting[key]
+	return waits || w.keys[key] != nil
+}
+
+// isBegun is isHandled for a step.
+func (w *worker) isBegun(key string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, waits := w.jobs.waiting[key]
+	return waits || w.steps[key] != nil
 }
 
 func (w *worker) isStopping() bool {
