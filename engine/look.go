@@ -212,7 +212,12 @@ func (e *Engine) reread(ctx context.Context, w *worker) error {
 // foreign commit was its last.
 func (w *worker) openedTwice() bool {
 	n, p := w.ledger, w.hub.Pull
-	return !n.deleted && n.state.Pull == 0 && !n.state.GivenBack() && n.lost == "" && !p.Open && !p.Merged && n.commits[p.Head] == 0
+	return !n.deleted && n.state.Pull == 0 && !n.state.GivenBack() && n.lost == "" && !p.Open && !p.Merged && !n.leadsTo(p.Head)
+}
+
+// leadsTo reports whether a commit is on the branch: the engine's, or what somebody has written there since.
+func (n *notes) leadsTo(commit string) bool {
+	return commit == n.remote || n.commits[commit] != 0 || n.foreign != nil && slices.Contains(n.foreign.All, commit)
 }
 
 // checkCommits are the commits whose check runs show what is published: those that record ends, and those that opened

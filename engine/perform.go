@@ -91,11 +91,12 @@ func (e *Engine) commit(ctx context.Context, w *worker, plan runbook.Plan, c inc
 	made := NewCommit{Branch: w.branch, Parent: n.head, Files: files,
 		Message: journal.Message(events, journal.MessageFacts{Incident: state.Opened.ID, Plan: plan, Rehearsal: state.Opened.Rehearsal != nil}), At: state.At}
 	thaws := n.place(events, &made)
+	n.unsure = true
 	sha, err := e.Journal.Append(ctx, made)
 	if err != nil {
 		return fmt.Errorf("commit to %s: %w", w.branch, err)
 	}
-	n.events, n.state, n.chain, n.head = all, state, chain, sha
+	n.events, n.state, n.chain, n.head, n.unsure = all, state, chain, sha, false
 	n.commits[sha] = state.Seq
 	if thaws {
 		n.foreign, n.gone, n.deleted = nil, false, false
@@ -147,6 +148,10 @@ func (e *Engine) flush(ctx context.Context, w *worker, f incident.Flush) error {
 	n := w.ledger
 	if n.pushed == n.state.Seq {
 		return nil
+	}
+	if n.unsure { // an intent that nobody has confirmed would travel along
+		e.forget(w)
+		return fmt.Errorf("push %s after a commit that failed: %w", w.branch, ErrMoved)
 	}
 	held := n.state.Locks()
 	if err := e.locks.reserve(w.branch, held, n.taken); err != nil {

@@ -98,6 +98,7 @@ type notes struct {
 	gone    bool                       // the remote branch does not lead to head
 	deleted bool                       // it is not there
 	lost    string                     // why it cannot be restored
+	unsure  bool                       // a commit could not be made: there may be one behind head all the same
 	taken   map[string]incident.Holder // locks that it holds by what is pushed
 	spent   int64                      // the place in the step queue up to which the journal has done with all attempts
 }

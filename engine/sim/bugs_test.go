@@ -37,5 +37,7 @@ func oldBugs() []mutation {
 			"	sha, err := e.Journal.Append(ctx, made)\n	if err != nil {\n		n.gone, n.deleted = n.gone && !thaws, n.deleted && !thaws\n		return fmt"),
 		one("bug 29: a failure after which the plan went on is skipped", "incident/obey.go", "	case d.releasedOthers(step, st):", "	case step.Name == \"\" && d.releasedOthers(step, st):"),
 		one("bug 32: what the queue has lost keeps its locks when it is called off", "incident/stages.go", "	default:\n		d.abandon(runbook.StageMain)\n", "	default:\n"),
+		one("bug 33: a stranger's commit under a closed pull request counts as opened twice", "look.go", "!n.leadsTo(p.Head)", "n.commits[p.Head] == 0"),
+		one("bug 34: what a commit that failed has left travels along", "perform.go", "	if n.unsure {", "	if n.unsure && n.head == \"\" {"),
 	}
 }
