@@ -173,6 +173,11 @@ func (e *Engine) lookAtHub(ctx context.Context, w *worker, refresh bool) error {
 	if w.screen.Body == "" {
 		w.screen.Title, w.screen.Body = seen.Pull.Title, seen.Pull.Body
 	}
+	if seen.Pull.Merged && n.state.End == "" && seen.Pull.Head != n.remote { // another engine went on with it, and may have ended it
+		e.Journal.Discard(w.branch)
+		w.ledger = nil
+		return e.read(ctx, w)
+	}
 	if !seen.Pull.Merged && (!seen.Pull.Open || seen.Pull.Head != n.remote) {
 		return e.reread(ctx, w) // the hub closes the pull request of a branch that is deleted
 	}

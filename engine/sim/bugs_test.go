@@ -39,5 +39,6 @@ func oldBugs() []mutation {
 		one("bug 32: what the queue has lost keeps its locks when it is called off", "incident/stages.go", "	default:\n		d.abandon(runbook.StageMain)\n", "	default:\n"),
 		one("bug 33: a stranger's commit under a closed pull request counts as opened twice", "look.go", "!n.leadsTo(p.Head)", "n.commits[p.Head] == 0"),
 		one("bug 34: what a commit that failed has left travels along", "perform.go", "	if n.unsure {", "	if n.unsure && n.head == \"\" {"),
+		one("bug 35: what another engine ended and merged counts as merged by a person", "look.go", "	if seen.Pull.Merged && n.state.End == \"\" &&", "	if seen.Pull.Merged && n.remote == \"\" &&"),
 	}
 }

@@ -54,5 +54,6 @@ func knownSeeds() map[string]uint64 {
 		"bug 32: what the queue has lost keeps its locks when it is called off":          81202,
 		"bug 33: a stranger's commit under a closed pull request counts as opened twice": 83867,
 		"bug 34: what a commit that failed has left travels along":                       84267,
+		"bug 35: what another engine ended and merged counts as merged by a person":      85908,
 	}
 }
