@@ -3,6 +3,7 @@ package sim
 import (
 	"time"
 
+	"github.com/pullbook/pullbook/engine"
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
@@ -20,12 +21,22 @@ func (c *crash) plan(w *World, _ time.Duration) {
 	}
 }
 
+func (*crash) fate(a engine.Attempt, f fate) fate {
+	f.conclusion, f.output = runbook.Succeeded, `{"hosts":["h1"],"n":1}`
+	if a.Step == failing {
+		f.conclusion = runbook.Failed
+	}
+	return f
+}
+
+// run is a step that a runner performs.
+func run(name string, risk runbook.Risk, needs ...string) bookStep {
+	return bookStep{Name: name, Kind: kindExec, Risk: risk, Needs: needs, Timeout: 5 * time.Minute, OnFailure: runbook.FailureHalts}
+}
+
 // crashBook is the plan.
 func crashBook() *book {
 	gate := &runbook.Approval{From: []string{sreTeam}, Count: 2}
-	run := func(name string, risk runbook.Risk, needs ...string) bookStep {
-		return bookStep{Name: name, Kind: kindExec, Risk: risk, Needs: needs, Timeout: 5 * time.Minute, OnFailure: runbook.FailureHalts}
-	}
 	steps := []bookStep{run("s0", runbook.RiskRead), run("s1", runbook.RiskChange, "s0"), run("s2", runbook.RiskChange, "s1"),
 		run("s3", runbook.RiskRead, "s2"), run("s4", runbook.RiskChange, "s3"), run("s5", runbook.RiskRead, "s4"), run("s6", runbook.RiskRead, "s4"),
 		run("s7", runbook.RiskChange, "s6"), run("s8", runbook.RiskDestructive, "s5", "s7"), run("s9", runbook.RiskChange, "s8")}
@@ -46,8 +57,8 @@ func crashBook() *book {
 	return &book{Name: "book0", Command: commanders(), Steps: append(steps, undo, last)}
 }
 
-// foundCrash makes a ledger with this one runbook.
-func (w *World) foundCrash() {
+// found makes a ledger with this one runbook.
+func (*crash) found(w *World) {
 	b := crashBook()
 	w.books[b.Name] = b
 	w.sources = []*source{{w: w, group: "group-0", book: b.Name}}

@@ -16,7 +16,7 @@ type edit struct{ file, from, to string }
 type mutation struct {
 	name  string
 	edits []edit
-	test  string // that finds it; empty: TestSeeds
+	test  string // that finds it, at all times; empty: some seed of TestSeeds
 }
 
 func one(name, file, from, to string) mutation {
@@ -53,12 +53,12 @@ func mutatedCore() []mutation {
 			"	gate.Verb, gate.Glass, gate.Rule = q.verb, nil, runbook.Approval{From: d.base.Command, Count: 1}"),
 		one("a gate opens after its time", "incident/advance.go", "	case d.late(st, answer):", "	case d.late(st, answer) && answer.Verdict.Status != approval.StatusApproved:"),
 		one("a freeze is ignored", "incident/calendar.go", "	return plan.Under(d.demands)", "	return plan"),
-		one("who asked for the attempt approves it", "incident/advance.go", "	not, wrote := d.state.excluded(d.base, step.Name)", "	_, wrote := d.state.excluded(d.base, step.Name)\n	not := map[int64]string{}"),
+		one("who asked for the attempt approves it", "incident/advance.go", "	not, wrote := d.state.excluded(d.base, step.Name)", "	_, wrote := d.state.excluded(d.base, step.Name)\n	not := map[int64]string{}").seenBy("TestScenes/asker"),
 		one("an approval of another commit counts", "approval/approval.go", "	case page != t.gate.Page:\n		return abstains", "	case page == \"\":\n		return abstains"),
-		one("a repetition does not wait", "incident/repeat.go", "		return st.Repeats.Begun.Add(step.Every)", "		return st.Repeats.Begun"),
+		one("a repetition does not wait", "incident/repeat.go", "		return st.Repeats.Begun.Add(step.Every)", "		return st.Repeats.Begun").seenBy("TestScenes/repeat"),
 		one("a lock is free while nobody knows whether its step happened", "incident/locks.go", "func (s StepState) holds() bool { return s.Phase == PhaseStarted || s.Phase == PhaseUnknown }",
 			"func (s StepState) holds() bool { return s.Phase == PhaseStarted }"),
-		one("what is frozen goes on", "incident/decide.go", "	case v.Branch.Foreign != nil || v.Branch.Gone:\n", "	case v.Branch.Gone && v.Branch.Deleted:\n"),
+		one("what is frozen goes on", "incident/decide.go", "	case v.Branch.Foreign != nil || v.Branch.Gone:\n", "	case v.Branch.Gone && v.Branch.Deleted:\n").seenBy("TestScenes/frozen"),
 	}
 }
 
@@ -67,26 +67,33 @@ func mutatedRing() []mutation {
 		{name: "a lock is ignored", edits: []edit{
 			{"locks.go", "		if by, taken := l.takenBy(branch, lock); taken {\n			return fmt", "		if by, taken := l.takenBy(branch, lock); taken && lock == \"\" {\n			return fmt"},
 			{"incident/locks.go", "	return len(out) > 0\n}\n\n// lockedStep", "	d.locked, d.awaited = nil, AwaitLocks{}\n	return false\n}\n\n// lockedStep"}}},
-		one("memberships and reviews are not read again before an intent departs", "perform.go", "f.Withdrawn(seen.Reviews, ", "f.Withdrawn(w.hub.Reviews, "),
-		{name: "the incident of a step is opened again after its merge", edits: []edit{
+		one("memberships and reviews are not read again before an intent departs", "perform.go", "f.Withdrawn(seen.Reviews, ", "f.Withdrawn(w.hub.Reviews, ").seenBy("TestScenes/reread"),
+		{name: "the incident of a step is opened again after its merge", test: "TestScenes/child", edits: []edit{
 			{"child.go", "	case kin != nil:\n		return e.wakeParent(ctx, &o.Parent)\n	}\n	if e.unwanted", "	case kin != nil && !kin.merged:\n		return e.wakeParent(ctx, &o.Parent)\n	}\n	if e.unwanted"},
 			{"child.go", "	if err := e.checkFree(ctx, w.branch); err != nil {", "	if err := ctx.Err(); err != nil {"},
 			{"opening.go", "err == nil && heads[e.DefaultBranch] != w.ledger.state.Opened.Commit {", "err == nil && heads[e.DefaultBranch] == \"\" {"}}},
 	}
 }
 
-// TestMutationsApply holds that every mutation can still be made, and that the README's table has the seeds that are known.
+// TestMutationsApply holds that every mutation can still be made, and that the README's table says by what each is found.
 func TestMutationsApply(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := knownSeeds()
+	known, alone := knownSeeds(), scenes()
 	for _, m := range mutations() {
-		if at, is := known[m.name]; is && !strings.Contains(string(readme), fmt.Sprintf("| %s | %d |", m.name, at)) {
-			t.Errorf("the README's table does not say that seed %d finds %q", at, m.name)
+		at, is := known[m.name]
+		by := "seed " + fmt.Sprint(at)
+		if m.test != "" {
+			by = "`" + m.test + "`"
+		}
+		if is == (m.test != "") || !strings.Contains(string(readme), fmt.Sprintf("| %s | %s |", m.name, by)) {
+			t.Errorf("one thing has to find %q, and the README's table to say that it does: %s", m.name, by)
 		}
 		delete(known, m.name)
+		name, _ := strings.CutPrefix(m.test, "TestScenes/")
+		delete(alone, name)
 		for _, e := range m.edits {
 			text, err := os.ReadFile(filepath.Join("..", e.file))
 			if err != nil {
@@ -96,6 +103,9 @@ func TestMutationsApply(t *testing.T) {
 				t.Errorf("%s: the text to replace is in %s %d times:\n%s", m.name, e.file, n, e.from)
 			}
 		}
+	}
+	for name := range alone {
+		t.Errorf("no mutation is found by the scene %q", name)
 	}
 	for name := range known {
 		t.Errorf("a seed is known of %q, which is no mutation", name)

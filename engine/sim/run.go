@@ -65,7 +65,7 @@ func Run(seed uint64, o Options) (report Report) {
 	for _, s := range w.sources {
 		s.plan(until)
 	}
-	if _, fixed := o.script.(*crash); fixed {
+	if _, is := o.script.(staged); is {
 		until = 6 * time.Minute
 	} else {
 		crowd{w: w, rough: oneIn(w.dice.people, 3) && !o.twins}.plan(until)

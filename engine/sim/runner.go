@@ -49,11 +49,8 @@ func (r runnerPort) Run(ctx context.Context, a engine.Attempt) runbook.Outcome {
 	p, w := r.p, r.p.w
 	t := w.current
 	f := w.drawFate()
-	if _, fixed := w.trouble.(*crash); fixed {
-		f.conclusion, f.output = runbook.Succeeded, `{"hosts":["h1"],"n":1}`
-		if a.Step == failing {
-			f.conclusion = runbook.Failed
-		}
+	if s, is := w.trouble.(staged); is {
+		f = s.fate(a, f)
 	}
 	o := runbook.Outcome{Key: a.Key, Step: a.Step, Attempt: a.Attempt, Conclusion: runbook.Cancelled, Started: p.clock(), Error: "it was stopped"}
 	err := p.call(Point("runner.begin."+a.Kind), func() error { return nil })

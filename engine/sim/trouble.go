@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/pullbook/pullbook/engine"
 )
 
 // Point is a named place at which the engine calls a port.
@@ -52,6 +54,16 @@ type trouble interface {
 	plan(w *World, until time.Duration)
 	// door is the process that alerts are sent to, or nil.
 	door(w *World) *process
+}
+
+// staged is trouble with a world of its own: runbooks that are written down, attempts that go as it says, and people who do nothing that
+// it does not let them do.
+type staged interface {
+	trouble
+	// found makes the ledger, and what tells of its problems.
+	found(w *World)
+	// fate says how an attempt goes, for which another way was drawn.
+	fate(a engine.Attempt, drawn fate) fate
 }
 
 // maxCalls bounds one simulation: what needs more goes round in circles.

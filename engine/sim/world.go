@@ -145,8 +145,8 @@ func newWorld(seed uint64, o Options) *World {
 	if o.script == nil {
 		w.drawLimits()
 	}
-	if _, fixed := o.script.(*crash); fixed {
-		w.foundCrash()
+	if s, is := o.script.(staged); is {
+		s.found(w)
 		return w
 	}
 	if oneIn(w.dice.game, 8) {
