@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -66,4 +67,36 @@ func BenchmarkTimer(b *testing.B) {
 		sum += receive(b, late)
 	}
 	b.ReportMetric(float64(sum.Milliseconds())/float64(b.N), "ms-late/op")
+}
+
+// BenchmarkIdle reports what an inbox with 1,000 timers takes of the processors while none of them is due. Each iteration is a second.
+func BenchmarkIdle(b *testing.B) {
+	in := fresh(b)
+	timers := make([]Message, 1000)
+	for i := range timers {
+		timers[i] = Message{Kind: "timer", Key: fmt.Sprint(i), Due: time.Now().Add(time.Hour)}
+	}
+	if err := in.Put(b.Context(), timers...); err != nil {
+		b.Fatal(err)
+	}
+	looked := make(chan string)
+	start(b, in, script{handle: looks(looked), step: func(context.Context, Step) (json.RawMessage, error) { return nil, nil }})
+	startStep(b, in, Step{Key: "s", Incident: "i"})
+	receive(b, looked) // Run has begun
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	used := processorTime(b)
+	for b.Loop() {
+		<-tick.C
+	}
+	b.ReportMetric((processorTime(b)-used).Seconds()/b.Elapsed().Minutes(), "s-cpu/min")
+}
+
+func processorTime(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
