@@ -32,6 +32,7 @@ func scenes() map[string]*scene {
 		"32":     calledOffWhenLost(),
 		"33":     closedAtOnce(),
 		"34":     leftBehind(),
+		"35":     endedElsewhere(),
 		"frozen": writtenTo(),
 		"repeat": {books: []*book{of(repeated(), human("m"))}},
 		"reread": dismissedLate(),
@@ -244,6 +245,25 @@ func reopenedElsewhere() *scene {
 		}},
 		{when: func(s *scene) bool { return s.w.chronicle.records[0].state.Reopened != nil }, do: func(s *scene) { s.alert(0) }},
 		{when: after(30 * time.Second), do: func(s *scene) { second.machine.retire(second) }},
+	}}
+}
+
+// endedElsewhere: a second engine ends and merges an incident that the first one has in memory, and one that stood still with its opening
+// makes the branch anew.
+func endedElsewhere() *scene {
+	var still, second *process
+	merged := func(s *scene) bool {
+		return s.w.chronicle.records[0].merged && s.w.remote.heads[s.w.chronicle.records[0].branch] == ""
+	}
+	return &scene{books: []*book{of(human("m"))}, beats: []beat{
+		{at: "journal.flush.opened", fault: Paused, do: func(s *scene) { still, s.w.bent.stands = s.w.active(), 10*time.Minute }},
+		{when: is(0, "m", incident.PhaseStarted), do: func(s *scene) { second = s.w.second() }},
+		{when: after(2 * time.Second), do: func(s *scene) {
+			s.w.say(s.pull(0), s.w.forge.person("dora"), "/done m")
+			second.machine.store.add(second, engine.Message{Kind: engine.KindHub, Key: s.w.chronicle.records[0].branch})
+		}},
+		{when: merged, do: func(*scene) { still.goOn() }},
+		{when: after(10 * time.Second), do: func(s *scene) { s.look(0) }},
 	}}
 }
 
