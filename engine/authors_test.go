@@ -93,12 +93,12 @@ func TestEditMeansWhatOthersWrote(t *testing.T) {
 			t.Errorf("once it means the helper: %s, want %s", got, want)
 		}
 	}
-	state.Steps = map[string]incident.StepState{"a": {Gate: incident.Gate{Authors: &runbook.Authorship{}, Edited: true}}}
+	state.Steps = map[string]*incident.StepState{"a": {Gate: incident.Gate{Authors: &runbook.Authorship{}, Edited: true}}}
 	w.ledger.state = state
 	if got, want := wrote(), "true [11 12] 0 3"; got != want {
 		t.Errorf("of a gate from before the edit: %s, want %s", got, want)
 	}
-	state.Steps["a"] = incident.StepState{Gate: incident.Gate{Authors: &runbook.Authorship{}}}
+	state.Steps["a"] = &incident.StepState{Gate: incident.Gate{Authors: &runbook.Authorship{}}}
 	if got, want := wrote(), "false [] 0 3"; got != want {
 		t.Errorf("of a gate that says it: %s, want %s", got, want)
 	}

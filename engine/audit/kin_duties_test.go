@@ -17,7 +17,7 @@ func TestDutiesOfKin(t *testing.T) {
 		p := born
 		opened := incident.Opened{ID: "20261122-bbbbbbbbbb", Runbook: childPath, Parent: &p}
 		word := &incident.Deed{By: approval.Person{ID: 3, Login: "carol"}}
-		child = &trail{state: incident.State{Opened: opened, End: incident.EndResolved, Steps: map[string]incident.StepState{"pick": {Word: word}}}}
+		child = &trail{state: incident.State{Opened: opened, End: incident.EndResolved, Steps: map[string]*incident.StepState{"pick": {Word: word}}}}
 		spoke := []incident.Barred{{ID: word.By.ID, Login: word.By.Login, Why: "so"}}
 		o := order{runbook: "failover", ended: runbook.Succeeded, barred: []incident.Barred{bob}, spoke: spoke}
 		parent = &trail{state: incident.State{Opened: incident.Opened{ID: born.Incident, Runbook: runbookPath}}, orders: map[string]order{born.Key(): o}}

@@ -157,7 +157,7 @@ func TestKinAgreeOnHowManyCame(t *testing.T) {
 	born := incident.Parent{Incident: "20261122-aaaaaaaaaa", Step: "failover", Attempt: 1, Runbooks: []string{runbookPath}}
 	child := &trail{}
 	child.state.Opened = incident.Opened{ID: "20261122-bbbbbbbbbb", Runbook: childPath, Parent: &born}
-	child.state.Steps = map[string]incident.StepState{"deeper": {Came: 2}}
+	child.state.Steps = map[string]*incident.StepState{"deeper": {Came: 2}}
 	for came, want := range map[int]string{0: "", 3: "", 2: "3 incidents came from it, and the end of 20261122-aaaaaaaaaa/failover/1 says 2"} {
 		parent.orders[born.Key()] = order{runbook: runbook.NameOf(childPath), came: came}
 		if got := child.agrees(parent); got != want {

@@ -22,13 +22,13 @@ func TestButtonsFitTheHub(t *testing.T) {
 			name = "шаг-0-with-a-name-of-more-than-forty-characters-and-less"
 		}
 		plan.Steps = append(plan.Steps, runbook.Step{Name: name})
-		s.Steps[name] = StepState{Phase: PhaseUnknown, since: 999_990 + i}
+		s.Steps[name] = &StepState{Phase: PhaseUnknown, since: 999_990 + i}
 	}
 	all := s.RollupButtons(plan)
 	labels := map[string]bool{}
 	for i := range plan.Steps {
 		name := plan.Steps[i].Name
-		s.Steps[name] = StepState{Phase: PhaseEnded, Conclusion: runbook.Failed, Seq: 999_990 + i}
+		s.Steps[name] = &StepState{Phase: PhaseEnded, Conclusion: runbook.Failed, Seq: 999_990 + i}
 		of := s.StepButtons(plan, name)
 		if len(of) != 2 {
 			t.Errorf("a failed step has the buttons %v", of)

@@ -176,7 +176,8 @@ func (s *State) reopened(e Event, d Reopened) error {
 		return errors.New(why)
 	}
 	if s.Cancelled != nil {
-		for name, st := range maps.Clone(s.Steps) {
+		for name, at := range maps.Clone(s.Steps) {
+			st := *at
 			if st.Phase == PhaseGate || st.Phase == PhaseCleared { // its gate was closed, and is asked again
 				st.Phase, st.Gate = PhaseIdle, Gate{}
 				s.set(name, st)

@@ -371,14 +371,15 @@ func (s *State) countWaiting(e Event) {
 
 // set moves one step, and keeps count of those that wait for people.
 func (s *State) set(name string, st StepState) {
-	s.relock(name, s.Steps[name], st)
-	if s.Steps[name].asksPeople() {
+	before := s.Step(name)
+	s.relock(name, before, st)
+	if before.asksPeople() {
 		s.asking--
 	}
 	if st.asksPeople() {
 		s.asking++
 	}
-	s.Steps[name] = st
+	s.Steps[name] = &st
 }
 
 func (s StepState) asksPeople() bool {

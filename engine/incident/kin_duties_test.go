@@ -15,13 +15,13 @@ func TestDutiesReachOtherIncidents(t *testing.T) {
 	}
 	plan := runbook.Plan{Steps: []runbook.Step{step("pick", runbook.KindChoose), step("failover", runbook.KindRunbook, "pick"), step("after", "exec", "failover")}}
 	said := func(id int64, who string) *Deed { return &Deed{By: approval.Person{ID: id, Login: who}} }
-	parent := State{Seq: 5, OpenedAt: clockOf(1), Opened: Opened{ID: "20261122-aaaaaaaaaa"}, Steps: map[string]StepState{
+	parent := State{Seq: 5, OpenedAt: clockOf(1), Opened: Opened{ID: "20261122-aaaaaaaaaa"}, Steps: map[string]*StepState{
 		"pick":     {Phase: PhaseEnded, Word: said(1, "alice")},
 		"failover": {Phase: PhaseStarted, Kind: runbook.KindRunbook, Attempt: 1, Asked: []Deed{*said(2, "bob")}},
 	}}
 	d := decider{state: parent, base: plan}
 	order := d.openChild(plan.Steps[1], 1, runbook.Child{Name: "failover"})
-	child := State{Opened: Opened{ID: "20261122-bbbbbbbbbb", Parent: &order.Parent}, Steps: map[string]StepState{
+	child := State{Opened: Opened{ID: "20261122-bbbbbbbbbb", Parent: &order.Parent}, Steps: map[string]*StepState{
 		"where": {Phase: PhaseEnded, Word: said(3, "carol")},
 	}}
 	move := runbook.Plan{Steps: []runbook.Step{step("where", runbook.KindChoose), step("deeper", runbook.KindRunbook), step("move", "exec")}}
@@ -34,7 +34,7 @@ func TestDutiesReachOtherIncidents(t *testing.T) {
 		t.Errorf("barred two incidents below: %v", below)
 	}
 
-	parent.Steps["failover"] = StepState{Phase: PhaseStarted, Kind: runbook.KindRunbook, Attempt: 1}
+	parent.Steps["failover"] = &StepState{Phase: PhaseStarted, Kind: runbook.KindRunbook, Attempt: 1}
 	d = decider{state: parent, base: plan, plan: plan, now: clockOf(9)}
 	d.view.Children = map[string]Child{"failover": {Attempt: 1, Incident: child.Opened.ID, End: EndResolved, Spoke: child.Spoke()}}
 	d.recordChildren()

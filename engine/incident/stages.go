@@ -93,8 +93,8 @@ func (s *State) finallyBegun(e Event, d FinallyBegun) error {
 	if d.End == EndResolved && s.MitigatedAt.IsZero() {
 		s.MitigatedAt = e.At
 	}
-	for name, st := range s.Steps {
-		if st.Phase == PhaseUnknown {
+	for name, at := range s.Steps {
+		if st := *at; st.Phase == PhaseUnknown {
 			st.Closed = true
 			s.set(name, st)
 		}
@@ -105,7 +105,8 @@ func (s *State) finallyBegun(e Event, d FinallyBegun) error {
 // withdraw takes back what people are asked and what time is waited for. Whether an effect happened is still asked.
 func (s *State) withdraw(e Event) {
 	s.closeGates(e.Seq)
-	for name, st := range s.Steps {
+	for name, at := range s.Steps {
+		st := *at
 		switch {
 		case st.Phase == PhaseGate || st.Phase == PhaseCleared:
 			st.Phase, st.Gate = PhaseIdle, Gate{}

@@ -121,7 +121,7 @@ type State struct {
 	Finally      *FinallyBegun // nil until the finally steps
 	End          End           // empty while open
 	EndedAt      time.Time
-	Steps        map[string]StepState
+	Steps        map[string]*StepState  // as the journal has named them; what a pointer leads to never changes
 	Heard        map[int64]bool         // comments that were obeyed
 	Refused      map[int64]bool         // comments of which nothing was done, for good
 	Strange      map[int64]int64        // by user id: up to which comment nothing is done of what they wrote, since they might not write then
@@ -143,7 +143,7 @@ type State struct {
 // Fold makes the state of a journal. It returns an error that names the first event that cannot follow the ones before
 // it: such a journal was not written by this engine.
 func Fold(events []Event) (State, error) {
-	s := State{Known: map[string]bool{}, Steps: map[string]StepState{}, Heard: map[int64]bool{}, Refused: map[int64]bool{}, Strange: map[int64]int64{}, HeardReviews: map[int64]bool{}, Pressed: map[string]bool{}, stopped: map[runbook.Stage]bool{}, locks: map[string]string{}, thaws: map[int64]bool{}}
+	s := State{Known: map[string]bool{}, Steps: map[string]*StepState{}, Heard: map[int64]bool{}, Refused: map[int64]bool{}, Strange: map[int64]int64{}, HeardReviews: map[int64]bool{}, Pressed: map[string]bool{}, stopped: map[runbook.Stage]bool{}, locks: map[string]string{}, thaws: map[int64]bool{}}
 	for _, e := range events {
 		if err := s.apply(e); err != nil {
 			return State{}, fmt.Errorf("event %d (%s): %w", e.Seq, e.Data.Kind(), err)
@@ -188,11 +188,10 @@ func (s StepState) Good() bool {
 
 // Step returns the state of a step, idle in its first round if the journal has not named it.
 func (s State) Step(name string) StepState {
-	st, ok := s.Steps[name]
-	if !ok {
-		st.Round = 1
+	if st, ok := s.Steps[name]; ok {
+		return *st
 	}
-	return st
+	return StepState{Round: 1}
 }
 
 // Shown gives, for each commit of the engine, the gates that were open at it, and the debts of other steps that were owed.

@@ -51,7 +51,7 @@ func TestValues(t *testing.T) {
 // others would be worked out at each look, for ever.
 func TestNothingIsLookedUpForStrangers(t *testing.T) {
 	plan := runbook.Plan{Command: []string{"alice"}, Steps: []runbook.Step{{Name: "a", Kind: runbook.KindManual, HasOutput: true}}}
-	s := State{Steps: map[string]StepState{"a": {Phase: PhaseStarted, Kind: runbook.KindManual}}}
+	s := State{Steps: map[string]*StepState{"a": {Phase: PhaseStarted, Kind: runbook.KindManual}}}
 	for login, listed := range map[string]bool{"alice": true, "bob": false, "mallory": false} {
 		by := approval.Person{ID: 1, Login: login, Write: login != "mallory"}
 		comments := []Comment{{ID: 1, By: by, Body: "/done a n=1"}, {ID: 2, By: by, Body: "/reopen"}}

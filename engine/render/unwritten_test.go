@@ -22,7 +22,7 @@ func TestBodySaysThatAuthorsAreLookedUp(t *testing.T) {
 		t.Errorf("it is known, and\n%s", body)
 	}
 	for _, edited := range []bool{true, false} { // of an open gate it has been said, unless an edit has changed its step
-		open := incident.State{Opened: incident.Opened{ID: "20261122-k3jq5zabcd"}, Steps: map[string]incident.StepState{"a": {Phase: incident.PhaseGate, Gate: incident.Gate{Rule: *step.Approval, Edited: edited}}}}
+		open := incident.State{Opened: incident.Opened{ID: "20261122-k3jq5zabcd"}, Steps: map[string]*incident.StepState{"a": {Phase: incident.PhaseGate, Gate: incident.Gate{Rule: *step.Approval, Edited: edited}}}}
 		if body := Body(plan, open, incident.View{}); strings.Contains(body, says) != edited {
 			t.Errorf("edited %t, and\n%s", edited, body)
 		}
