@@ -44,18 +44,19 @@ type runs struct {
 	stopped map[int64]bool // runs that were told to stop
 }
 
-// lookAtRuns asks the hub for the runs that steps wait for, and for the workflows that may be dispatched next. What it does
+// lookAtRuns asks the hub for the runs that steps and elements of the plan wait for, and for the workflows that may be dispatched next. What it does
 // not say now holds up only the steps that it is about.
 func (e *Engine) lookAtRuns(ctx context.Context, w *worker, plan runbook.Plan, attempts []incident.Attempt) {
 	state := w.ledger.state
 	if w.runs.seen == nil {
 		w.runs = runs{seen: map[string]incident.Run{}, pins: map[string]runbook.Pin{}, stopped: map[int64]bool{}}
 	}
-	for _, step := range state.Expand(plan).Steps {
-		st := state.Step(step.Name)
-		if step.Workflow == nil || e.Workflows == nil {
+	for i := range plan.Steps {
+		if plan.Steps[i].Workflow == nil || e.Workflows == nil {
 			continue
 		}
+		step := plan.Steps[i]
+		st := state.Step(step.Name)
 		if st.Follows() || step.Workflow.Key != "" && st.Seeks(step.Name, attempts) {
 			e.follow(ctx, w, step, st)
 		}

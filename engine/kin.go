@@ -24,17 +24,22 @@ type seen struct {
 	child incident.Child
 }
 
-// lookAtKin brings up what git has of an incident's children and its parent, for the view of its next decision.
+// lookAtKin brings up what git has of an incident's children and its parent, for the view of its next decision. The plan has the
+// elements that are settled.
 func (e *Engine) lookAtKin(ctx context.Context, w *worker, plan runbook.Plan) error {
 	state := w.ledger.state
 	all, children := map[string]seen{}, map[string]incident.Child{}
-	for _, step := range state.Expand(plan).Steps {
+	for i := range plan.Steps {
+		step := &plan.Steps[i]
+		if step.Kind != runbook.KindRunbook {
+			continue
+		}
 		st := state.Step(step.Name)
-		if step.Kind != runbook.KindRunbook || st.Phase != incident.PhaseStarted {
+		if st.Phase != incident.PhaseStarted {
 			continue
 		}
 		key := runbook.AttemptKey(string(state.Opened.ID), step.Name, st.Attempt)
-		s, err := e.lookAtChild(ctx, w, step, key)
+		s, err := e.lookAtChild(ctx, w, *step, key)
 		if err != nil {
 			return fmt.Errorf("look at the incident of %s: %w", key, err)
 		}

@@ -68,7 +68,7 @@ func (e *Engine) goOn(ctx context.Context, w *worker, refresh bool, alerts []inc
 	return false, e.Inbox.Put(ctx, Message{Kind: KindLook, Key: w.branch})
 }
 
-// gather resolves the plan and puts the view together.
+// gather resolves the plan, with the elements that are settled, and puts the view together.
 func (e *Engine) gather(ctx context.Context, w *worker, alerts []incident.Alert) (runbook.Plan, incident.View, error) {
 	plan, err := e.resolve(ctx, w)
 	unread := ""
@@ -85,10 +85,11 @@ func (e *Engine) gather(ctx context.Context, w *worker, alerts []incident.Alert)
 	if err != nil {
 		return plan, incident.View{}, err
 	}
-	if err := e.lookAtKin(ctx, w, plan); err != nil {
+	whole := w.whole(plan, unread != "")
+	if err := e.lookAtKin(ctx, w, whole); err != nil {
 		return plan, incident.View{}, err
 	}
-	e.lookAtRuns(ctx, w, plan, attempts)
+	e.lookAtRuns(ctx, w, whole, attempts)
 	view := w.view(attempts, alerts)
 	view.Unread = unread
 	if err := e.keep(ctx, w, view); err != nil {
@@ -104,11 +105,21 @@ func (e *Engine) gather(ctx context.Context, w *worker, alerts []incident.Alert)
 	}
 	w.authors = e.authors(ctx, w, plan)
 	view.Authors = w.authors
-	if view.Results, err = e.results(ctx, w, plan); err != nil {
+	if view.Results, err = e.results(ctx, w, whole); err != nil {
 		return plan, view, err
 	}
 	view.Later, err = e.later(ctx, w)
-	return plan, view, err
+	return whole, view, err
+}
+
+// whole is the plan with the elements that are settled: that of the latest look, until more of them are. A plan that was not worked
+// out is another one.
+func (w *worker) whole(plan runbook.Plan, unread bool) runbook.Plan {
+	if unread {
+		return w.ledger.state.Expand(plan)
+	}
+	w.plan.whole = w.ledger.state.Expand(w.plan.whole)
+	return w.plan.whole
 }
 
 // attempts reads the attempts on which a decision may rest. What the journal has done with at the front of the queue is not read

@@ -106,7 +106,8 @@ type notes struct {
 // resolved is a plan with the question that it answers.
 type resolved struct {
 	plan  runbook.Plan
-	asked string // JSON of the ended steps
+	whole runbook.Plan             // with the elements that were settled at the latest look
+	asked map[string]runbook.Ended // the ended steps
 	known bool
 }
 
@@ -277,14 +278,10 @@ func (e *Engine) resolve(ctx context.Context, w *worker) (runbook.Plan, error) {
 			return runbook.Plan{}, fmt.Errorf("resolve the plan of %s: %w", w.branch, err)
 		}
 		w.pin(&plan)
-		w.plan = resolved{plan: plan, known: true, asked: "{}"}
+		w.plan = resolved{plan: plan, whole: plan, known: true}
 		q = w.query(w.ledger.state.Ended(plan))
 	}
-	asked, err := json.Marshal(q.Ended)
-	if err != nil {
-		return runbook.Plan{}, fmt.Errorf("encode the outputs of %s: %w", w.branch, err)
-	}
-	if string(asked) == w.plan.asked {
+	if maps.EqualFunc(q.Ended, w.plan.asked, runbook.Ended.Equal) {
 		return w.plan.plan, nil
 	}
 	plan, err := e.Eval.Resolve(ctx, q)
@@ -292,7 +289,7 @@ func (e *Engine) resolve(ctx context.Context, w *worker) (runbook.Plan, error) {
 		return runbook.Plan{}, fmt.Errorf("resolve the plan of %s: %w", w.branch, err)
 	}
 	w.pin(&plan)
-	w.plan = resolved{plan: plan, known: true, asked: string(asked)}
+	w.plan = resolved{plan: plan, whole: plan, known: true, asked: q.Ended}
 	return plan, nil
 }
 

@@ -75,25 +75,43 @@ func StepOf(data Data) string {
 	return ""
 }
 
-// Expand returns the plan with the elements that the journal has settled.
+// Expand returns the plan with the elements that the journal has settled. A plan that has just these is returned as it is.
 func (s State) Expand(p runbook.Plan) runbook.Plan {
-	keys, stale := map[string][]string(nil), false
-	for _, step := range p.Steps {
-		stale = stale || step.Of != ""
-		if !step.Each {
-			continue
-		}
-		if settled := s.Step(step.Name).Keys; len(settled) > 0 {
-			if keys == nil {
-				keys = map[string][]string{}
-			}
-			keys[step.Name] = settled
-		}
-	}
-	if keys == nil && !stale {
+	if s.expanded(p) {
 		return p
 	}
+	keys := map[string][]string{}
+	for i := range p.Steps {
+		if step := &p.Steps[i]; step.Each {
+			keys[step.Name] = s.Step(step.Name).Keys
+		}
+	}
 	return p.Expand(keys)
+}
+
+// expanded reports whether a plan has just the elements that the journal has settled.
+func (s State) expanded(p runbook.Plan) bool {
+	first := 0 // of the elements before the step that is looked at
+	for i := range p.Steps {
+		step := &p.Steps[i]
+		if step.Of != "" {
+			continue
+		}
+		var keys []string
+		if step.Each {
+			keys = s.Step(step.Name).Keys
+		}
+		if len(keys) != i-first {
+			return false
+		}
+		for j, key := range keys {
+			if e := &p.Steps[first+j]; e.Of != step.Name || e.Key != key {
+				return false
+			}
+		}
+		first = i + 1
+	}
+	return first == len(p.Steps)
 }
 
 // Find returns a step of the plan with what it is now, or an element that the journal has settled: what Expand would have of it,

@@ -126,9 +126,22 @@ func Place(step string, index int) string {
 
 // Base is the plan without elements, as it was frozen.
 func (p Plan) Base() Plan {
-	if slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Of != "" }) {
-		p.Steps = slices.DeleteFunc(slices.Clone(p.Steps), func(s Step) bool { return s.Of != "" })
+	written := 0
+	for i := range p.Steps {
+		if p.Steps[i].Of == "" {
+			written++
+		}
 	}
+	if written == len(p.Steps) {
+		return p
+	}
+	steps := make([]Step, 0, written)
+	for i := range p.Steps {
+		if p.Steps[i].Of == "" {
+			steps = append(steps, p.Steps[i])
+		}
+	}
+	p.Steps = steps
 	return p
 }
 

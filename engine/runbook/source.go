@@ -1,6 +1,7 @@
 package runbook
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
@@ -74,6 +75,11 @@ type Ended struct {
 	Skipped    bool            `json:"skipped,omitempty"`
 	Output     json.RawMessage `json:"output,omitempty"`
 	Happened   []string        `json:"happened,omitempty"` // of a template that is to be undone: the keys of the elements that succeeded, in order
+}
+
+// Equal reports whether two ends are the same for the values of later steps.
+func (e Ended) Equal(other Ended) bool {
+	return e.Conclusion == other.Conclusion && e.Skipped == other.Skipped && bytes.Equal(e.Output, other.Output) && slices.Equal(e.Happened, other.Happened)
 }
 
 // Problem is one mistake of an author, with the place that the author can open.
