@@ -33,6 +33,16 @@ type stored struct {
 	Data    json.RawMessage `json:"data"`
 }
 
+// toStore is an event file before it is written: its data is encoded with the rest of it.
+type toStore struct {
+	Version int           `json:"version"`
+	Seq     int           `json:"seq"`
+	Prev    string        `json:"prev"`
+	Time    string        `json:"time"`
+	Kind    string        `json:"kind"`
+	Data    incident.Data `json:"data"`
+}
+
 // Encode makes the event files that follow head. dir is the incident's directory, incident.ID.Dir. It refuses a gap in the
 // numbers, and events that are not in the form that Normal gives.
 func Encode(dir string, head Head, events []incident.Event) (files map[string][]byte, next Head, err error) {
@@ -72,11 +82,7 @@ func encodeEvent(head Head, e incident.Event) ([]byte, error) {
 			return nil, fmt.Errorf("output of step %s is not compact JSON", ended.Step)
 		}
 	}
-	data, err := written(e.Data, "")
-	if err != nil {
-		return nil, err
-	}
-	return canonical(stored{Version: Version, Seq: e.Seq, Prev: head.Sum, Time: e.At.Format(timeForm), Kind: e.Data.Kind(), Data: data})
+	return canonical(toStore{Version: Version, Seq: e.Seq, Prev: head.Sum, Time: e.At.Format(timeForm), Kind: e.Data.Kind(), Data: e.Data})
 }
 
 // Normal returns the event as Decode would return it: its time in whole milliseconds of UTC, the output of a step and what
@@ -137,13 +143,11 @@ func Identity(opened incident.Opened) []byte {
 var errNotUTF8 = errors.New("it is not valid UTF-8")
 
 // canonical is indented JSON without HTML escapes and with a newline at its end: equal values give equal bytes.
-func canonical(v any) ([]byte, error) { return written(v, "  ") }
-
-func written(v any, indent string) ([]byte, error) {
+func canonical(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	enc.SetIndent("", indent)
+	enc.SetIndent("", "  ")
 	if err := enc.Encode(v); err != nil {
 		return nil, err
 	}
