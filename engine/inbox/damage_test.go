@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -266,4 +267,82 @@ func TestUnreadablePlaceIsNoDamage(t *testing.T) {
 	if _, err := os.Stat(path); err != nil {
 		t.Errorf("what could not be opened was moved: %v", err)
 	}
+}
+
+// A log that was cut is read as far as it is whole, wherever that is. A step that must not begin twice, and that counts as queued
+// again, is lost.
+func TestCutLogBeginsNoStepTwice(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "inbox.db")
+	killed(t, path, func(lines []string) bool { return has(lines, "running once") && has(lines, "running repeatable") })
+	log, err := os.ReadFile(path + "-wal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const header, frame = 32, 24 + 4096 // https://sqlite.org/fileformat2.html#the_write_ahead_log
+	forgotten := 0
+	for length := header; length < len(log) && forgotten < 3; length += frame {
+		scratch := t.TempDir()
+		if err := os.CopyFS(scratch, os.DirFS(dir)); err != nil {
+			t.Fatal(err)
+		}
+		cut := filepath.Join(scratch, "inbox.db")
+		if err := errors.Join(os.Truncate(cut+"-wal", int64(length)), os.Remove(cut+"-shm")); err != nil {
+			t.Fatal(err)
+		}
+		if stateOf(t, cut, "once") != StepQueued {
+			continue
+		}
+		forgotten++
+		in := open(t, cut)
+		start(t, in, script{handle: looks(make(chan string, 100)), step: func(_ context.Context, s Step) (json.RawMessage, error) {
+			if s.Key == "once" {
+				t.Errorf("with %d bytes of the log the step begins once more", length)
+			}
+			return nil, nil
+		}})
+		stepIn(t, in, "once", StepLost)
+	}
+	if forgotten == 0 {
+		t.Error("nowhere does the cut log take the step for queued: the test shows nothing")
+	}
+}
+
+// stateOf is what a file says of a step; empty: nothing.
+func stateOf(t *testing.T, path, key string) (state StepState) {
+	t.Helper()
+	db, err := bare(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	_ = db.QueryRowContext(t.Context(), "SELECT state FROM step WHERE key = $1", key).Scan(&state) // the table may not be there yet
+	return state
+}
+
+func TestMarksGoWithTheirSteps(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "inbox.db")
+	in := open(t, path)
+	marks := func() int {
+		files, err := filepath.Glob(path + ".begun/*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(files)
+	}
+	stop := start(t, in, script{handle: looks(make(chan string, 100)), step: func(context.Context, Step) (json.RawMessage, error) { return nil, nil }})
+	for i, s := range []Step{{Key: "a", Incident: "i"}, {Key: "b", Incident: "j"}, {Key: "c", Incident: "i", Repeatable: true}} {
+		startStep(t, in, s)
+		waitUntil(t, func() bool { return count(t, in, "SELECT count(*) FROM step WHERE state = 'ended'") == i+1 })
+	}
+	if n := marks(); n != 2 {
+		t.Errorf("%d marks, want those of two steps", n)
+	}
+	if err := in.Forget(t.Context(), "i"); err != nil {
+		t.Fatal(err)
+	}
+	if n := marks(); n != 1 {
+		t.Errorf("%d marks after the first was forgotten", n)
+	}
+	stop()
 }

@@ -28,7 +28,7 @@ const (
 
 // Config says where the inbox is and how much it does at once. Zero values take the defaults that are given here.
 type Config struct {
-	Path           string        // the SQLite file; its directory must exist, and Path+".lock" is kept beside it
+	Path           string        // the SQLite file; its directory must exist, and Path+".lock" and Path+".begun" are kept beside it
 	URL            string        // of a PostgreSQL database, instead of Path: postgres://… or the key=value form of libpq
 	Schema         string        // the schema of that database that holds this inbox, made when there is none; at most 63 bytes
 	StepWorkers    int           // steps that run at once: 16
@@ -46,6 +46,7 @@ type Inbox struct {
 	hints     map[string]bool
 	recovered string
 	group     group
+	begun     begun
 
 	mu      sync.Mutex
 	running *worker // the Run in progress
@@ -72,6 +73,7 @@ func Open(ctx context.Context, config Config) (_ *Inbox, err error) {
 	if config.URL != "" {
 		in.db, in.recovered, err = openPostgres(ctx, config.URL, config.Schema)
 	} else {
+		in.begun.dir = config.Path + ".begun"
 		in.db, in.recovered, err = openSQLite(ctx, config.Path, config.Logger)
 	}
 	if err != nil {
@@ -81,7 +83,7 @@ func Open(ctx context.Context, config Config) (_ *Inbox, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open inbox: prepare queue: %w", err)
 	}
-	if err := in.takeBack(ctx); err != nil {
+	if err := errors.Join(in.takeBack(ctx), in.tidyMarks(ctx)); err != nil {
 		return nil, fmt.Errorf("open inbox: %w", err)
 	}
 	return in, nil

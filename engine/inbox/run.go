@@ -253,20 +253,11 @@ func (w *worker) sweep(ctx context.Context, now time.Time) error {
 }
 
 func (w *worker) overdue(ctx context.Context, query string, late int64) ([]string, error) {
-	rows, err := w.in.db.QueryContext(ctx, query, late, sweepLimit)
+	keys, err := texts(w.in.db.QueryContext(ctx, query, late, sweepLimit))
 	if err != nil {
 		return nil, fmt.Errorf("look for overdue rows: %w", err)
 	}
-	defer rows.Close()
-	var keys []string
-	for rows.Next() {
-		var key string
-		if err := rows.Scan(&key); err != nil {
-			return nil, fmt.Errorf("look for overdue rows: %w", err)
-		}
-		keys = append(keys, key)
-	}
-	return keys, rows.Err()
+	return keys, nil
 }
 
 func (w *worker) stop(ctx context.Context) error {

@@ -161,7 +161,8 @@ func fromMilli(ms int64) time.Time {
 
 // Forget drops everything about the incident's steps but their keys. It refuses while one of them is queued or running.
 func (in *Inbox) Forget(ctx context.Context, incident string) error {
-	err := in.durably(ctx, func(ctx context.Context, u *unit) error {
+	var gone []string
+	err := in.durably(ctx, func(ctx context.Context, u *unit) (err error) {
 		var open int
 		if err := u.QueryRowContext(ctx,
 			"SELECT count(*) FROM step WHERE incident = $1 AND state IN ('queued', 'running')", incident).Scan(&open); err != nil {
@@ -173,11 +174,14 @@ func (in *Inbox) Forget(ctx context.Context, incident string) error {
 		if _, err := u.ExecContext(ctx, "INSERT INTO spent SELECT key FROM step WHERE incident = $1", incident); err != nil {
 			return err
 		}
-		_, err := u.ExecContext(ctx, "DELETE FROM step WHERE incident = $1", incident)
+		gone, err = texts(u.QueryContext(ctx, "DELETE FROM step WHERE incident = $1 RETURNING key", incident))
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("forget incident %q: %w", incident, err)
+	}
+	for _, key := range gone {
+		in.begun.forget(key)
 	}
 	return nil
 }

@@ -219,6 +219,9 @@ func (w *worker) step(ctx context.Context, args stepArgs, repeatable bool) error
 
 func (w *worker) runStep(ctx context.Context, s Step) (outcome json.RawMessage, err error) {
 	defer recoverInto(&err)
+	if err := w.in.begun.note(s); err != nil {
+		return nil, err
+	}
 	outcome, err = w.handler.RunStep(ctx, s)
 	if err != nil {
 		return nil, err
