@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/runbook"
 )
 
 var (
@@ -20,11 +21,11 @@ var (
 	killSeed = flag.Uint64("killseed", 0, "seed of TestKilledAtRandom; 0: a new one")
 )
 
-// markedRunbook leaves a line in a file for each effect. MARKS_DIR is replaced.
+// markedRunbook leaves a line for each effect, in a file for each step of each incident. MARKS_DIR is replaced.
 const markedRunbook = `title: "Change four things"
 match: labels: service: "marked"
 alert: _
-#mark: {name: string, exec: {command: ["sh", "-c", "echo >>$MARKS/$N.\(name); sleep 0.2"], env: {MARKS: "MARKS_DIR", N: alert.labels.n}}}
+#mark: {name: string, exec: {command: ["sh", "-c", "echo >>$MARKS/$N.\(name).$PULLBOOK_INCIDENT; sleep 0.2"], env: {MARKS: "MARKS_DIR", N: alert.labels.n}}}
 steps: {
 	one: exec: (#mark & {name: "one"}).exec
 	two: {needs: ["one"], approval: {from: ["acme/sre"], count: 1}, exec: (#mark & {name: "two"}).exec}
@@ -188,8 +189,12 @@ func (o *ordeal) goOn(t *testing.T) (merged bool) {
 			if !o.answered[key] {
 				o.questions++
 			}
-			if _, err := os.Stat(filepath.Join(o.marks, o.n+"."+d.Step)); err == nil {
+			if len(marksOf(t, o.marks, o.n, d.Step)) > 0 {
 				say = "/did-it-by-hand " + d.Step + " it is there"
+			}
+		case incident.StepEnded:
+			if d.Conclusion == runbook.Failed { // it could not be begun
+				key, say = fmt.Sprint("failed ", d.Step, d.Attempt), "/retry "+d.Step
 			}
 		}
 		if key == "" || o.answered[key] {
@@ -207,16 +212,32 @@ func (o *ordeal) goOn(t *testing.T) (merged bool) {
 	return false
 }
 
-// checkMarks demands that each effect of an incident is there, and that what is not idempotent is there once.
+// marksOf are the files that a step of the incidents of an alert has left.
+func marksOf(t *testing.T, dir, n, step string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, n+"."+step+".*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// checkMarks demands that each effect of an alert's incident is there, and that what is not idempotent is there once in each.
 func checkMarks(t *testing.T, dir, n string) {
 	t.Helper()
 	for _, step := range []string{"one", "two", "three", "four"} {
-		text, err := os.ReadFile(filepath.Join(dir, n+"."+step))
-		if err != nil {
-			t.Error(err)
+		files := marksOf(t, dir, n, step)
+		if len(files) == 0 {
+			t.Errorf("alert %s: %s never happened", n, step)
 		}
-		if times := len(text); times > 1 && step != "three" {
-			t.Errorf("incident %s: %s happened %d times", n, step, times)
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Error(err)
+			}
+			if times := len(text); times > 1 && step != "three" {
+				t.Errorf("%s: it happened %d times", filepath.Base(file), times)
+			}
 		}
 	}
 }

@@ -25,8 +25,8 @@ func (svc *service) tellLoss(note string) {
 		"a step whose end is not in the ledger is asked about", "detail", note)
 }
 
-// oweQuestion makes durable that Alertmanager is to be asked what fires, once for each inbox: one that is new, or takes the place of a
-// lost one, does not know.
+// oweQuestion makes durable that Alertmanager is to be asked what fires, once for each inbox, and when the end of its log is missing: one that
+// is new, or takes the place of a lost one, does not know.
 func (svc *service) oweQuestion(ctx context.Context) error {
 	s := svc.settings
 	if s.alertmanager == "" {
@@ -36,7 +36,11 @@ func (svc *service) oweQuestion(ctx context.Context) error {
 	if svc.asked, err = intake.ParseAsked(s.alertmanager, s.receiver); err != nil {
 		return err
 	}
-	_, err = svc.inbox.PutOnce(ctx, kindAsk, inbox.Message{Kind: kindAsk, Key: kindAsk})
+	ask := inbox.Message{Kind: kindAsk, Key: kindAsk}
+	if svc.inbox.Unread() != "" {
+		return svc.inbox.Put(ctx, ask)
+	}
+	_, err = svc.inbox.PutOnce(ctx, kindAsk, ask)
 	return err
 }
 

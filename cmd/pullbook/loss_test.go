@@ -55,7 +55,7 @@ func TestLostInbox(t *testing.T) {
 
 	s.end(syscall.SIGKILL)
 	said := s.log.String()
-	for _, want := range []string{"the inbox begins anew", "an engine opened it last at", "what was taken and had not reached the ledger is lost", "Alertmanager was asked what fires"} {
+	for _, want := range []string{"the inbox begins anew", "an engine had it open last at", "what was taken and had not reached the ledger is lost", "Alertmanager was asked what fires"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("the engine did not say %q", want)
 		}

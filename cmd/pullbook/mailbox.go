@@ -33,6 +33,10 @@ func (svc *service) openInbox(ctx context.Context) error {
 			if note := svc.inbox.Recovered(); note != "" {
 				svc.tellLoss(note)
 			}
+			if note := svc.inbox.Unread(); note != "" {
+				svc.log.Warn("the end of the inbox's log is missing; the sweep brings back what git and the hub hold, and Alertmanager is asked where it can be; "+
+					"unless the engine was killed just while it wrote, what was taken last besides is lost", "detail", note)
+			}
 			return nil
 		case !errors.Is(err, inbox.ErrLocked):
 			return withHint(err, "--inbox takes an address such as postgres://USER@HOST/DATABASE; a password comes from PGPASSFILE or PGPASSWORD")

@@ -205,6 +205,9 @@ func TestDamagedLog(t *testing.T) {
 			t.Run(fmt.Sprint(name, position), func(t *testing.T) {
 				in, _ := opensAfter(t, dir, "inbox.db-wal", change)
 				got := read(t, in)
+				if cmp.Diff(want, got) != "" && in.Unread() == "" && in.Recovered() == "" {
+					t.Error("the loss was not told")
+				}
 				if n := len(got.Messages); n > len(want.Messages) || n > 0 && cmp.Diff(want.Messages[:n], got.Messages) != "" {
 					t.Errorf("messages are %v, want a beginning of %v", got.Messages, want.Messages)
 				}

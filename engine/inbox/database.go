@@ -24,6 +24,7 @@ type database struct {
 	numbers string                                                                // rows of the numbers in the JSON list $1
 	now     string                                                                // the time, as River writes it
 	arrival string                                                                // the column that orders steps as they were queued
+	unread  string                                                                // see Inbox.Unread
 	line    chan struct{}                                                         // holds one: who of this package's readers asks for the connection next
 }
 

@@ -34,7 +34,8 @@
 // A file that is damaged is moved aside, never repaired, and Recovered tells the caller to ask git and the hub again. A
 // damaged schema of PostgreSQL is refused: its administrators restore it, or name another one.
 // Rows carry a checksum over what the caller gave, because SQLite's own check does not see a changed byte inside a value.
-// What it cannot show: SQLite ends a write-ahead log at its first damaged frame, as if the rest had never been written.
+// SQLite ends a write-ahead log at its first damaged frame, as if the rest had never been written. Unread says so, unless the log was cut just
+// behind a transaction; and what has begun and must not begin twice is marked outside of the file as well (begun.go).
 //
 // This package does not know what a message or a step means, decides nothing about either, and talks to nobody but the
 // database. The order of messages holds only among those that have not failed: a failed message waits and is overtaken.

@@ -109,6 +109,16 @@ func (c Config) withDefaults() Config {
 // After a loss the caller asks git and the hub what the inbox would have known.
 func (in *Inbox) Recovered() string { return in.recovered }
 
+// Unread says in one sentence what Open did not read of the end of a file's log, and is empty otherwise or when Recovered says more. Where
+// an engine was killed while it wrote, nothing is missing that was acknowledged; where the file was damaged, the latest of it
+// is. The caller asks again as after a loss.
+func (in *Inbox) Unread() string {
+	if in.recovered != "" {
+		return ""
+	}
+	return in.db.unread
+}
+
 // Name is a random name that an inbox in PostgreSQL has had since it was made, the same for every engine that ever has it
 // open. A file has none: the engines that can open it are those of its directory.
 func (in *Inbox) Name() string { return in.db.name }

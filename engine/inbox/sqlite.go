@@ -63,26 +63,43 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger) (*database, 
 	if err != nil {
 		return nil, "", err
 	}
+	unread, err := unreadEnd(path+"-wal", leftOpen(lock))
+	if err != nil {
+		return nil, "", errors.Join(err, lock.Close())
+	}
 	db, recovered, err := openFile(ctx, path, existed, log)
 	if err != nil {
 		return nil, "", errors.Join(err, lock.Close())
 	}
+	if unread != "" && recovered == "" {
+		// What was not read is not to be found again by the next engine. If this fails, it is told once more.
+		_, _ = db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
+		unread = fmt.Sprintf("the end of the log %s-wal was not read: %s", path, unread)
+	}
 	if recovered != "" && existed {
 		recovered += lastOpened(path + ".lock")
 	}
-	now := time.Now()
-	_ = os.Chtimes(path+".lock", now, now) // a loss is told with less, if this fails
-	return &database{DB: db, river: riversqlite.New(db), unlock: lock.Close, durably: synced,
+	_, _ = lock.WriteAt([]byte(openMark), 0) // a loss is told with less, if this fails
+	unlock := func() error { return errors.Join(lock.Truncate(0), lock.Close()) }
+	return &database{DB: db, river: riversqlite.New(db), unlock: unlock, durably: synced, unread: unread,
 		numbers: "SELECT value FROM json_each($1)", now: "datetime('now', 'subsec')", arrival: "rowid", line: make(chan struct{}, 1)}, recovered, nil
 }
 
-// lastOpened says when an engine opened the inbox last, by the time of its lock file.
+// openMark stands in the lock file as long as an engine has the inbox, and after it was killed.
+const openMark = "open\n"
+
+func leftOpen(lock *os.File) bool {
+	file, err := lock.Stat()
+	return err == nil && file.Size() > 0
+}
+
+// lastOpened says when an engine had the inbox last: when it opened it, if it was killed. The time is that of the lock file.
 func lastOpened(lock string) string {
 	file, err := os.Stat(lock)
 	if err != nil {
 		return ""
 	}
-	return "; an engine opened it last at " + file.ModTime().UTC().Format(time.RFC3339)
+	return "; an engine had it open last at " + file.ModTime().UTC().Format(time.RFC3339)
 }
 
 // synced is durably of a database, for SQLite.
