@@ -22,9 +22,16 @@ const mostEdits = 5
 
 // editNotes is what a worker knows of one open edit.
 type editNotes struct {
-	edit incident.Edit
-	head string // that it was read at
-	plan string // digest of the plan that it was held against
+	edit   incident.Edit
+	head   string // that it was read at
+	plan   string // digest of the plan that it was held against
+	thawed int    // the event that had given the branch back then: what others wrote to it before is nothing to rest on
+}
+
+// outdated reports whether an edit that may be taken was read before the branch was given back.
+func (w *worker) outdated(n *editNotes) bool {
+	state := w.ledger.state
+	return n.head != "" && n.thawed != state.ThawedAt() && n.edit.Pull.Open && state.EditOf(n.edit.Pull.Number) == nil
 }
 
 // noteEdits remembers which open pull requests are against incidents' branches, and wakes the incidents of those that are new,
@@ -126,14 +133,14 @@ func (e *Engine) readEdit(ctx context.Context, w *worker, n *editNotes, p propos
 	if seen.Pull.Base != w.branch {
 		n.edit.Pull.Open = false // it is somebody else's by now
 	}
-	if state := w.ledger.state; !n.edit.Pull.Open || state.EditOf(p.Number) != nil || n.head == seen.Pull.Head && n.plan == state.Plan {
+	if state := w.ledger.state; !n.edit.Pull.Open || state.EditOf(p.Number) != nil || n.head == seen.Pull.Head && n.plan == state.Plan && !w.outdated(n) {
 		return nil
 	}
 	n.edit.Problem, n.edit.Problems, n.edit.Draft, n.edit.Authors = "", nil, nil, nil
 	if err := e.draftEdit(ctx, w, &n.edit); err != nil {
 		return err
 	}
-	n.head, n.plan = seen.Pull.Head, w.ledger.state.Plan
+	n.head, n.plan, n.thawed = seen.Pull.Head, w.ledger.state.Plan, w.ledger.state.ThawedAt()
 	return nil
 }
 
@@ -225,6 +232,9 @@ func (e *Engine) editFiles(ctx context.Context, w *worker, pull incident.Pull) (
 		}
 		changed = append(changed, name)
 	}
+	if problem, err := e.restsOnOthers(ctx, w, pull); err != nil || problem != "" {
+		return nil, problem, err
+	}
 	head, err := e.Ledger.Files(ctx, pull.Head, strings.TrimSuffix(dir, "/"))
 	if err != nil {
 		return nil, "", fmt.Errorf("read its files at %s: %w", pull.Head, err)
@@ -244,6 +254,29 @@ func (e *Engine) editFiles(ctx context.Context, w *worker, pull incident.Pull) (
 		return nil, "it changes nothing of the plan", nil
 	}
 	return after, "", nil
+}
+
+// restsOnOthers says why an edit may rest on what others wrote to the incident's branch before it was given back, or nothing. The
+// hub takes their commits for the base of such an edit: it neither shows what they changed nor names who wrote them. One that
+// rests on the branch as it is since has the event that gave it back.
+func (e *Engine) restsOnOthers(ctx context.Context, w *worker, pull incident.Pull) (problem string, err error) {
+	state := w.ledger.state
+	if !state.GivenBack() {
+		return "", nil
+	}
+	seal := journal.Path(state.Opened.ID.Dir(), state.ThawedAt(), incident.Thawed{}.Kind())
+	ours, err := e.Ledger.Files(ctx, w.ledger.remote, seal)
+	if err != nil {
+		return "", fmt.Errorf("read %s at %s: %w", seal, w.ledger.remote, err)
+	}
+	theirs, err := e.Ledger.Files(ctx, pull.Head, seal)
+	if err != nil {
+		return "", fmt.Errorf("read %s at %s: %w", seal, pull.Head, err)
+	}
+	if own, there := ours[seal]; !there || !bytes.Equal(own.Data, theirs[seal].Data) {
+		return "its branch began before that of the incident was given back to the engine; merge " + w.branch + " into it, and look at it again", nil
+	}
+	return "", nil
 }
 
 // editable says why an edit may not make a change, or nothing.

@@ -34,6 +34,7 @@ type desk struct {
 	said    []incident.Publication
 	checked []string // heads with a check
 	heads   map[string]string
+	sealed  map[string]string // by commit: the event that gave the branch back
 }
 
 func (d *desk) Look(context.Context, incident.HubQuery) (incident.HubView, error) {
@@ -60,6 +61,9 @@ func (d *desk) Put(_ context.Context, messages ...Message) error {
 func (d *desk) Heads(context.Context) (map[string]string, error) { return d.heads, nil }
 func (d *desk) Files(_ context.Context, commit string, _ ...string) (map[string]File, error) {
 	out := map[string]File{}
+	if text, there := d.sealed[commit]; there {
+		out["incidents/2026/11/22/20261122-k3jq5zabcd/journal/0/000002-thawed.json"] = File{Data: []byte(text)}
+	}
 	if commit == "h1" {
 		for name, text := range d.head {
 			out["incidents/2026/11/22/20261122-k3jq5zabcd/plan/"+name] = File{Data: []byte(text)}
@@ -269,5 +273,41 @@ func TestEditsAnswerNotForIncidents(t *testing.T) {
 	}
 	if !slices.Equal(d.checked, []string{"h1"}) {
 		t.Errorf("checks on %v", d.checked)
+	}
+}
+
+// TestEditsAfterThaw: once a branch was given back, an edit is read anew, and one that does not rest on that is not taken: the hub
+// would neither show what strangers wrote beneath it nor say who they are.
+func TestEditsAfterThaw(t *testing.T) {
+	for name, c := range map[string]struct {
+		sealed map[string]string
+		taken  bool
+	}{
+		"it has the event":      {map[string]string{"now": "x", "h1": "x"}, true},
+		"it began before":       {map[string]string{"now": "x"}, false},
+		"somebody wrote one":    {map[string]string{"now": "x", "h1": "y"}, false},
+		"nobody has it":         {nil, false},
+		"only the edit has one": {map[string]string{"h1": "x"}, false},
+	} {
+		d, e, w := newDesk(t)
+		if err := errors.Join(e.noteEdits(t.Context(), []proposal.Pull{d.proposal()}), e.lookAtEdits(t.Context(), w)); err != nil || w.edits[0].edit.Draft == nil {
+			t.Fatal(err, w.edits[0].edit.Problem)
+		}
+		n, err := w.ledger.state.With(w.ledger.state.Next([]incident.Data{incident.Thawed{Disowned: []string{"s"}, Deed: incident.Deed{Via: "review", ID: 1}}}, w.ledger.state.At)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.ledger.state, w.ledger.remote, d.sealed = n, "now", c.sealed
+		d.writers.Authors = append(d.writers.Authors, runbook.Author{ID: 14, Login: "mallory"})
+		if !w.outdated(w.edits[0]) {
+			t.Errorf("%s: what was read before counts", name)
+		}
+		if err := e.lookAtEdits(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+		edit := w.edits[0].edit
+		if taken := edit.Draft != nil; taken != c.taken || taken == strings.Contains(edit.Problem, "given back") || len(edit.Authors) != 3 || w.outdated(w.edits[0]) {
+			t.Errorf("%s: %q by %v", name, edit.Problem, edit.Authors)
+		}
 	}
 }

@@ -26,6 +26,9 @@ type Thawed struct {
 // GivenBack reports whether a person has given the branch back at some time.
 func (s State) GivenBack() bool { return s.thawedAt > 0 }
 
+// ThawedAt is the event by which it was given back the last time, 0 if it never was.
+func (s State) ThawedAt() int { return s.thawedAt }
+
 // Kind implements Data.
 func (Thawed) Kind() string { return "thawed" }
 
