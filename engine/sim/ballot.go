@@ -31,6 +31,7 @@ func (c *chronicle) judge(p *process, r *record, d intent) {
 	if rule == nil {
 		return
 	}
+	c.stillSo(r, d)
 	page, name := d.page, d.step
 	if r.state.Step(name).Gate.Page != page {
 		name = template(name) // an element passes the gate of its template, until a person has it tried again
@@ -74,7 +75,7 @@ type question struct {
 func (c *chronicle) votes(r *record, q question, reviews []approval.Review) (votes map[int64]approval.Person, counted []approval.Review) {
 	votes = map[int64]approval.Person{}
 	for _, v := range reviews {
-		if v.By.Bot || !v.By.Write || !approval.Named(v.By, q.people) {
+		if v.By.Bot || !v.By.Write || !approval.Named(v.By, q.people) || r.wrote(q.step, v.By.ID) {
 			continue
 		}
 		switch v.State {

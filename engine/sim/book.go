@@ -23,6 +23,7 @@ type book struct {
 	Steps       []bookStep          `json:"steps"`
 	Calendar    runbook.Calendar    `json:"calendar,omitzero"`
 	Glass       *runbook.BreakGlass `json:"glass,omitempty"`
+	Edit        *runbook.Approval   `json:"edit,omitempty"` // who approves edits; then the steps say which line makes them
 
 	skeleton *runbook.Plan // as it was made first
 }
@@ -49,6 +50,7 @@ type bookStep struct {
 	Each       string            `json:"each,omitempty"`  // the step whose output has the list, or written for one that is written out
 	Child      string            `json:"child,omitempty"` // name of the book that it opens
 	Every      time.Duration     `json:"every,omitempty"` // how long after its success it is due again
+	Said       string            `json:"said,omitempty"`  // what the latest edit has put behind the name of what it does
 }
 
 // written is the list of a template that rests on no output.
@@ -62,11 +64,18 @@ type condition struct {
 
 // text is the book as a file of the ledger.
 func (b *book) text() []byte {
-	out, err := json.Marshal(b)
+	if b.Edit != nil {
+		return b.lined()
+	}
+	return append(jsonOf(b), '\n')
+}
+
+func jsonOf(v any) []byte {
+	out, err := json.Marshal(v)
 	if err != nil {
 		panic(fmt.Sprintf("sim: a book is always JSON: %v", err)) // unreachable unless bug in this package
 	}
-	return append(out, '\n')
+	return out
 }
 
 // String shows a book to people, one step a line.

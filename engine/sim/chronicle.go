@@ -45,6 +45,7 @@ type record struct {
 	again     []incident.Event // second openings, by engines that stood still when somebody had deleted the branch
 	disturbed bool             // somebody else has written to its branch, or deleted it
 	busy      time.Time        // in the calm: since when it has not been at rest
+	edits     edited
 }
 
 // ack is a notification that was answered 202.
@@ -146,6 +147,9 @@ func (c *chronicle) extend(p *process, r *record, made *commit) {
 		c.w.fail("I6", "%s: commit %s: %s", r.id, short(made.id), why)
 		return
 	}
+	if c.w.editing != nil {
+		c.keepsPlan(r, made, events)
+	}
 	for _, e := range events {
 		before := r.state
 		if e.Seq == 1 {
@@ -161,6 +165,9 @@ func (c *chronicle) extend(p *process, r *record, made *commit) {
 		c.w.tally.Transitions++
 		c.note(p, r, before, e, made)
 		c.reckon(p, r, before, e)
+		if c.w.editing != nil {
+			c.noteEdited(p, r, e, made)
+		}
 	}
 	r.chain, r.head = chain, made.id
 	r.commits[made.id] = r.state.Seq

@@ -46,13 +46,21 @@ func (e evalPort) Route(_ context.Context, files map[string][]byte, alert json.R
 func (e evalPort) Load(_ context.Context, src runbook.Source) (plan runbook.Plan, problems []runbook.Problem, err error) {
 	err = e.p.call("eval.load", func() error {
 		b, err := e.p.w.read(src)
-		if err == nil {
-			plan, err = b.plan()
-			plan.Sources = []string{src.Runbook}
+		switch why := ""; {
+		case err != nil:
+			problems = []runbook.Problem{{File: src.Runbook, Text: err.Error()}}
+			return nil
+		case b.Edit != nil:
+			if why = b.mistake(); why != "" {
+				problems = []runbook.Problem{{File: src.Runbook, Text: why}}
+				return nil
+			}
 		}
+		plan, err = b.plan()
+		plan.Sources = []string{src.Runbook}
 		return err
 	})
-	return plan, nil, err
+	return plan, problems, err
 }
 
 func (e evalPort) Resolve(_ context.Context, q runbook.Query) (plan runbook.Plan, err error) {
@@ -108,7 +116,7 @@ func (b *book) drawnUp() (runbook.Plan, error) {
 		s := &b.Steps[i]
 		step := runbook.Step{Name: s.Name, Kind: s.Kind, Title: s.Name, Risk: s.Risk, Idempotent: s.Idempotent, Needs: s.needs(), JoinAny: s.JoinAny,
 			Stage: s.Stage, Undoes: s.Undoes, Timeout: s.Timeout, Retry: s.Retry, OnFailure: s.OnFailure, Approval: s.Approval, HasOutput: s.HasOutput,
-			TakesLocks: len(s.Locks) > 0, Each: s.Each != "", Runbook: s.Child, Every: s.Every}
+			TakesLocks: len(s.Locks) > 0, Each: s.Each != "", Runbook: s.Child, Every: s.Every, Lines: b.linesOf(i)}
 		slices.Sort(step.Needs)
 		if s.Uses != "" {
 			step.Refers = append(step.Refers, s.Uses)
@@ -124,7 +132,7 @@ func (b *book) drawnUp() (runbook.Plan, error) {
 		steps = append(steps, withRehearsal(step)...)
 	}
 	ordered, err := runbook.Order(steps)
-	return runbook.Plan{Name: b.Name, Title: b.Name, Steps: ordered, Concurrency: b.Concurrency, Command: b.Command, Calendar: b.Calendar, BreakGlass: b.Glass}, err
+	return runbook.Plan{Name: b.Name, Title: b.Name, Steps: ordered, Concurrency: b.Concurrency, Command: b.Command, Calendar: b.Calendar, BreakGlass: b.Glass, Edit: b.Edit}, err
 }
 
 // resolve says what each step is now.
@@ -262,10 +270,11 @@ func length(d time.Duration) string { return fmt.Sprintf("%ds", int(d.Seconds())
 
 // work is what a step would do. What runners get is JSON with sorted names and no spaces.
 func (s *bookStep) work(argument string) runbook.Work {
-	url := "https://svc.test/" + s.Name
+	name := s.called()
+	url := "https://svc.test/" + name
 	switch s.Kind {
 	case runbook.KindManual:
-		return runbook.Work{Manual: &runbook.Manual{Task: "do " + s.Name}}
+		return runbook.Work{Manual: &runbook.Manual{Task: "do " + name}}
 	case runbook.KindWait:
 		return runbook.Work{Wait: s.Wait}
 	case runbook.KindChoose:
@@ -275,19 +284,19 @@ func (s *bookStep) work(argument string) runbook.Work {
 	case kindHTTP:
 		return runbook.Work{Run: []byte(`{"url":"` + url + `"}`)}
 	case kindTicket:
-		return runbook.Work{Run: []byte(`{"title":"` + s.Name + argument + `"}`)}
+		return runbook.Work{Run: []byte(`{"title":"` + name + argument + `"}`)}
 	case kindTerraform:
-		return runbook.Work{Run: []byte(`{"dir":"tf","vars":{"x":"` + s.Name + argument + `"}}`)}
+		return runbook.Work{Run: []byte(`{"dir":"tf","vars":{"x":"` + name + argument + `"}}`)}
 	case kindUpdate:
 		every := ""
 		if s.Every > 0 {
 			every = `,"every":"` + length(s.Every) + `"`
 		}
-		return runbook.Work{Run: []byte(`{"audience":{"name":"board","webhook":{"url":"https://chat.test"}}` + every + `,"text":"` + s.Name + argument + `"}`)}
+		return runbook.Work{Run: []byte(`{"audience":{"name":"board","webhook":{"url":"https://chat.test"}}` + every + `,"text":"` + name + argument + `"}`)}
 	case runbook.KindProbe:
 		return runbook.Work{Run: []byte(`{"http":{"url":"` + url + `"}}`)}
 	}
-	command := `"do","` + s.Name + `"`
+	command := `"do","` + name + `"`
 	if argument != "" {
 		command += `,"` + argument + `"`
 	}

@@ -44,6 +44,10 @@ type pull struct {
 	comments     []*comment
 	asked        map[string]time.Time // for a review: when last
 	requested    map[string]bool      // and who has not given one since
+
+	by   *person // who opened it, of an edit; nil: it is an incident's
+	base string  // the incident's branch that an edit is against; empty: the default branch
+	fork bool    // its branch is another repository's
 }
 
 type review struct {
@@ -261,5 +265,6 @@ func (f *forge) deleteBranch(branch string) error {
 	}
 	delete(f.w.remote.heads, branch)
 	f.moved(branch, "")
+	f.unbased(branch)
 	return nil
 }

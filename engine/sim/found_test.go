@@ -29,5 +29,10 @@ func knownSeeds() map[string]uint64 {
 		"bug 5: what was merged meanwhile is opened again":                     104,
 		"bug 8: what is queued of a merged incident stays":                     204,
 		"bug 12: what cannot be read for a moment is a problem of the runbook": 27,
+		"who edited a step approves it":                                        23,
+		"a gate that an edit touched keeps its approvals":                      112,
+		"an edit of a step that ran is taken":                                  29,
+		"an edit may change who approves a step":                               68,
+		"bug 36: an edit may rest on what strangers wrote to the branch":       38,
 	}
 }

@@ -22,13 +22,14 @@ type hubPort struct{ p *process }
 type testimony struct {
 	at      time.Time
 	reviews []approval.Review
+	pull    *incident.Pull
 }
 
 // mostLooks bounds how often the hub is asked for one message. What has changed meanwhile makes a look begin anew, and not without end.
 const mostLooks = 30
 
 func (h hubPort) Look(_ context.Context, q incident.HubQuery) (view incident.HubView, err error) {
-	if t := h.p.w.current; t != nil {
+	if t := h.p.w.current; t != nil && q.Branch != "" {
 		if t.looks++; t.looks > mostLooks {
 			h.p.w.fail("I8", "%s asks the hub %d times for one message", t.name, t.looks)
 		}
@@ -36,7 +37,7 @@ func (h hubPort) Look(_ context.Context, q incident.HubQuery) (view incident.Hub
 	err = h.p.reads("hub.look", 3+min(1, len(q.CheckCommits)), func() (err error) {
 		view, err = h.p.w.forge.look(q)
 		if err == nil {
-			h.p.looked[q.Branch] = &testimony{at: h.p.w.now, reviews: view.Reviews}
+			h.p.looked[h.p.w.forge.askedFor(q)] = &testimony{at: h.p.w.now, reviews: view.Reviews, pull: view.Pull}
 		}
 		return err
 	})
@@ -49,7 +50,7 @@ func (f *forge) look(q incident.HubQuery) (incident.HubView, error) {
 	p := f.of(q.Branch)
 	if q.Pull != 0 {
 		found, err := f.pull(q.Pull)
-		if err == nil && found.branch != q.Branch {
+		if err == nil && found.branch != q.Branch && (found.by == nil || q.Branch != "") {
 			return view, fmt.Errorf("pull request %d is not one of %s", q.Pull, q.Branch)
 		}
 		p = found
@@ -88,8 +89,12 @@ func (f *forge) seen(p *pull) *incident.Pull {
 	if f.w.now.Before(p.staleUntil) {
 		head = p.stale
 	}
-	return &incident.Pull{Number: p.number, URL: fmt.Sprintf("https://hub.test/acme/ops/pull/%d", p.number), Open: p.open, Merged: p.merged,
+	out := &incident.Pull{Number: p.number, URL: fmt.Sprintf("https://hub.test/acme/ops/pull/%d", p.number), Open: p.open, Merged: p.merged,
 		Head: head, Title: p.title, Body: p.body, Labels: p.labels, Assignees: p.assignees, Asked: slices.Sorted(maps.Keys(p.requested))}
+	if p.by != nil {
+		out.Branch, out.Base, out.Fork, out.By = p.branch, p.base, p.fork, p.by.Person
+	}
+	return out
 }
 
 // Blame names one person, who wrote every runbook and answers for nothing else.

@@ -97,6 +97,7 @@ func intended(w *World) {
 		if r.void {
 			w.fail("I3", "%s happened, and an incident of that name was merged before", e.job.Key)
 		}
+		w.asWritten(r, e.job)
 		step, ok := r.step(e.job.Step)
 		if game := w.rehearsal; game != nil && (step.Risk != runbook.RiskRead || game.NoReads) {
 			w.fail("I3", "%s happened on a game day", e.job.Key)

@@ -157,7 +157,7 @@ func (r *record) written(name string) runbook.Step {
 
 // waitsFor holds that a wait lasts as long as its author wrote.
 func (c *chronicle) waitsFor(r *record, d incident.StepStarted, at time.Time) {
-	b := c.w.books[r.plan.Name]
+	b := c.w.bookOf(r)
 	if d.Work != runbook.KindWait || b == nil || b.step(d.Step) == nil {
 		return
 	}
@@ -194,7 +194,7 @@ func (c *chronicle) overridden(r *record, before incident.State, name string, vo
 	}
 	var people []approval.Person
 	for _, v := range votes {
-		if v.By.Bot || !v.By.Write || slices.ContainsFunc(people, func(p approval.Person) bool { return p.ID == v.By.ID }) {
+		if v.By.Bot || !v.By.Write || r.wrote(name, v.By.ID) || slices.ContainsFunc(people, func(p approval.Person) bool { return p.ID == v.By.ID }) {
 			continue
 		}
 		people = append(people, v.By)

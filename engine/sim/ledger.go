@@ -132,6 +132,7 @@ func (j journalPort) Flush(ctx context.Context, branch string, confirm func(cont
 		return nil
 	}
 	delete(p.looked, branch) // what an intent rests on is asked anew
+	p.w.editing.forget(p, branch)
 	if err := confirm(ctx); err != nil {
 		return err
 	}

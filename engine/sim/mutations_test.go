@@ -28,7 +28,7 @@ func (m mutation) seenBy(test string) mutation { m.test = test; return m }
 
 // mutations are defences of the core and of the join ring. Those at the ports are in mutant_test.go.
 func mutations() []mutation {
-	return slices.Concat(mutatedCore(), mutatedRing(), oldBugs())
+	return slices.Concat(mutatedCore(), mutatedRing(), mutatedEdits(), oldBugs())
 }
 
 func mutatedCore() []mutation {
@@ -72,6 +72,16 @@ func mutatedRing() []mutation {
 			{"child.go", "	case kin != nil:\n		return e.wakeParent(ctx, &o.Parent)\n	}\n	if e.unwanted", "	case kin != nil && !kin.merged:\n		return e.wakeParent(ctx, &o.Parent)\n	}\n	if e.unwanted"},
 			{"child.go", "	if err := e.checkFree(ctx, w.branch); err != nil {", "	if err := ctx.Err(); err != nil {"},
 			{"opening.go", "err == nil && heads[e.DefaultBranch] != w.ledger.state.Opened.Commit {", "err == nil && heads[e.DefaultBranch] == \"\" {"}}},
+	}
+}
+
+func mutatedEdits() []mutation {
+	return []mutation{
+		one("who edited a step approves it", "incident/duties.go", "	out = append(out, s.editors(name)...)\n", ""),
+		one("a gate that an edit touched keeps its approvals", "incident/advance.go", "st.Phase == PhaseIdle || st.Gate.Page != opened.Page {",
+			"st.Phase == PhaseIdle || st.Gate.Page != opened.Page && len(d.state.Edits) == 0 {"),
+		one("an edit of a step that ran is taken", "incident/edit.go", "step, _ := was.Step(name); !s.editable(step) {", "step, _ := was.Step(name); !s.editable(step) && name == \"\" {"),
+		one("an edit may change who approves a step", "runbook/edit.go", "case kept && !bytes.Equal(encoded(old.Approval), encoded(step.Approval)):", "case kept && step.Approval != nil && step.Approval.Count > 1<<20:"),
 	}
 }
 

@@ -33,7 +33,7 @@ func (c crowd) act() {
 	r := c.w.dice.people
 	var open []*pull
 	for _, p := range c.w.forge.pulls {
-		if !p.merged {
+		if !p.merged && p.by == nil {
 			open = append(open, p)
 		}
 	}
@@ -148,7 +148,7 @@ func (w *World) intrude(branch string) {
 	if head == "" || w.remote.merged[w.remote.heads[mainBranch]][head] {
 		return
 	}
-	m := (&commit{parent: head, files: map[string][]byte{"README.md": []byte("mine")}, message: "mine", by: "mallory", at: w.now}).named()
+	m := (&commit{parent: head, files: w.editing.strange(branch, head), message: "mine", by: "mallory", at: w.now}).named()
 	if err := w.remote.push(branch, head, []*commit{m}); err != nil {
 		return // unreachable: the head was read just now
 	}
@@ -182,8 +182,11 @@ func (w *World) disturb(branch string) {
 // does not tell again by itself.
 func (w *World) hook(p *pull, kind string) {
 	key := p.branch
-	if kind == engine.KindPull {
+	switch kind {
+	case engine.KindPull:
 		key = fmt.Sprintf("pull/%d", p.number)
+	case engine.KindProposals:
+		key = engine.KindProposals
 	}
 	r := w.dice.trouble
 	times, latest := 1, 300*time.Millisecond

@@ -62,6 +62,9 @@ func (w *World) boot(m *machine) *process {
 		Runner: runnerPort{p}, Clock: clockPort{p}, Bookmarks: bookmarksPort{p}, DefaultBranch: mainBranch, Triage: w.triage(), Versions: map[string]string{"pullbook": "sim"},
 		Schema: []byte("// simulated\n"), Observe: p.observe,
 		Rehearsal: w.rehearsal, Lock: func() sync.Locker { return &turnstile{w: w} }, Log: slog.New(teller{w: w, who: p.name})}
+	if w.editing != nil {
+		config.Reviewing.Hub = deskPort{p}
+	}
 	if w.options.spoil != nil {
 		config = w.options.spoil(config)
 	}

@@ -92,6 +92,9 @@ func (w *World) restless(r *record) string {
 	if why := w.unasked(r, p); why != "" {
 		return why
 	}
+	if why := w.unanswered(r); why != "" {
+		return why
+	}
 	waits, text := r.waits(w.now)
 	held := r.state.Paused != nil || r.state.Reopened != nil // somebody has to say /resume, or /resolve
 	if !waits && !held && !w.waitsForOthers(r) {
@@ -115,7 +118,7 @@ func (w *World) undone(r *record) string {
 		if (m.Key == r.branch || m.Key == r.state.Opened.Group) && w.now.Sub(m.retry) > time.Second {
 			return fmt.Sprintf("its message %s is not handled", m.Kind)
 		}
-		if m.Key == r.branch && m.failures >= inVain {
+		if m.Key == r.branch && m.failures >= inVain && (m.Kind != engine.KindChild || !r.disturbed) { // who opens it waits for people
 			return fmt.Sprintf("its message %s fails again and again", m.Kind)
 		}
 	}
@@ -168,7 +171,7 @@ func (w *World) waitsForOthers(r *record) bool {
 				return true
 			}
 		}
-		if b := w.books[r.plan.Name]; !st.Over() && b != nil && w.lockedOut(r, b.step(template(step.Name)).Locks) {
+		if b := w.bookOf(r); !st.Over() && b != nil && w.lockedOut(r, b.step(template(step.Name)).Locks) {
 			return true
 		}
 	}
@@ -213,7 +216,7 @@ func (w *World) lockedOut(r *record, locks []string, behind ...*record) bool {
 			return true
 		}
 		for _, step := range other.state.Expand(other.plan).Steps {
-			b := w.books[other.plan.Name]
+			b := w.bookOf(other)
 			if b == nil || other.state.Step(step.Name).Over() {
 				continue
 			}
@@ -268,7 +271,7 @@ func (w *World) met(r *record, p *pull, step runbook.Step) bool {
 
 // help lets people do what they are asked on every open incident. It is false if nobody is asked anything.
 func (w *World) help() bool {
-	asked := false
+	asked := w.editing.help()
 	for _, p := range w.forge.pulls {
 		r := w.chronicle.branches[p.branch]
 		switch {

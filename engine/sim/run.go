@@ -70,6 +70,7 @@ func Run(seed uint64, o Options) (report Report) {
 	} else {
 		crowd{w: w, rough: oneIn(w.dice.people, 3) && !o.twins}.plan(until)
 	}
+	w.editing.plan(until)
 	w.trouble.plan(w, until)
 	w.run(w.now.Add(until))
 	w.settle()

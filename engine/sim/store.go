@@ -76,7 +76,7 @@ func (s *store) add(p *process, m engine.Message) {
 
 // hint reports whether one handling satisfies all equal messages of a kind.
 func hint(kind string) bool {
-	return kind == engine.KindHub || kind == engine.KindPull || kind == engine.KindSweep || kind == engine.KindLook
+	return kind == engine.KindHub || kind == engine.KindPull || kind == engine.KindSweep || kind == engine.KindLook || kind == engine.KindProposals
 }
 
 // next is the first message of a key that is due.

@@ -80,7 +80,7 @@ func (p *process) spawn(t *task, body func(ctx context.Context, t *task)) {
 	t.run = p.w.routine()
 	t.run.body = func() {
 		defer func() {
-			if v := recover(); v != nil {
+			if v := recover(); v != nil && !p.dead { // who is killed waits for no lock: what it finds then there never is
 				p.w.tell(p.name, "PANIC %v\n%s", v, debug.Stack())
 				p.w.fail("panic", "%s: %v", t.name, v)
 			}

@@ -31,6 +31,7 @@ type World struct {
 	trouble   trouble
 	bent      bent
 	allowance *allowance // what the hub grants; nil: it has no limits
+	editing   *editing   // people who edit plans; nil: nobody does
 	smooth    bool       // nothing ever goes wrong: what is late has no excuse
 
 	rehearsal     *incident.Rehearsal             // the incidents of this world are game days; nil: they are not
@@ -57,6 +58,7 @@ type Tally struct {
 	Transitions int // journal events that reached the remote
 	Incidents   int
 	Merged      int
+	Edits       int // that were taken
 	Faults      map[Fault]int
 	Points      map[Point]int
 }
@@ -152,6 +154,9 @@ func newWorld(seed uint64, o Options) *World {
 	if oneIn(w.dice.game, 8) {
 		w.rehearsal = &incident.Rehearsal{NoReads: oneIn(w.dice.game, 3)}
 	}
+	if o.script == nil && !o.twins && oneIn(w.dice.edits, 8) {
+		w.editing = &editing{w: w}
+	}
 	w.found(1 + w.dice.plan.IntN(3))
 	return w
 }
@@ -160,6 +165,9 @@ func newWorld(seed uint64, o Options) *World {
 func (w *World) found(groups int) {
 	files := map[string][]byte{}
 	add := func(b *book) {
+		if w.editing != nil {
+			b.Edit = w.editing.rule()
+		}
 		path := "runbooks/" + b.Name + ".cue"
 		files[path], w.books[b.Name] = b.text(), b
 		w.tell("", "%s:\n%s", path, b)
