@@ -31,9 +31,8 @@ func (d *decider) advance() {
 // after all it needs.
 func (d *decider) run(stage runbook.Stage) (over bool) {
 	over = true
-	for step := range d.plan.In(stage) {
-		st := d.state.Step(step.Name)
-		if d.state.settled(step) {
+	for step, st := range d.astir() {
+		if step.Stage != stage || d.state.settled(step) {
 			continue
 		}
 		over = false
@@ -50,9 +49,9 @@ func (d *decider) run(stage runbook.Stage) (over bool) {
 	if over {
 		return true
 	}
-	for step := range d.plan.In(stage) {
-		if !d.state.settled(step) {
-			d.advanceStep(step, d.state.Step(step.Name))
+	for step, st := range d.astir() {
+		if step.Stage == stage && !d.state.settled(step) {
+			d.advanceStep(step, st)
 		}
 	}
 	return false

@@ -72,8 +72,7 @@ func (d *decider) departs(step runbook.Step) {
 // demandText says why people are asked beyond what steps themselves ask; empty if none of the gates that are open does.
 func (d *decider) demandText() string {
 	text := ""
-	for _, step := range d.plan.Steps {
-		st := d.state.Step(step.Name)
+	for _, st := range d.astir() {
 		if st.Phase != PhaseGate {
 			continue
 		}

@@ -173,8 +173,7 @@ func (d *decider) recordRecall() {
 
 // recordChildren writes down how the children of steps ended, in plan order.
 func (d *decider) recordChildren() {
-	for _, step := range d.plan.Steps {
-		st := d.state.Step(step.Name)
+	for step, st := range d.astir() {
 		if !st.hasChild() {
 			continue
 		}

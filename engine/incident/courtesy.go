@@ -47,8 +47,7 @@ func PlainLogin(login string) bool {
 // empty while nobody has said anything of them.
 func (d *decider) votesMark() string {
 	said := ""
-	for _, step := range d.plan.Steps {
-		st := d.state.Step(step.Name)
+	for step, st := range d.astir() {
 		if st.Phase != PhaseGate || len(d.view.Reviews) == 0 {
 			continue
 		}

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -94,6 +95,23 @@ type decider struct {
 	locked    []lockedStep     // that would start if they could have a lock
 	refused   []CommandRefused // that the end keeps from being recorded
 	awaited   AwaitLocks       // the locks among them that other incidents hold, or come first for
+}
+
+// astir yields the steps that have not ended well, and those that are being repeated, with how they stand: in plan order, each as the
+// journal has it when its turn comes. All others of a long incident are over, and wait for nobody.
+func (d *decider) astir() iter.Seq2[runbook.Step, StepState] {
+	return func(yield func(runbook.Step, StepState) bool) {
+		for i := range d.plan.Steps {
+			step := &d.plan.Steps[i]
+			at, named := d.state.Steps[step.Name]
+			if named && at.Good() && !at.Repeats.Running {
+				continue
+			}
+			if !yield(*step, d.state.Step(step.Name)) {
+				return
+			}
+		}
+	}
 }
 
 type attemptName struct {

@@ -29,8 +29,7 @@ func (d *decider) recordAlerts() {
 
 // recordOutcomes writes down what runners said, in plan order.
 func (d *decider) recordOutcomes() {
-	for _, step := range d.plan.Steps {
-		st := d.state.Step(step.Name)
+	for step, st := range d.astir() {
 		expected := st.Attempt + 1
 		if st.Phase == PhaseStarted {
 			expected = st.Attempt

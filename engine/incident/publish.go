@@ -39,18 +39,21 @@ func (d *decider) publish() {
 
 // publishSteps gives each step that is over one check run, on the commit that records it.
 func (d *decider) publishSteps() {
-	for _, step := range d.plan.Steps {
-		st := d.state.Step(step.Name)
-		id := CheckID(d.state.Opened.ID, step.Name, st)
-		if st.Over() && st.Seq <= d.view.Branch.Pushed && !d.view.Checks[id] {
-			d.actions = append(d.actions, PublishCheck{ExternalID: id, Step: step.Name, Seq: st.Seq})
+	for i := range d.plan.Steps {
+		name := d.plan.Steps[i].Name
+		st := d.state.Step(name)
+		if !st.Over() || st.Seq > d.view.Branch.Pushed {
+			continue
+		}
+		if id := CheckID(d.state.Opened.ID, name, st); !d.view.Checks[id] {
+			d.actions = append(d.actions, PublishCheck{ExternalID: id, Step: name, Seq: st.Seq})
 		}
 	}
 }
 
 // CheckID is the external id of the check run of a step that is over.
 func CheckID(id ID, step string, st StepState) string {
-	return fmt.Sprintf("%s/%d", runbook.AttemptKey(string(id), step, st.Attempt), st.Seq)
+	return runbook.AttemptKey(string(id), step, st.Attempt) + "/" + strconv.Itoa(st.Seq)
 }
 
 // rollup is what the check run of the incident says.

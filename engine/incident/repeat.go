@@ -117,8 +117,7 @@ func (s *State) repeatEnded(d RepeatEnded) error {
 // recordRepeats writes down how repetitions ended. Nothing rests on that, and of what nobody knows nobody is asked: the
 // next one comes.
 func (d *decider) recordRepeats() {
-	for _, step := range d.plan.Steps {
-		st := d.state.Step(step.Name)
+	for step, st := range d.astir() {
 		if !st.Repeats.Running {
 			continue
 		}
@@ -155,7 +154,11 @@ func (d *decider) repeat(over bool) {
 	if !d.state.unmitigated() {
 		return
 	}
-	for _, step := range d.plan.Steps {
+	for i := range d.plan.Steps {
+		if at, named := d.state.Steps[d.plan.Steps[i].Name]; d.plan.Steps[i].Every <= 0 && !(named && at.Repeats.Running) {
+			continue
+		}
+		step := d.plan.Steps[i]
 		st := d.state.Step(step.Name)
 		if _, known := d.attempt(step.Name, st.Repeats.Attempt); st.Repeats.Running && !known {
 			d.starts = append(d.starts, d.start(step, st.Repeats.Attempt)) // it may be repeated, or it would be recorded as lost

@@ -24,8 +24,8 @@ type need struct {
 
 // needs lists the open gates, and then the debts.
 func (d *decider) needs() (all []need) {
-	for _, step := range d.plan.Steps {
-		if st := d.state.Step(step.Name); st.Phase == PhaseGate {
+	for step, st := range d.astir() {
+		if st.Phase == PhaseGate {
 			all = append(all, need{step.Name, st.since, st.Gate.Opened, d.helpers(step)})
 		}
 	}

@@ -120,8 +120,7 @@ func (d *decider) runOf(step string, st StepState) (r Run, ok bool) {
 
 // recordRuns writes down which runs were dispatched, and how they ended, in plan order.
 func (d *decider) recordRuns() {
-	for _, step := range d.plan.Steps {
-		st := d.state.Step(step.Name)
+	for step, st := range d.astir() {
 		r, seen := d.runOf(step.Name, st)
 		switch {
 		case !st.dispatches():

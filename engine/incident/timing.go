@@ -158,8 +158,7 @@ func (d *decider) wakeForGate(step runbook.Step) {
 
 // remind tells those who are asked what the time of each open gate has brought, once for each event.
 func (d *decider) remind() {
-	for _, step := range d.plan.Steps {
-		st := d.state.Step(step.Name)
+	for step, st := range d.astir() {
 		if st.Phase != PhaseGate {
 			continue
 		}

@@ -79,9 +79,12 @@ func (s State) elementsOf(p runbook.Plan, template string) int {
 // inFamily breaks the steps that must not open their runbook here: before a gate is asked, and before anything is opened.
 func (d *decider) inFamily(plan runbook.Plan) runbook.Plan {
 	copied := false
-	for i, step := range plan.Steps {
-		settled := step.Of != "" && d.state.Step(step.Name).Came == 0 // its template was looked at
-		if step.Kind != runbook.KindRunbook || settled || step.Now.Status != runbook.StatusReady {
+	for i := range plan.Steps {
+		step := &plan.Steps[i]
+		if step.Kind != runbook.KindRunbook || step.Now.Status != runbook.StatusReady {
+			continue
+		}
+		if step.Of != "" && d.state.Step(step.Name).Came == 0 { // its template was looked at
 			continue
 		}
 		problem := runbook.ChainProblem(d.state.Chain(), step.Runbook)

@@ -23,9 +23,9 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
-	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -320,11 +320,12 @@ type Cut struct {
 
 // Step returns the step with the given name.
 func (p Plan) Step(name string) (Step, bool) {
-	i := slices.IndexFunc(p.Steps, func(s Step) bool { return s.Name == name })
-	if i < 0 {
-		return Step{}, false
+	for i := range p.Steps {
+		if p.Steps[i].Name == name {
+			return p.Steps[i], true
+		}
 	}
-	return p.Steps[i], true
+	return Step{}, false
 }
 
 // Rehearsal returns the step that rehearses the named one.
@@ -339,8 +340,8 @@ func (p Plan) Rehearsal(name string) (Step, bool) {
 // In yields the steps of one stage, in order.
 func (p Plan) In(stage Stage) iter.Seq[Step] {
 	return func(yield func(Step) bool) {
-		for _, s := range p.Steps {
-			if s.Stage == stage && !yield(s) {
+		for i := range p.Steps {
+			if p.Steps[i].Stage == stage && !yield(p.Steps[i]) {
 				return
 			}
 		}
@@ -362,5 +363,5 @@ func (s Step) Over(ended map[string]Ended) bool {
 
 // AttemptKey names one attempt of one step of one incident. It is the idempotency key that effects carry.
 func AttemptKey(incident, step string, attempt int) string {
-	return fmt.Sprintf("%s/%s/%d", incident, step, attempt)
+	return incident + "/" + step + "/" + strconv.Itoa(attempt)
 }
