@@ -43,7 +43,7 @@ func oldBugs() []mutation {
 		one("bug 30: a retry lies before the beginning of what failed", "sim/inbox.go", "later(begun, p.clock())", "later(now, p.clock())").seenBy("TestScenes/30"),
 		one("bug 31: what cannot be read for a moment is not looked for", "thaw.go", "	if errors.Is(err, ErrLost) {\n		return left, nil", "	if err != nil {\n		return left, nil").seenBy("TestLastPushStaysWhenReadsFail"),
 		one("bug 32: what the queue has lost keeps its locks when it is called off", "incident/stages.go", "	default:\n		d.abandon(runbook.StageMain)\n", "	default:\n").seenBy("TestScenes/32"),
-		one("bug 33: a stranger's commit under a closed pull request counts as opened twice", "look.go", "!n.leadsTo(p.Head)", "n.commits[p.Head] == 0").seenBy("TestScenes/33"),
+		one("bug 33: a stranger's commit under a closed pull request counts as opened twice", "look.go", "!n.leadsTo(p.Head)", "n.commits[p.Head] == 0"),
 		one("bug 34: what a commit that failed has left travels along", "perform.go", "	if n.unsure {", "	if n.unsure && n.head == \"\" {").seenBy("TestScenes/34"),
 		one("bug 35: what another engine ended and merged counts as merged by a person", "look.go", "	if seen.Pull.Merged && n.state.End == \"\" &&", "	if seen.Pull.Merged && n.remote == \"\" &&").seenBy("TestScenes/35"),
 		{name: "bug 36: an edit may rest on what strangers wrote to the branch", edits: []edit{

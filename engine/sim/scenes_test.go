@@ -30,7 +30,6 @@ func scenes() map[string]*scene {
 		"29":     skippedFailure(),
 		"30":     clockSetBack(),
 		"32":     calledOffWhenLost(),
-		"33":     closedAtOnce(),
 		"34":     leftBehind(),
 		"35":     endedElsewhere(),
 		"frozen": writtenTo(),
@@ -186,17 +185,6 @@ func deletedAndBack() *scene {
 		beat{when: after(20 * time.Second), do: func(s *scene) { s.w.giveBack(s.pull(0), s.w.chronicle.records[0]); s.look(0) }},
 		beat{at: "journal.flush.thawed", fault: KillAfter})
 	return s
-}
-
-// closedAtOnce: as deletedAtOnce, but somebody closes the pull request, and the branch stays.
-func closedAtOnce() *scene {
-	return &scene{books: []*book{of(human("m"))}, beats: []beat{
-		{at: "hub.open-pull", fault: KillAfter, do: func(s *scene) {
-			s.w.in(time.Millisecond, "", func() { p := s.pull(0); s.w.intrude(p.branch); _ = s.w.forge.setState(p, false) })
-		}},
-		{when: after(20 * time.Second), do: func(s *scene) { s.w.giveBack(s.pull(0), s.w.chronicle.records[0]); s.look(0) }},
-		{when: undisturbed, soon: "a branch with a stranger's commit and a closed pull request is not given back"},
-	}}
 }
 
 // leftBehind: a commit with an intent is made and counts as failed, behind one that is not pushed yet. Then the approval is dismissed.
