@@ -404,15 +404,22 @@ func (d *decider) releasedOthers(step runbook.Step, st StepState) bool {
 	return st.Over() && d.state.settled(step) && (step.Of == "" || d.state.Step(step.Of).Over())
 }
 
-// restedOn reports whether a step downstream of the named one has started and not ended. What it rests on does not change
-// under its feet.
+// restedOn reports whether a step that rests on the named one has started and not ended: what it rests on does not change under its
+// feet. A step that a person did by hand was done whatever becomes of those before it, so what follows it rests on none of them.
 func (d *decider) restedOn(name string) bool {
 	name, _, _ = runbook.SplitName(name)
-	return slices.ContainsFunc(d.base.Steps, func(s runbook.Step) bool {
+	rests := map[string]bool{name: true}
+	for _, s := range d.base.Steps { // a step comes after all it needs: one pass reaches everything
 		st := d.state.Step(s.Name)
-		busy := st.Phase == PhaseStarted || st.settledList() && !st.Over()
-		return busy && slices.Contains(d.base.UpstreamOf(s.Name), name)
-	})
+		if st.Phase == PhaseByHand || !slices.ContainsFunc(s.Needs, func(need string) bool { return rests[need] }) {
+			continue
+		}
+		if st.Phase == PhaseStarted || st.settledList() && !st.Over() {
+			return true
+		}
+		rests[s.Name] = true
+	}
+	return false
 }
 
 // byHand accepts that a person did a step. A step whose gate is still to be passed is not overridden by a comment.

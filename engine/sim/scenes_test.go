@@ -32,6 +32,7 @@ func scenes() map[string]*scene {
 		"32":     calledOffWhenLost(),
 		"34":     leftBehind(),
 		"35":     endedElsewhere(),
+		"37":     doneBehind(),
 		"frozen": writtenTo(),
 		"repeat": {books: []*book{of(repeated(), human("m"))}},
 		"reread": dismissedLate(),
@@ -313,6 +314,16 @@ func clockSetBack() *scene {
 		{at: "hub.look", fault: Refused, do: func(s *scene) { s.w.setClock(s.w.machines[0], -25*time.Second) }},
 		{at: "hub.look"},
 		{at: "hub.look", fault: Refused},
+	}}
+}
+
+// doneBehind: nobody knows whether a step happened, the one behind it is done by hand, and people are asked for the one behind that.
+func doneBehind() *scene {
+	return &scene{books: []*book{of(run("s0", runbook.RiskChange), run("s1", runbook.RiskChange, "s0"), human("m", "s1"))}, beats: []beat{
+		{at: "runner.effect.", fault: KillBefore},
+		{when: is(0, "s0", incident.PhaseUnknown), do: func(s *scene) { s.says(0, "/did-it-by-hand s1 so") }},
+		{when: is(0, "m", incident.PhaseStarted), do: func(s *scene) { s.says(0, "/retry s0 so") }},
+		{when: is(0, "s0", incident.PhaseEnded), soon: "what somebody says of a step waits for what rests on one that was done by hand"},
 	}}
 }
 
