@@ -1,6 +1,9 @@
 package incident
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/pullbook/pullbook/engine/runbook"
 )
 
@@ -27,26 +30,59 @@ func (d *decider) recordAlerts() {
 	}
 }
 
-// recordOutcomes writes down what runners said, in plan order.
+// recordOutcomes writes down what runners said: in plan order, and of undo steps in the order in which they were queued, since what
+// happened last is undone first.
 func (d *decider) recordOutcomes() {
+	undo := false
 	for step, st := range d.astir() {
-		expected := st.Attempt + 1
-		if st.Phase == PhaseStarted {
-			expected = st.Attempt
-		}
-		a, known := d.attempt(step.Name, expected)
-		if d.goesOnElsewhere(step, st, a, known) {
-			continue
-		}
 		switch {
-		case known && a.State == AttemptEnded && a.Outcome != nil && a.Outcome.Conclusion != runbook.Unknown:
-			d.recordOutcome(*a.Outcome)
-		case known && (a.State == AttemptLost || a.State == AttemptEnded):
-			d.recordLoss(step, st, a)
-		case !known && st.Phase == PhaseStarted && st.Kind.NeedsRunner() && !d.repeatable(step):
-			d.recordLoss(step, st, Attempt{Number: st.Attempt})
+		case step.Stage != runbook.StageUndo:
+			d.recordSaid(step, st)
+		case !undo:
+			undo = true
+			for _, step := range d.undoAsQueued() {
+				d.recordSaid(step, d.state.Step(step.Name))
+			}
 		}
 	}
+}
+
+// undoAsQueued lists the undo steps that have not ended well in the order of their attempts in the step queue.
+func (d *decider) undoAsQueued() []runbook.Step {
+	place := map[string]int64{}
+	var steps []runbook.Step
+	for step, st := range d.astir() {
+		if step.Stage == runbook.StageUndo {
+			a, _ := d.expected(step, st)
+			place[step.Name] = a.Place
+			steps = append(steps, step)
+		}
+	}
+	slices.SortStableFunc(steps, func(a, b runbook.Step) int { return cmp.Compare(place[a.Name], place[b.Name]) })
+	return steps
+}
+
+func (d *decider) recordSaid(step runbook.Step, st StepState) {
+	a, known := d.expected(step, st)
+	if d.goesOnElsewhere(step, st, a, known) {
+		return
+	}
+	switch {
+	case known && a.State == AttemptEnded && a.Outcome != nil && a.Outcome.Conclusion != runbook.Unknown:
+		d.recordOutcome(*a.Outcome)
+	case known && (a.State == AttemptLost || a.State == AttemptEnded):
+		d.recordLoss(step, st, a)
+	case !known && st.Phase == PhaseStarted && st.Kind.NeedsRunner() && !d.repeatable(step):
+		d.recordLoss(step, st, Attempt{Number: st.Attempt})
+	}
+}
+
+// expected is the attempt of a step whose end the journal does not have.
+func (d *decider) expected(step runbook.Step, st StepState) (a Attempt, known bool) {
+	if st.Phase == PhaseStarted {
+		return d.attempt(step.Name, st.Attempt)
+	}
+	return d.attempt(step.Name, st.Attempt+1)
 }
 
 func (d *decider) attempt(step string, number int) (Attempt, bool) {

@@ -405,13 +405,14 @@ func (d *decider) releasedOthers(step runbook.Step, st StepState) bool {
 }
 
 // restedOn reports whether a step that rests on the named one has started and not ended: what it rests on does not change under its
-// feet. A step that a person did by hand was done whatever becomes of those before it, so what follows it rests on none of them.
+// feet. What a person did by hand, or skipped, is so whatever becomes of the steps before it, and what follows it rests on none of them.
 func (d *decider) restedOn(name string) bool {
 	name, _, _ = runbook.SplitName(name)
 	rests := map[string]bool{name: true}
 	for _, s := range d.base.Steps { // a step comes after all it needs: one pass reaches everything
 		st := d.state.Step(s.Name)
-		if st.Phase == PhaseByHand || !slices.ContainsFunc(s.Needs, func(need string) bool { return rests[need] }) {
+		said := st.Phase == PhaseByHand || st.Phase == PhaseSkipped && st.Word != nil
+		if said || !slices.ContainsFunc(s.Needs, func(need string) bool { return rests[need] }) {
 			continue
 		}
 		if st.Phase == PhaseStarted || st.settledList() && !st.Over() {

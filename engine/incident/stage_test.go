@@ -207,7 +207,7 @@ func (s *stage) perform(t *testing.T, action Action) (again bool, failed string)
 		if s.started != nil {
 			s.started(a)
 		}
-		s.view.Attempts = append(s.view.Attempts, Attempt{Key: a.Key, Step: a.Step, Number: a.Attempt, State: AttemptRunning})
+		s.view.Attempts = append(s.view.Attempts, Attempt{Key: a.Key, Step: a.Step, Number: a.Attempt, State: AttemptRunning, Place: int64(len(s.view.Attempts) + 1)})
 	case WakeAt:
 		s.due = a.At
 	case OpenChild:

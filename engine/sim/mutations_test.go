@@ -41,8 +41,8 @@ func mutatedCore() []mutation {
 		one("everything is taken for idempotent", "incident/rehearsal.go", "	return step.Repeatable() || d.state.WouldRun(step)", "	return true"),
 		one("what nobody knows is a failure", "incident/facts.go", "	if !d.repeatable(step) && st.Phase == PhaseStarted {", "	if d.repeatable(step) && st.Phase == PhaseIdle {"),
 		{name: "the outcome of an old attempt is taken", edits: []edit{
-			{"incident/facts.go", "		a, known := d.attempt(step.Name, expected)", "		a, known := d.attempt(step.Name, max(1, expected-1))"},
-			{"incident/facts.go", "			d.recordOutcome(*a.Outcome)", "			o := *a.Outcome\n			o.Attempt = expected\n			d.recordOutcome(o)"}}},
+			{"incident/facts.go", "		return d.attempt(step.Name, st.Attempt)", "		return d.attempt(step.Name, max(1, st.Attempt-1))"},
+			{"incident/facts.go", "		d.recordOutcome(*a.Outcome)", "		o := *a.Outcome\n		if st.Phase == PhaseStarted {\n			o.Attempt = st.Attempt\n		}\n		d.recordOutcome(o)"}}},
 		one("the finally steps are skipped", "incident/stages.go", "	if slices.ContainsFunc(d.plan.Steps, func(s runbook.Step) bool { return s.Stage == runbook.StageFinally }) {",
 			"	if slices.ContainsFunc(d.plan.Steps, func(s runbook.Step) bool { return s.Stage == \"none\" }) {"),
 		one("what happened first is undone first", "incident/stages.go", "at > latest && !s.settled(step)", "at > 0 && (latest == 0 || at < latest) && !s.settled(step)"),

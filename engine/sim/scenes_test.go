@@ -33,6 +33,7 @@ func scenes() map[string]*scene {
 		"34":     leftBehind(),
 		"35":     endedElsewhere(),
 		"37":     doneBehind(),
+		"38":     undoneUnseen(),
 		"frozen": writtenTo(),
 		"repeat": {books: []*book{of(repeated(), human("m"))}},
 		"reread": dismissedLate(),
@@ -324,6 +325,20 @@ func doneBehind() *scene {
 		{when: is(0, "s0", incident.PhaseUnknown), do: func(s *scene) { s.says(0, "/did-it-by-hand s1 so") }},
 		{when: is(0, "m", incident.PhaseStarted), do: func(s *scene) { s.says(0, "/retry s0 so") }},
 		{when: is(0, "s0", incident.PhaseEnded), soon: "what somebody says of a step waits for what rests on one that was done by hand"},
+	}}
+}
+
+// undoneUnseen: two steps are undone by steps that only read, and the engine dies before the journal knows of either.
+func undoneUnseen() *scene {
+	undo := func(of string) bookStep {
+		s := run(of+"_undo", runbook.RiskRead)
+		s.Stage, s.Undoes = runbook.StageUndo, of
+		return s
+	}
+	return &scene{books: []*book{of(run("s0", runbook.RiskChange), run("s1", runbook.RiskChange, "s0"), human("m", "s1"), undo("s0"), undo("s1"))}, beats: []beat{
+		{when: is(0, "m", incident.PhaseStarted), do: func(s *scene) { s.says(0, "/cancel so") }},
+		{when: ran(0, "s1_undo")},
+		{when: ran(0, "s0_undo"), do: func(s *scene) { s.w.restart(s.w.active(), false) }},
 	}}
 }
 
