@@ -96,7 +96,7 @@ type Gate struct {
 	May      []string           // unless they are among these users (login) and teams (org/slug)
 	Glass    []string           // users and teams who may break the glass: open it by their word alone
 	Teams    map[string][]int64 // numeric ids of the members of teams; of one that is absent nobody knows
-	Logins   map[string]int64   // of these members by login in lower case: who is named and in a team is one person
+	Logins   map[string]int64   // of these members, and of people who may not vote, by login in lower case: who is named and in a team is one person
 }
 
 // Status is the answer.

@@ -7,13 +7,14 @@ import (
 )
 
 // stranded says why too few are left who could meet the rule of a gate that is not met, and nothing if it could be met, or if
-// nobody knows who is in one of its teams. Users who are named count as being there, and so do members who may turn out to
-// have no write permission.
+// nobody knows who is in one of its teams. Users who are named count as being there unless they may not vote, and so do members who may
+// turn out to have no write permission.
 func (t *tally) stranded(d Decision) string {
 	people := Voters(d.Votes)
-	if Met(t.gate.Rule, people) || t.gate.Teams == nil {
+	if Met(t.gate.Rule, people) {
 		return ""
 	}
+	var barred []string
 	members, counts, known := t.membership()
 	if !known {
 		return ""
@@ -23,8 +24,9 @@ func (t *tally) stranded(d Decision) string {
 			continue
 		}
 		named := Person{Login: who}
-		if id := t.gate.Logins[strings.ToLower(who)]; id != 0 { // of a team as well
+		if id := t.gate.Logins[strings.ToLower(who)]; id != 0 { // of a team as well, or of those who may not
 			if named.ID, named.Teams = id, members[id]; len(t.able([]int64{id})) == 0 {
+				barred = append(barred, who)
 				continue
 			}
 			delete(members, id)
@@ -36,6 +38,9 @@ func (t *tally) stranded(d Decision) string {
 	}
 	for id, teams := range members {
 		people = append(people, Person{ID: id, Teams: teams})
+	}
+	if counts == "" && len(barred) > 0 {
+		counts = strings.Join(barred, ", ") + " may not"
 	}
 	if near, ok := nearest(t.gate.Rule, people); !ok || near.missing() == 0 || counts == "" {
 		return ""

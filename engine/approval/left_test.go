@@ -29,6 +29,9 @@ func TestNobodyIsCountedTwice(t *testing.T) {
 		{"named, in the team, and the colleague may not", of(2, "u1", "t/a"), map[string][]int64{"t/a": {1, 2}}, 2, nil, "t/a: 1"},
 		{"named and in the team, and may not", of(1, "u1", "t/a"), map[string][]int64{"t/a": {1}}, 1, nil, "t/a: 0"},
 		{"named for one place and in the team for another", all(of(1, "u1"), a), map[string][]int64{"t/a": {1}}, 0, nil, "t/a: 1"},
+		{"named alone, and may not", of(1, "u1"), nil, 1, nil, "u1 may not"},
+		{"named with another one, who may", of(1, "u1", "u2"), nil, 1, nil, ""},
+		{"both are wanted, and one may not", of(2, "u1", "U2"), nil, 2, nil, "U2 may not"},
 		{"named, and has voted", of(2, "u1", "t/a"), map[string][]int64{"t/a": {1}}, 0, []Person{member(1, "a")}, "t/a: 1"},
 		{"of a team nobody knows who is in it", all(a, b), map[string][]int64{"t/a": {1}}, 0, nil, ""},
 	}

@@ -424,7 +424,7 @@ func (d *decider) pass(step runbook.Step, asked approval.Gate, answer approval.D
 func (d *decider) approvalGate(step runbook.Step, st StepState) approval.Gate {
 	not, wrote := d.state.excluded(d.base, step.Name)
 	return approval.Gate{Step: step.Name, Page: st.Gate.Page, Rule: st.Gate.Rule, Excluded: not, Wrote: wrote, May: d.base.SelfApproval,
-		Teams: d.view.Teams, Logins: d.view.Logins, Glass: glass(d.base, st.Gate.Rule)}
+		Teams: d.view.Teams, Logins: d.logins(d.state.Barred(d.base, step.Name)), Glass: glass(d.base, st.Gate.Rule)}
 }
 
 // Verdict explains an open gate: who has approved, who still can, why a review does not count.

@@ -126,6 +126,19 @@ func (s State) excluded(plan runbook.Plan, step string) (not map[int64]string, w
 	return not, wrote
 }
 
+// logins are those of the people of whom it is known who they are: members of teams, and who may not approve.
+func (d *decider) logins(barred []Barred) map[string]int64 {
+	if len(barred) == 0 {
+		return d.view.Logins
+	}
+	all := map[string]int64{}
+	for _, b := range barred {
+		all[strings.ToLower(b.Login)] = b.ID
+	}
+	maps.Copy(all, d.view.Logins)
+	return all
+}
+
 // authors is who wrote a step; nil where the plan does not say which lines make it. known is false where that has still to
 // be looked up: its gate cannot open. What a gate was opened with never changes, unless an edit has changed the step: it may be
 // made of what others wrote.

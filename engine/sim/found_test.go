@@ -31,6 +31,7 @@ func knownSeeds() map[string]uint64 {
 		"bug 12: what cannot be read for a moment is a problem of the runbook":           27,
 		"bug 33: a stranger's commit under a closed pull request counts as opened twice": 83867,
 		"bug 36: an edit may rest on what strangers wrote to the branch":                 38,
+		"bug 39: nobody is told that none of those who are named may approve":            108347,
 		"who edited a step approves it":                                                  23,
 		"a gate that an edit touched keeps its approvals":                                112,
 		"an edit of a step that ran is taken":                                            29,

@@ -246,7 +246,7 @@ func (w *World) unasked(r *record, p *pull) string {
 			continue // by people who were not asked, while the incident halted; or somebody requests changes, who knows it
 		}
 		asked := func(who string) bool { return p.requested[who] || !p.asked[who].Before(r.gates[step.Name]) }
-		if people := st.Gate.Rule.People(); !slices.ContainsFunc(people, asked) {
+		if people := st.Gate.Rule.People(); !slices.ContainsFunc(people, asked) && !w.stranded(r, p, step) {
 			return fmt.Sprintf("the gate of %s waits for %v, of whom nobody was asked", step.Name, people)
 		}
 	}
@@ -258,6 +258,17 @@ func (w *World) approved(r *record, p *pull, step runbook.Step) bool {
 	view, err := w.forge.look(incident.HubQuery{Branch: p.branch, Teams: []string{sreTeam}})
 	seen := incident.View{Reviews: view.Reviews, Teams: view.Teams, Branch: incident.Branch{Commits: r.commits}}
 	return err == nil && r.state.Verdict(r.plan, step.Name, seen).Verdict.Status == approval.StatusApproved
+}
+
+// stranded reports whether nobody is left who could approve a gate: all whom its rule names wrote the step, and the pull request says so.
+func (w *World) stranded(r *record, p *pull, step runbook.Step) bool {
+	st := r.state.Step(step.Name)
+	for _, login := range st.Gate.Rule.People() {
+		if strings.Contains(login, "/") || !r.wrote(step.Name, w.forge.person(login).ID) {
+			return false
+		}
+	}
+	return st.Phase == incident.PhaseGate && r.state.Verdict(r.plan, step.Name, incident.View{Branch: incident.Branch{Commits: r.commits}}).Stranded != ""
 }
 
 // met reports whether enough people approve a gate, by the simulation's own count: then only an objection keeps it closed.
@@ -309,6 +320,8 @@ func (w *World) answer(p *pull) (asked bool) {
 		switch {
 		case r.state.Stopped() && st.Phase != incident.PhaseUnknown: // nothing is asked any more, whatever stands open
 		case st.Phase == incident.PhaseGate && w.calm && w.approved(r, p, step): // it waits for a lock
+		case w.calm && w.stranded(r, p, step):
+			said = "/cancel nobody is left who may approve it"
 		case st.Phase == incident.PhaseGate:
 			for _, login := range approvers {
 				w.forge.review(p, w.forge.person(login), approval.Approved, p.head, "/approve "+step.Name)
