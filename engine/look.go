@@ -147,8 +147,7 @@ func (w *worker) view(attempts []incident.Attempt, alerts []incident.Alert) inci
 }
 
 // lookAtHub reads the hub when nobody remembers it, something may have happened there, the time of a question is over, or
-// an edit was
-// read before the branch was given back, and notices when the branch is not where the engine left it.
+// an edit was read before the branch was given back, and notices when the branch is not where the engine left it.
 func (e *Engine) lookAtHub(ctx context.Context, w *worker, refresh bool) error {
 	if w.hub != nil && !refresh && !w.ledger.state.OutOfTime(e.Clock.Now()) && !slices.ContainsFunc(w.edits, w.outdated) {
 		return nil
