@@ -35,7 +35,7 @@
 // damaged schema of PostgreSQL is refused: its administrators restore it, or name another one.
 // Rows carry a checksum over what the caller gave, because SQLite's own check does not see a changed byte inside a value.
 // SQLite ends a write-ahead log at its first damaged frame, as if the rest had never been written. Unread says so, unless the log was cut just
-// behind a transaction; and what has begun and must not begin twice is marked outside of the file as well (begun.go).
+// behind a transaction; and what has begun and must not begin twice is marked outside of the file as well (decision 0036).
 //
 // This package does not know what a message or a step means, decides nothing about either, and talks to nobody but the
 // database. The order of messages holds only among those that have not failed: a failed message waits and is overtaken.
