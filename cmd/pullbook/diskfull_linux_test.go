@@ -126,7 +126,8 @@ func playOnFullDisk(t *testing.T, under func(*scene) disk, restart bool) {
 	for _, o := range all {
 		checkMarks(t, marks, o.n)
 	}
-	s.verify(t, 3)
+	// That an alert was dealt with could not be written down either. Where its incident is merged before it is tried again, it begins another one.
+	s.verifyMany(t, s.world.bareRepo(), func(n int) bool { return n >= 3 })
 }
 
 // startFull kills the engine and starts it on the full disk.

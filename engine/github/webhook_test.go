@@ -314,6 +314,7 @@ func TestSlowStrangersDoNotBlockADelivery(t *testing.T) {
 	server := httptest.NewServer(d.handler)
 	t.Cleanup(server.Close)
 	const body = `{"ref": "refs/heads/incident/a", ` + from + `}`
+	turnedAway := make(chan struct{}, 4)
 	for range 4 {
 		conn, err := net.Dial("tcp", server.Listener.Addr().String())
 		if err != nil {
@@ -321,6 +322,14 @@ func TestSlowStrangersDoNotBlockADelivery(t *testing.T) {
 		}
 		defer conn.Close()
 		fmt.Fprintf(conn, "POST /hub HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{")
+		go func() {
+			if _, err := conn.Read(make([]byte, 1)); err == nil {
+				turnedAway <- struct{}{}
+			}
+		}()
+	}
+	for range 2 { // all four have come, since two of them have lost their places to the others
+		<-turnedAway
 	}
 	r := delivery("push", "id-1", body)
 	r.URL, r.RequestURI, r.Host = &url.URL{Scheme: "http", Host: server.Listener.Addr().String(), Path: "/hub"}, "", ""
