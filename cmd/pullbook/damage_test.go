@@ -30,8 +30,7 @@ func TestDamagedInbox(t *testing.T) {
 		seed = rand.Uint64()
 	}
 	t.Logf("go test -run TestDamagedInbox -damages %d -damageseed %d", *damages, seed)
-	marks := t.TempDir()
-	s := newScene(t, stage{files: map[string]string{"runbooks/marked.cue": strings.ReplaceAll(markedRunbook, "MARKS_DIR", marks), "pullbook.cue": freePolicy}})
+	s, marks := newMarked(t)
 	s.serve(t)
 	v := &vandal{scene: s, dice: rand.New(rand.NewPCG(seed, 1)), left: *damages, did: map[string]int{}}
 	incidents := 0
@@ -39,7 +38,7 @@ func TestDamagedInbox(t *testing.T) {
 		var open []*ordeal
 		for range 4 {
 			incidents++
-			open = append(open, &ordeal{scene: s, marks: marks, n: fmt.Sprint(incidents), answered: map[string]bool{}})
+			open = append(open, newOrdeal(s, marks, incidents))
 		}
 		for _, o := range open {
 			o.raise(t)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -89,13 +88,12 @@ func (d smallDisk) free(t *testing.T) {
 
 // playOnFullDisk plays three incidents, two of which are under way when the disk is full.
 func playOnFullDisk(t *testing.T, under func(*scene) disk, restart bool) {
-	marks := t.TempDir()
-	s := newScene(t, stage{files: map[string]string{"runbooks/marked.cue": strings.ReplaceAll(markedRunbook, "MARKS_DIR", marks), "pullbook.cue": freePolicy}})
+	s, marks := newMarked(t)
 	d := under(s)
 	s.serve(t)
 	var all []*ordeal
 	for i := range 3 {
-		all = append(all, &ordeal{scene: s, marks: marks, n: fmt.Sprint(i + 1), answered: map[string]bool{}})
+		all = append(all, newOrdeal(s, marks, i+1))
 	}
 	all[0].raise(t)
 	all[1].raise(t)

@@ -50,8 +50,7 @@ func TestKilledAtRandom(t *testing.T) {
 		seed = rand.Uint64()
 	}
 	t.Logf("go test -run TestKilledAtRandom -kills %d -killseed %d", *kills, seed)
-	marks := t.TempDir()
-	s := newScene(t, stage{files: map[string]string{"runbooks/marked.cue": strings.ReplaceAll(markedRunbook, "MARKS_DIR", marks), "pullbook.cue": freePolicy}})
+	s, marks := newMarked(t)
 	s.serve(t)
 	reaper := &reaper{scene: s, dice: rand.New(rand.NewPCG(seed, 1)), left: *kills}
 	incidents, questions := 0, 0
@@ -59,7 +58,7 @@ func TestKilledAtRandom(t *testing.T) {
 		var open []*ordeal
 		for range 4 {
 			incidents++
-			open = append(open, &ordeal{scene: s, marks: marks, n: fmt.Sprint(incidents), answered: map[string]bool{}})
+			open = append(open, newOrdeal(s, marks, incidents))
 		}
 		done := make(chan struct{})
 		reaped := make(chan struct{})
@@ -159,6 +158,17 @@ type ordeal struct {
 	answered map[string]bool
 
 	questions int // whether something happened
+}
+
+// newMarked is a world whose runbook leaves a mark for each effect, and the directory of these marks.
+func newMarked(t *testing.T) (s *scene, marks string) {
+	t.Helper()
+	marks = t.TempDir()
+	return newScene(t, stage{files: map[string]string{"runbooks/marked.cue": strings.ReplaceAll(markedRunbook, "MARKS_DIR", marks), "pullbook.cue": freePolicy}}), marks
+}
+
+func newOrdeal(s *scene, marks string, n int) *ordeal {
+	return &ordeal{scene: s, marks: marks, n: fmt.Sprint(n), answered: map[string]bool{}}
 }
 
 // raise sends the alert until it is answered 202, as Alertmanager does.

@@ -422,9 +422,10 @@ func (d *decider) pass(step runbook.Step, asked approval.Gate, answer approval.D
 
 // approvalGate is the open gate of a step as the verdict sees it.
 func (d *decider) approvalGate(step runbook.Step, st StepState) approval.Gate {
-	not, wrote := d.state.excluded(d.base, step.Name)
+	barred := d.state.Barred(d.base, step.Name)
+	not, wrote := excluded(barred)
 	return approval.Gate{Step: step.Name, Page: st.Gate.Page, Rule: st.Gate.Rule, Excluded: not, Wrote: wrote, May: d.base.SelfApproval,
-		Teams: d.view.Teams, Logins: d.logins(d.state.Barred(d.base, step.Name)), Glass: glass(d.base, st.Gate.Rule)}
+		Teams: d.view.Teams, Logins: d.logins(barred), Glass: glass(d.base, st.Gate.Rule)}
 }
 
 // Verdict explains an open gate: who has approved, who still can, why a review does not count.

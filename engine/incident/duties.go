@@ -113,9 +113,9 @@ func onePerPerson(all []Barred) (out []Barred) {
 }
 
 // excluded is the same for the verdict on a gate.
-func (s State) excluded(plan runbook.Plan, step string) (not map[int64]string, wrote map[int64]bool) {
+func excluded(barred []Barred) (not map[int64]string, wrote map[int64]bool) {
 	not, wrote = map[int64]string{}, map[int64]bool{}
-	for _, b := range s.Barred(plan, step) {
+	for _, b := range barred {
 		switch {
 		case b.Wrote:
 			wrote[b.ID] = true

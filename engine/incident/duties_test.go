@@ -38,7 +38,7 @@ func (w *walk) checkDuties(t *testing.T) {
 	for i, e := range w.journal {
 		switch d := e.Data.(type) {
 		case GateApproved:
-			not, _ := s.excluded(w.plan, d.Step)
+			not, _ := excluded(s.Barred(w.plan, d.Step))
 			for _, v := range d.Votes {
 				if not[v.By.ID] != "" {
 					t.Fatalf("%s approved %s, although %s", v.By.Login, d.Step, not[v.By.ID])

@@ -113,7 +113,7 @@ func (s *State) glassReviewed(e Event, d GlassReviewed) error {
 
 // MayNotReview lists who cannot review a debt, by numeric id, with the reason, and who wrote the step.
 func (s State) MayNotReview(plan runbook.Plan, b Debt) (not map[int64]string, wrote map[int64]bool) {
-	not, wrote = s.excluded(plan, b.Step)
+	not, wrote = excluded(s.Barred(plan, b.Step))
 	for _, deed := range b.Asked {
 		not[deed.By.ID] = "asked for this attempt"
 	}

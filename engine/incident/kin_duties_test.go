@@ -25,7 +25,7 @@ func TestDutiesReachOtherIncidents(t *testing.T) {
 		"where": {Phase: PhaseEnded, Word: said(3, "carol")},
 	}}
 	move := runbook.Plan{Steps: []runbook.Step{step("where", runbook.KindChoose), step("deeper", runbook.KindRunbook), step("move", "exec")}}
-	got, _ := child.excluded(move, "move")
+	got, _ := excluded(child.Barred(move, "move"))
 	if len(got) != 2 || got[1] != "this rests on their word about pick on incident 20261122-aaaaaaaaaa" || got[2] != "asked for this attempt on incident 20261122-aaaaaaaaaa" {
 		t.Errorf("barred from a child's gate: %v", got)
 	}
@@ -38,7 +38,7 @@ func TestDutiesReachOtherIncidents(t *testing.T) {
 	d = decider{state: parent, base: plan, plan: plan, now: clockOf(9)}
 	d.view.Children = map[string]Child{"failover": {Attempt: 1, Incident: child.Opened.ID, End: EndResolved, Spoke: child.Spoke()}}
 	d.recordChildren()
-	if got, _ := d.state.excluded(plan, "after"); got[1] == "" || got[3] != "this rests on their word about where on incident 20261122-bbbbbbbbbb" {
+	if got, _ := excluded(d.state.Barred(plan, "after")); got[1] == "" || got[3] != "this rests on their word about where on incident 20261122-bbbbbbbbbb" {
 		t.Errorf("barred from what rests on a child: %v", got)
 	}
 }

@@ -53,7 +53,7 @@ func mutatedCore() []mutation {
 			"	gate.Verb, gate.Glass, gate.Rule = q.verb, nil, runbook.Approval{From: d.base.Command, Count: 1}"),
 		one("a gate opens after its time", "incident/advance.go", "	case d.late(st, answer):", "	case d.late(st, answer) && answer.Verdict.Status != approval.StatusApproved:"),
 		one("a freeze is ignored", "incident/calendar.go", "	return plan.Under(d.demands)", "	return plan"),
-		one("who asked for the attempt approves it", "incident/advance.go", "	not, wrote := d.state.excluded(d.base, step.Name)", "	_, wrote := d.state.excluded(d.base, step.Name)\n	not := map[int64]string{}").seenBy("TestScenes/asker"),
+		one("who asked for the attempt approves it", "incident/advance.go", "	not, wrote := excluded(barred)", "	_, wrote := excluded(barred)\n	not := map[int64]string{}").seenBy("TestScenes/asker"),
 		one("an approval of another commit counts", "approval/approval.go", "	case page != t.gate.Page:\n		return abstains", "	case page == \"\":\n		return abstains"),
 		one("a repetition does not wait", "incident/repeat.go", "		return st.Repeats.Begun.Add(step.Every)", "		return st.Repeats.Begun").seenBy("TestScenes/repeat"),
 		one("a lock is free while nobody knows whether its step happened", "incident/locks.go", "func (s StepState) holds() bool { return s.Phase == PhaseStarted || s.Phase == PhaseUnknown }",
