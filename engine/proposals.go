@@ -145,7 +145,8 @@ func (e *Engine) vetProposal(ctx context.Context, p proposal.Pull) error {
 	t := newMerged(e, heads[e.DefaultBranch], p.Head, changes)
 	var scope proposal.Scope
 	var found proposal.Findings
-	if t.matters() {
+	// Runbooks can name any file that is not of the recorded history, and what steps are rehearsed with is looked into.
+	if slices.ContainsFunc(changes, func(c proposal.Change) bool { return !c.Recorded() }) {
 		texts, err := t.CUE(ctx, runbookDir, orgFile, moduleFile)
 		if err != nil {
 			return err
@@ -158,7 +159,8 @@ func (e *Engine) vetProposal(ctx context.Context, p proposal.Pull) error {
 	} else {
 		scope = proposal.ScopeOf(changes, nil)
 	}
-	e.Log.Info("pull request vetted", "pull", p.Number, "head", p.Head, "runbooks", found.Runbooks, "mistakes", len(found.Problems))
+	found.History = proposal.History(changes, "origin/"+e.DefaultBranch)
+	e.Log.Info("pull request vetted", "pull", p.Number, "head", p.Head, "runbooks", found.Runbooks, "mistakes", len(found.Problems), "history", len(found.History))
 	return e.Reviewing.Hub.Report(ctx, render.Proposal(p, scope, found))
 }
 
@@ -176,17 +178,6 @@ func newMerged(e *Engine, tip, head string, changes []proposal.Change) merged {
 		t.changed[c.Path] = !c.Gone
 	}
 	return t
-}
-
-// matters reports whether the changes can break a runbook at all: then the ledger has to be read. Runbooks can name any other
-// file, and what steps are rehearsed with is looked into.
-func (t merged) matters() bool {
-	for p := range t.changed {
-		if !strings.HasPrefix(p, "incidents/") {
-			return true
-		}
-	}
-	return false
 }
 
 func below(p, dir string) bool { return dir == "" || p == dir || strings.HasPrefix(p, dir+"/") }

@@ -163,7 +163,22 @@ func TestVetProposals(t *testing.T) {
 			t.Errorf("the head of an incident: %+v, %v", r.done["h10"], err)
 		}
 	}
-	if len(e.vetted) != 2 {
+	// What incidents recorded is nobody's to change, and what else is changed is vetted all the same.
+	for number, changes := range map[int][]proposal.Change{12: {{Path: "incidents/2026/11/22/x/report.md"}, {Path: "README.md"}}, 13: {{Path: "incidents/2026/11/22/x/report.md", Gone: true}, {Path: "runbooks/b.cue"}}} {
+		head := fmt.Sprintf("h%d", number)
+		r.pulls = append(r.pulls, proposal.Pull{Number: number, Head: head, Branch: "mine"})
+		r.changes[number], r.commits[head] = changes, map[string]string{"runbooks/b.cue": "mistake"}
+	}
+	if err := e.Handle(t.Context(), Message{Kind: KindProposals}); err != nil {
+		t.Fatal(err)
+	}
+	for head, want := range map[string]string{"h12": "failure: The recorded history may not be changed", "h13": "failure: 2 mistakes"} {
+		c := r.done[head]
+		if c.Conclusion+": "+c.Title != want || len(c.Annotations) == 0 || c.Annotations[0].Path != "incidents/2026/11/22/x/report.md" || !strings.Contains(c.Summary, "--source=origin/main... ") {
+			t.Errorf("%s: %+v, want %s", head, c, want)
+		}
+	}
+	if len(e.vetted) != 4 {
 		t.Errorf("remembers %v", e.vetted)
 	}
 }

@@ -118,8 +118,8 @@ func (a author) again(t *testing.T, number int, run *github.CheckRun) {
 }
 
 // TestProposals: a person's pull request gets the check that incidents have. A mistake makes it red, on the author's line; a fix
-// makes it green, and only then can it be merged. What breaks runbooks that it does not change counts as well. An engine that
-// was killed checks what was opened meanwhile, and nothing twice.
+// makes it green, and only then can it be merged. What breaks runbooks that it does not change counts as well, and what incidents
+// recorded is nobody's to change. An engine that was killed checks what was opened meanwhile, and nothing twice.
 func TestProposals(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, stage{files: map[string]string{"runbooks/gated.cue": gated, "runbooks/uses.cue": "title: \"Uses\"\nsteps: s: {risk: \"read\", exec: {command: [\"true\"], files: [\"data/list\"]}}\n", "data/list": "a\n"}})
@@ -151,6 +151,12 @@ func TestProposals(t *testing.T) {
 	}
 	a.again(t, words, run)
 
+	past := a.propose(t, "past", "incidents/2026/11/22/20261122-k3jq5zabcd/report.md", "# All went well\n")
+	if run, notes = a.checked(t, past); run.GetConclusion() != "failure" || len(notes) != 1 || notes[0].GetPath() != "incidents/2026/11/22/20261122-k3jq5zabcd/report.md" ||
+		!strings.Contains(notes[0].GetMessage(), "git restore --source=origin/main... --staged --worktree incidents ") {
+		t.Errorf("the check of a changed history is %s, %v", run.GetConclusion(), notes)
+	}
+
 	s.end(syscall.SIGKILL)
 	gone := a.propose(t, "gone", "data/list", "")
 	policy := a.propose(t, "policy", "pullbook.cue", plainPolicy+"people: alice: lgoin: \"alice\"\n")
@@ -166,7 +172,7 @@ func TestProposals(t *testing.T) {
 	}
 	a.checked(t, wrong)
 	a.checked(t, words)
-	if n := writes.Load(); n != 6 {
-		t.Errorf("%d checks were published, want one for each of 5 heads, and one for what was asked for once more", n)
+	if n := writes.Load(); n != 7 {
+		t.Errorf("%d checks were published, want one for each of 6 heads, and one for what was asked for once more", n)
 	}
 }

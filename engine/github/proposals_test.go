@@ -80,9 +80,9 @@ func TestChangesOfThatHead(t *testing.T) {
 
 func TestVetted(t *testing.T) {
 	for body, want := range map[string]bool{
-		`{"app": {"id": 77}, "external_id": "vet/1", "status": "completed"}`:                         true,
-		`{"app": {"id": 77}, "external_id": "vet/1", "status": "in_progress"}`:                       false, // it was cut off
-		`{"app": {"id": 78}, "external_id": "vet/1", "status": "completed"}`:                         false,
+		`{"app": {"id": 77}, "external_id": "vet/2", "status": "completed"}`:                         true,
+		`{"app": {"id": 77}, "external_id": "vet/2", "status": "in_progress"}`:                       false, // it was cut off
+		`{"app": {"id": 78}, "external_id": "vet/2", "status": "completed"}`:                         false,
 		`{"app": {"id": 77}, "external_id": "20261122-x/pullbook/failure/1", "status": "completed"}`: false,
 	} {
 		s := newStage(t)
@@ -131,7 +131,7 @@ func TestReport(t *testing.T) {
 				lines[n.(map[string]any)["start_line"].(float64)] = true
 			}
 			got = append(got, fmt.Sprintf("%s %s %s %d", method, said(a.body["status"]), said(a.body["conclusion"]), len(notes)))
-			if method == http.MethodPost && (a.body["name"] != "pullbook" || a.body["head_sha"] != "aa" || a.body["external_id"] != "vet/1") {
+			if method == http.MethodPost && (a.body["name"] != "pullbook" || a.body["head_sha"] != "aa" || a.body["external_id"] != "vet/2") {
 				t.Errorf("posted %v", a.body)
 			}
 		}

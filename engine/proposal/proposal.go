@@ -36,7 +36,7 @@ var ErrTooLarge = errors.New("the pull request changes more files than the hub l
 var ErrOddName = errors.New("a CUE file has a name that a ledger cannot hold")
 
 // Checked is the external id of a check that is done: of the head, by what checks are now.
-const Checked = "vet/1"
+const Checked = "vet/2"
 
 // Check is a check run on the head of a proposal. It is completed.
 type Check struct {
@@ -60,6 +60,7 @@ const MostAnnotations = 200
 
 // Findings are what vetting a scope gave.
 type Findings struct {
+	History  []runbook.Problem // changes of what incidents recorded; sorted by place
 	Problems []runbook.Problem // sorted by place
 	Remarks  []runbook.Problem // what fails nothing, such as how a file is formatted; sorted by place
 	Runbooks int               // that were vetted

@@ -61,9 +61,8 @@ func ScopeOf(changes []Change, texts map[string][]byte) Scope {
 	}
 	in, named, texted := map[string]bool{}, [][]byte{}, []string{}
 	for _, c := range changes {
-		dir, _, _ := strings.Cut(c.Path, "/")
 		switch {
-		case dir == "incidents":
+		case c.Recorded():
 		case runbook.IsRunbook(c.Path):
 			book := runbook.PathOf(c.Path)
 			in[book] = there[book]

@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pullbook/pullbook/engine/proposal"
@@ -11,7 +12,10 @@ import (
 // Proposal writes the check of a person's pull request.
 func Proposal(p proposal.Pull, s proposal.Scope, f proposal.Findings) proposal.Check {
 	c := proposal.Check{Pull: p, Conclusion: "success", Title: "Nothing to vet"}
-	switch mistakes := len(f.Problems); {
+	problems := slices.Concat(f.History, f.Problems)
+	switch mistakes := len(problems); {
+	case mistakes > 0 && len(f.Problems) == 0:
+		c.Conclusion, c.Title = "failure", "The recorded history may not be changed"
 	case mistakes > 0:
 		c.Conclusion, c.Title = "failure", plural(mistakes, "mistake", "mistakes")
 	case !s.Nothing():
@@ -19,11 +23,17 @@ func Proposal(p proposal.Pull, s proposal.Scope, f proposal.Findings) proposal.C
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "Vetted as it would be merged: %s.\n", Safe(s.Why))
-	if n := len(f.Problems) - proposal.MostAnnotations; n > 0 {
+	if n := len(problems) - proposal.MostAnnotations; n > 0 {
 		fmt.Fprintf(&b, "\nThe first %d are shown; there are %d more.\n", proposal.MostAnnotations, n)
 	}
+	if len(problems) > 0 {
+		b.WriteString("\n" + problemTable(problems))
+	}
+	if len(f.History) > 0 {
+		b.WriteString("\nMerged, the changed history would be a finding of `pullbook audit verify` from then on.\n")
+	}
 	if len(f.Problems) > 0 {
-		b.WriteString("\n" + problemTable(f.Problems) + "\n`pullbook vet` says the same on a clone.\n")
+		b.WriteString("\n`pullbook vet` says the same of runbooks on a clone.\n")
 	}
 	for i, remark := range f.Remarks {
 		if i == mostRemarks {
@@ -33,7 +43,7 @@ func Proposal(p proposal.Pull, s proposal.Scope, f proposal.Findings) proposal.C
 		fmt.Fprintf(&b, "\nRemark, which fails nothing: %s: %s.\n", code(fmt.Sprintf("%s:%d", remark.File, remark.Line)), Safe(remark.Text))
 	}
 	c.Summary = b.String()
-	for _, problem := range f.Problems[:min(len(f.Problems), proposal.MostAnnotations)] {
+	for _, problem := range problems[:min(len(problems), proposal.MostAnnotations)] {
 		c.Annotations = append(c.Annotations, annotation(problem))
 	}
 	return c

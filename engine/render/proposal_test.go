@@ -34,6 +34,15 @@ func TestProposal(t *testing.T) {
 	if len(c.Annotations) != proposal.MostAnnotations || len(c.Summary) > textLimit || !strings.Contains(c.Summary, fmt.Sprintf("there are %d more", 5_000-proposal.MostAnnotations)) {
 		t.Errorf("%d annotations, %d bytes", len(c.Annotations), len(c.Summary))
 	}
+	past := []runbook.Problem{{File: "incidents/@x", Text: "it belongs to the past", Hint: "take it out"}}
+	c = Proposal(proposal.Pull{}, proposal.Scope{Why: "x"}, proposal.Findings{History: past})
+	if c.Conclusion != "failure" || c.Title != "The recorded history may not be changed" || len(c.Annotations) != 1 || strings.Contains(c.Summary, "pullbook vet") || !strings.Contains(c.Summary, "audit verify") {
+		t.Errorf("%+v", c)
+	}
+	c = Proposal(proposal.Pull{}, proposal.Scope{Whole: true, Why: "x"}, proposal.Findings{History: past, Problems: many, Runbooks: 1})
+	if c.Title != "5001 mistakes" || len(c.Annotations) != proposal.MostAnnotations || c.Annotations[0].Path != "incidents/@x" || !strings.Contains(c.Summary, "pullbook vet") {
+		t.Errorf("%s with %d annotations: %s", c.Title, len(c.Annotations), c.Summary[:200])
+	}
 	if c = Proposal(proposal.Pull{}, proposal.Scope{Runbooks: []string{"a"}}, proposal.Findings{Runbooks: 2}); c.Conclusion != "success" || c.Title != "2 runbooks vetted, no mistakes" {
 		t.Errorf("%+v", c)
 	}
