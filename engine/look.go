@@ -195,14 +195,15 @@ func (e *Engine) lookAtHub(ctx context.Context, w *worker, refresh bool) error {
 }
 
 // reread reads the remote branch again because the hub shows another head. Local commits stay if the engine's own last
-// push is still the tip: the hub may lag behind.
+// push is still the tip: the hub may lag behind. Of a branch that is gone, also where there is another one of its name, a closed
+// pull request shows the last head.
 func (e *Engine) reread(ctx context.Context, w *worker) error {
 	heads, err := e.Ledger.Heads(ctx)
 	if err != nil {
 		return fmt.Errorf("compare %s with the remote: %w", w.branch, err)
 	}
 	n := w.ledger
-	if heads[w.branch] != n.remote || n.deleted && w.hub.Pull.Head != n.head {
+	if heads[w.branch] != n.remote || n.gone && (n.deleted || !w.hub.Pull.Open) && w.hub.Pull.Head != n.head {
 		e.Journal.Discard(w.branch)
 		if err := e.readBranch(ctx, w, heads); err != nil {
 			return err

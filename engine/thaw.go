@@ -84,8 +84,8 @@ func (e *Engine) readBranch(ctx context.Context, w *worker, heads map[string]str
 	return nil
 }
 
-// latest is the commit to restore a branch at: what the engine left, or of a branch that is not there the last one of the
-// engine's that the hub's pull request had, if that follows from it. Another engine may have gone on, or this one may have
+// latest is the commit to restore a branch at: what the engine left, or of a branch that was deleted, and perhaps made anew, the last
+// one of the engine's that the hub's pull request had, if that follows from it. Another engine may have gone on, or this one may have
 // been killed before it set its bookmark; what others wrote after that changes nothing. A head that the hub does not have any
 // more says nothing; one that cannot be read for a moment may be what is to be restored.
 func (e *Engine) latest(ctx context.Context, w *worker, q BranchQuery, left string) (string, error) {

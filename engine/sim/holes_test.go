@@ -116,8 +116,9 @@ func TestBookmarkStays(t *testing.T) {
 }
 
 // lastPush kills an engine when its push has arrived and its bookmark is not set. Before another one begins, somebody pushes to the
-// branch and deletes it.
+// branch and deletes it, and perhaps makes another one of its name.
 type lastPush struct {
+	anew    bool
 	killed  bool
 	deleted bool
 }
@@ -132,6 +133,11 @@ func (s *lastPush) at(p *process, pt Point) Fault {
 		p.w.intrude(pull.branch)
 		p.w.vandalise(pull)
 		s.deleted = p.w.remote.heads[pull.branch] == ""
+		if tip := p.w.remote.heads[mainBranch]; s.anew && s.deleted {
+			mine := p.w.remote.keep((&commit{parent: tip, files: map[string][]byte{"mine": nil}, message: "mine", by: "mallory", at: p.w.now}).named())
+			p.w.remote.heads[pull.branch] = mine.id
+			p.w.tell("mallory", "makes %s anew at %s", pull.branch, short(mine.id))
+		}
 	})
 	return KillAfter
 }
@@ -144,10 +150,15 @@ func (s *lastPush) plan(*World, time.Duration) {}
 
 // TestLastPushStays holds that a branch is given back with everything that the engine had pushed, also where its bookmark is behind
 // that and a stranger's commit was the last one.
-func TestLastPushStays(t *testing.T) {
+func TestLastPushStays(t *testing.T) { lastPushStays(t, false) }
+
+// TestLastPushStaysUnderAnother holds the same where somebody has made another branch of that name.
+func TestLastPushStaysUnderAnother(t *testing.T) { lastPushStays(t, true) }
+
+func lastPushStays(t *testing.T, anew bool) {
 	deleted := 0
 	for seed := range uint64(max(4, 12/fewer)) {
-		s := &lastPush{}
+		s := &lastPush{anew: anew}
 		if r := Run(seed, Options{script: s}); r.Err != nil {
 			t.Errorf("seed %d: %v", seed, r.Err)
 		}
