@@ -151,7 +151,11 @@ func (s State) editors(step string) (out []Barred) {
 func (s State) EditProblem(was, now runbook.Plan, e runbook.Edit) string {
 	for _, name := range e.Changed {
 		if step, _ := was.Step(name); !s.editable(step) {
-			return "step " + name + " has begun, and what has begun is not changed"
+			how := s.reached(name)
+			if how == hasBegun {
+				return "step " + name + " has begun, and what has begun is not changed"
+			}
+			return "step " + name + " " + how + ", and so it is not changed any more"
 		}
 	}
 	for _, name := range e.Removed {
@@ -160,7 +164,7 @@ func (s State) EditProblem(was, now runbook.Plan, e runbook.Edit) string {
 			return "step " + name + " stands in the journal, and is not taken away"
 		}
 		if _, known := s.Steps[step.Undoes]; known {
-			return "step " + step.Undoes + " has begun, and its undo is not taken away"
+			return "step " + step.Undoes + " " + s.reached(step.Undoes) + ", and its undo is not taken away"
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Steps)) {
@@ -170,6 +174,27 @@ func (s State) EditProblem(was, now runbook.Plan, e runbook.Edit) string {
 		}
 	}
 	return ""
+}
+
+const hasBegun = "has begun"
+
+// reached says how far a step has come, a part of a sentence.
+func (s State) reached(name string) string {
+	switch st := s.Step(name); {
+	case st.Phase == PhaseSkipped:
+		return "is skipped"
+	case st.Phase == PhaseByHand:
+		return "was done by hand"
+	case st.Attempt > 0, st.Phase == PhaseEach:
+		return hasBegun
+	case st.Phase == PhaseGate:
+		return "waits at its gate"
+	case st.Phase == PhaseCleared:
+		return "has passed its gate"
+	case st.Over():
+		return "is over"
+	}
+	return "has no turn any more"
 }
 
 // editable reports whether a step may be changed.
