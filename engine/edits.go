@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pullbook/pullbook/engine/incident"
 	"github.com/pullbook/pullbook/engine/journal"
@@ -23,9 +24,36 @@ const mostEdits = 5
 // editNotes is what a worker knows of one open edit.
 type editNotes struct {
 	edit   incident.Edit
-	head   string // that it was read at
-	plan   string // digest of the plan that it was held against
-	thawed int    // the event that had given the branch back then: what others wrote to it before is nothing to rest on
+	head   string    // that it was read at
+	plan   string    // digest of the plan that it was held against
+	thawed int       // the event that had given the branch back then: what others wrote to it before is nothing to rest on
+	failed int       // how often the evaluator gave no answer about that head, one time after the other
+	again  time.Time // from when it is asked once more, where it gave none
+}
+
+// errUnanswered says that the evaluator gave no answer: it could not be started, was killed, or took too long. That is nothing
+// wrong with an edit.
+var errUnanswered = errors.New("the evaluator gave no answer")
+
+// Pauses before the evaluator is asked once more about an edit: each twice the one before. It may be the edit that it cannot be
+// done with, and each try costs requests of the hub and up to the whole time of an evaluation.
+const (
+	firstPause   = 10 * time.Second
+	longestPause = 10 * time.Minute
+)
+
+// unanswered notes that the evaluator gave no answer about an edit.
+func (n *editNotes) unanswered(err error, now time.Time) {
+	n.again = now.Add(min(firstPause<<min(n.failed, 10), longestPause))
+	n.failed++
+	n.edit.Draft, n.edit.Problem = nil, err.Error()+"; it is asked again, without a new commit"
+}
+
+// workedOut reports whether an edit need not be worked out again: it was, at its head, against the plan in force, or it is not
+// yet time to try it once more. A clock that was set back makes nobody wait for longer.
+func (w *worker) workedOut(n *editNotes, head string, now time.Time) bool {
+	left := n.again.Sub(now)
+	return n.head == head && n.plan == w.ledger.state.Plan && !w.outdated(n) && (n.failed == 0 || left > 0 && left <= longestPause)
 }
 
 // outdated reports whether an edit that may be taken was read before the branch was given back.
@@ -133,12 +161,21 @@ func (e *Engine) readEdit(ctx context.Context, w *worker, n *editNotes, p propos
 	if seen.Pull.Base != w.branch {
 		n.edit.Pull.Open = false // it is somebody else's by now
 	}
-	if state := w.ledger.state; !n.edit.Pull.Open || state.EditOf(p.Number) != nil || n.head == seen.Pull.Head && n.plan == state.Plan && !w.outdated(n) {
+	if !n.edit.Pull.Open || w.ledger.state.EditOf(p.Number) != nil || w.workedOut(n, seen.Pull.Head, e.Clock.Now()) {
 		return nil
 	}
+	if n.head != seen.Pull.Head {
+		n.failed = 0
+	}
 	n.edit.Problem, n.edit.Problems, n.edit.Draft, n.edit.Authors = "", nil, nil, nil
-	if err := e.draftEdit(ctx, w, &n.edit); err != nil {
+	switch err := e.draftEdit(ctx, w, &n.edit); {
+	case errors.Is(err, errUnanswered):
+		n.unanswered(err, e.Clock.Now())
+		e.Log.Warn("an edit of a plan cannot be evaluated", "branch", w.branch, "pull", p.Number, "tries", n.failed, "error", err)
+	case err != nil:
 		return err
+	default:
+		n.failed = 0
 	}
 	n.head, n.plan, n.thawed = seen.Pull.Head, w.ledger.state.Plan, w.ledger.state.ThawedAt()
 	return nil
@@ -172,7 +209,7 @@ func (e *Engine) draftEdit(ctx context.Context, w *worker, edit *incident.Edit) 
 	case ctx.Err() != nil || errors.Is(err, errUnread):
 		return err
 	case err != nil:
-		problems = []runbook.Problem{{File: src.Runbook, Text: err.Error()}}
+		return fmt.Errorf("%w: %w", errUnanswered, err)
 	}
 	if len(problems) == 0 {
 		edit.Draft, problems, err = w.editDraft(plan, after)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pullbook/pullbook/engine/incident"
 	"github.com/pullbook/pullbook/engine/journal"
@@ -35,6 +36,9 @@ type desk struct {
 	checked []string // heads with a check
 	heads   map[string]string
 	sealed  map[string]string // by commit: the event that gave the branch back
+	stopped error             // of the evaluator
+	loads   int
+	clock   hand
 }
 
 func (d *desk) Look(context.Context, incident.HubQuery) (incident.HubView, error) {
@@ -84,6 +88,10 @@ func (c clerk) Report(_ context.Context, r proposal.Check) error {
 
 // Load takes the text of a runbook for the title of its one step, and finds the word mistake.
 func (d *desk) Load(_ context.Context, src runbook.Source) (runbook.Plan, []runbook.Problem, error) {
+	d.loads++
+	if d.stopped != nil {
+		return runbook.Plan{}, nil, d.stopped
+	}
 	text := string(src.Files[src.Runbook])
 	if strings.Contains(text, "mistake") {
 		return runbook.Plan{}, []runbook.Problem{{File: src.Runbook, Line: 1, Text: "is wrong"}}, nil
@@ -117,7 +125,7 @@ func newDesk(t *testing.T) (*desk, *Engine, *worker) {
 		d.head[name] = string(text)
 	}
 	d.head[editedBook] = "two"
-	e := New(Config{Hub: d, Ledger: d, Inbox: d, Eval: d, Reviewing: Reviewing{Hub: clerk{d}}, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	e := New(Config{Hub: d, Ledger: d, Inbox: d, Eval: d, Clock: &d.clock, Reviewing: Reviewing{Hub: clerk{d}}, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	w := &worker{branch: "incident/k3jq5zabcd", mu: e.newLock(), ledger: &notes{state: state}}
 	if err := w.freeze(origin{editedPlan("one"), files}, opened, files); err != nil {
 		t.Fatal(err)
@@ -309,5 +317,58 @@ func TestEditsAfterThaw(t *testing.T) {
 		if taken := edit.Draft != nil; taken != c.taken || taken == strings.Contains(edit.Problem, "given back") || len(edit.Authors) != 3 || w.outdated(w.edits[0]) {
 			t.Errorf("%s: %q by %v", name, edit.Problem, edit.Authors)
 		}
+	}
+}
+
+// TestEvaluatorIsNoVerdict: that the evaluator gives no answer is nothing wrong with an edit. It is asked again, ever less often, and
+// not by every look; an edit that waits for that keeps nothing else, and a new head is read at once.
+func TestEvaluatorIsNoVerdict(t *testing.T) {
+	d, e, w := newDesk(t)
+	d.clock.at = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	look := func() (incident.Edit, int) {
+		t.Helper()
+		before := d.loads
+		if err := e.lookAtEdits(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+		return w.edits[0].edit, d.loads - before
+	}
+	if err := e.noteEdits(t.Context(), []proposal.Pull{d.proposal()}); err != nil {
+		t.Fatal(err)
+	}
+	d.stopped = errors.New("evaluation took too long: more than 2s")
+	said := ""
+	for i, pause := range []time.Duration{10 * time.Second, 20 * time.Second, 40 * time.Second, 80 * time.Second, 160 * time.Second, 320 * time.Second, 10 * time.Minute, 10 * time.Minute} {
+		edit, asked := look()
+		if asked != 1 || edit.Draft != nil || len(edit.Problems) > 0 || !strings.Contains(edit.Problem, "gave no answer: evaluation took too long: more than 2s; it is asked again") {
+			t.Fatalf("try %d: asked %d times: %q, %v", i+1, asked, edit.Problem, edit.Problems)
+		}
+		if said != "" && edit.Problem != said {
+			t.Errorf("try %d is told anew: %q", i+1, edit.Problem)
+		}
+		said = edit.Problem
+		d.clock.at = d.clock.at.Add(pause - time.Second)
+		if _, asked := look(); asked != 0 {
+			t.Errorf("try %d: asked again within %s", i+2, pause)
+		}
+		d.clock.at = d.clock.at.Add(time.Second)
+	}
+	d.clock.at = d.clock.at.Add(-24 * time.Hour) // it was wrong, and is set back
+	d.stopped = nil
+	if edit, asked := look(); asked != 1 || edit.Draft == nil || edit.Problem != "" || len(edit.Authors) != 2 {
+		t.Errorf("once it answers: asked %d times, %+v", asked, edit)
+	}
+	if edit, asked := look(); asked != 0 || edit.Draft == nil {
+		t.Errorf("what is known is asked again: %d times, %+v", asked, edit)
+	}
+
+	d.stopped = errors.New("start the evaluator: no memory")
+	w.edits = nil
+	if _, asked := look(); asked != 1 {
+		t.Errorf("asked %d times", asked)
+	}
+	d.pull.Head, d.writers.Head = "h2", "h2" // another commit, whose files the ledger does not have: nobody has to wait for it
+	if edit, asked := look(); asked != 0 || w.edits[0].head != "h2" || w.edits[0].failed != 0 || edit.Problem == said {
+		t.Errorf("a new head: %q at %s", edit.Problem, w.edits[0].head)
 	}
 }
