@@ -37,6 +37,14 @@ func (e *Engine) arrive(ctx context.Context, a Arrival) error {
 		if err != nil {
 			return fmt.Errorf("find the incident of group %s: %w", a.Alert.Group, err)
 		}
+		told, err := e.dealtWith(ctx, a, place)
+		if err != nil {
+			return fmt.Errorf("look whether an alert of group %s was dealt with: %w", a.Alert.Group, err)
+		}
+		if told != "" {
+			e.Log.Info("alert needs nothing", "group", a.Alert.Group, "why", fmt.Sprintf("%s recorded it before it ended", told))
+			return nil
+		}
 		if place.open != nil {
 			if a.Asked && place.open.report.Load().state.Tells(a.Alert) {
 				return nil
@@ -79,12 +87,13 @@ func (e *Engine) openAfter(ctx context.Context, a Arrival, p place) error {
 
 // place is where an alert group stands in the ledger.
 type place struct {
-	open     *worker     // the group's incident that the alert belongs to, if there is one
-	slot     string      // for a new one
-	previous incident.ID // the group's latest incident, empty for the first
-	before   *worker     // of that incident, while it has a branch
-	tip      string      // of the default branch
-	asked    time.Time   // when
+	open     *worker         // the group's incident that the alert belongs to, if there is one
+	slot     string          // for a new one
+	previous incident.ID     // the group's latest incident, empty for the first
+	before   *worker         // of that incident, while it has a branch
+	ended    *incident.State // what that one's journal says then
+	tip      string          // of the default branch
+	asked    time.Time       // when
 }
 
 // locate follows the group's chain of incidents: each slot is derived from the one before, so names alone tell which
@@ -107,7 +116,7 @@ func (e *Engine) locate(ctx context.Context, a incident.Alert) (place, error) {
 	for {
 		p.slot = incident.Slot(a.Group, p.previous)
 		if id, ok := bySlot[p.slot]; ok {
-			p.previous, p.before = id, nil
+			p.previous, p.before, p.ended = id, nil, nil
 			continue
 		}
 		branch := incident.BranchPrefix + p.slot
@@ -123,7 +132,7 @@ func (e *Engine) locate(ctx context.Context, a incident.Alert) (place, error) {
 			p.open = w
 			return p, nil
 		}
-		p.previous, p.before = s.Opened.ID, w
+		p.previous, p.before, p.ended = s.Opened.ID, w, &s
 	}
 }
 

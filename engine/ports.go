@@ -158,6 +158,8 @@ type Arrival struct {
 	// Asked says that the alert's source was asked what fires. What the open incident of the group knows already is no news then, although
 	// it was said in other words.
 	Asked bool `json:"asked,omitempty"`
+	// Received is when it came, before it was made durable. Zero: not known.
+	Received time.Time `json:"received,omitzero"`
 }
 
 // Inbox holds wake-ups and step jobs durably. Its methods return when what they were given survives a power cut.

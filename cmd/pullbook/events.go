@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/pullbook/pullbook/engine"
 	"github.com/pullbook/pullbook/engine/github"
@@ -71,12 +72,12 @@ func (h events) Handle(ctx context.Context, m inbox.Message) error {
 	if err := json.Unmarshal(m.Body, &e); err != nil {
 		return fmt.Errorf("read the event %s: %w", m.Key, err)
 	}
-	return h.decide(ctx, e)
+	return h.decide(ctx, e, m.Due)
 }
 
 // decide puts the alert of an event, if the ledger's pullbook.cue has an intake for it and its type fits, and if an issue was
-// moved by somebody who may write. What is not clearly wanted is dropped.
-func (h events) decide(ctx context.Context, e hubEvent) error {
+// moved by somebody who may write. What is not clearly wanted is dropped. The alert came when the event did.
+func (h events) decide(ctx context.Context, e hubEvent, received time.Time) error {
 	made, err := h.customs.Map(ctx, intake.GitHub+"."+e.Kind, e.Alert)
 	if wrong, ok := errors.AsType[*intake.MapError](err); ok {
 		why := "it is not of the type that the intake wants"
@@ -104,5 +105,5 @@ func (h events) decide(ctx context.Context, e hubEvent) error {
 			return nil
 		}
 	}
-	return h.put(ctx, engine.Arrival{Alert: alert})
+	return h.put(ctx, engine.Arrival{Alert: alert, Received: received})
 }

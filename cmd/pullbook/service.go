@@ -319,7 +319,11 @@ func (svc *service) openServer(ctx context.Context) error {
 	return nil
 }
 
+// putAlert makes an alert durable. It has come now, unless it says otherwise.
 func (svc *service) putAlert(ctx context.Context, a engine.Arrival) error {
+	if a.Received.IsZero() {
+		a.Received = wallClock{}.Now()
+	}
 	body, err := json.Marshal(a)
 	if err != nil {
 		return fmt.Errorf("encode the alert: %w", err)

@@ -20,7 +20,10 @@ func Path(dir string, seq int, kind string) string {
 	return fmt.Sprintf("%s%d/%06d-%s.json", eventDir(dir), seq/perDir, seq, kind)
 }
 
-func eventDir(dir string) string { return dir + "/journal/" }
+func eventDir(dir string) string { return EventDir(dir) + "/" }
+
+// EventDir is the directory of all events.
+func EventDir(dir string) string { return dir + "/journal" }
 
 // IdentityPath is the file that Identity fills.
 func IdentityPath(dir string) string { return dir + "/incident.json" }

@@ -70,7 +70,12 @@ func (s *source) send(a incident.Alert) {
 		again()
 		return
 	}
-	body, err := json.Marshal(engine.Arrival{Alert: a})
+	arrival := engine.Arrival{Alert: a}
+	if w.dated {
+		arrival.Received = p.clock()
+		w.chronicle.sent(arrival)
+	}
+	body, err := json.Marshal(arrival)
 	if err != nil {
 		w.fail("sim", "an alert is always JSON: %v", err) // unreachable unless bug in this package
 		return

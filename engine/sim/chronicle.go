@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pullbook/pullbook/engine"
 	"github.com/pullbook/pullbook/engine/incident"
 	"github.com/pullbook/pullbook/engine/journal"
 	"github.com/pullbook/pullbook/engine/runbook"
@@ -21,6 +22,7 @@ type chronicle struct {
 	branches map[string]*record         // the latest on each branch
 	recorded map[string]map[string]bool // by group: digests of the notifications that some journal holds
 	acks     []ack                      // that no journal holds yet
+	told     map[string]time.Time       // by digest: when a notification came last, as its message says
 }
 
 // record is one incident as the remote has seen it.
@@ -56,7 +58,7 @@ type ack struct {
 }
 
 func newChronicle(w *World) *chronicle {
-	return &chronicle{w: w, branches: map[string]*record{}, recorded: map[string]map[string]bool{}}
+	return &chronicle{w: w, branches: map[string]*record{}, recorded: map[string]map[string]bool{}, told: map[string]time.Time{}}
 }
 
 // acknowledged notes an alert that was answered 202.
@@ -182,6 +184,7 @@ func opens(made *commit) bool {
 func (c *chronicle) note(p *process, r *record, before incident.State, e incident.Event, made *commit) {
 	switch d := e.Data.(type) {
 	case incident.Opened:
+		c.isNews(r, d)
 		c.keep(d.Group, d.Alert)
 	case incident.AlertUpdated:
 		c.keep(r.state.Opened.Group, d.Alert)
@@ -226,6 +229,18 @@ func (c *chronicle) early(p *process, r *record, before incident.State, d incide
 		return
 	}
 	c.w.fail("I7", "%s: attempt %d of %s begins before its pause is over", r.id, d.Attempt, d.Step)
+}
+
+// sent notes a notification on its way to the inbox.
+func (c *chronicle) sent(a engine.Arrival) { c.told[a.Alert.Digest()] = a.Received }
+
+// isNews demands that what an incident is opened for is not what the one before it was told before it ended.
+func (c *chronicle) isNews(r *record, d incident.Opened) {
+	before := c.of(d.Previous)
+	told, dated := c.told[d.Alert.Digest()]
+	if before != nil && dated && before.state.Known[d.Alert.Digest()] && told.Before(before.state.EndedAt) {
+		c.w.fail("I2", "%s is opened for the alert %s, with which %s has dealt", r.id, short(d.Alert.Digest()), d.Previous)
+	}
 }
 
 func (c *chronicle) keep(group string, a incident.Alert) {

@@ -36,7 +36,7 @@ func (l ledgerPort) Incidents(_ context.Context, commit string) (ids []incident.
 		if reach == nil {
 			return fmt.Errorf("%s is no tip of the default branch", commit)
 		}
-		ids = slices.Clone(l.p.w.remote.names)
+		ids = slices.Clone(l.p.w.remote.names[:l.p.w.remote.upTo[commit]])
 		return nil
 	})
 	return ids, err

@@ -50,10 +50,11 @@ type remote struct {
 	heads   map[string]string
 	merged  map[string]map[string]bool // by tip of the default branch: every commit that can be reached from it
 	names   []incident.ID              // of the incidents on the default branch
+	upTo    map[string]int             // by tip of the default branch: how many of these it has
 }
 
 func newRemote() *remote {
-	return &remote{commits: map[string]*commit{}, heads: map[string]string{}, merged: map[string]map[string]bool{}}
+	return &remote{commits: map[string]*commit{}, heads: map[string]string{}, merged: map[string]map[string]bool{}, upTo: map[string]int{}}
 }
 
 func (r *remote) keep(c *commit) *commit {
@@ -90,7 +91,7 @@ func (r *remote) merge(head, title, message string, at time.Time) {
 	}
 	c := r.keep((&commit{parent: before, merged: head, files: files, message: title + "\n\n" + message, by: "hub", at: at}).named())
 	reach[c.id] = true
-	r.merged[c.id] = reach
+	r.merged[c.id], r.upTo[c.id] = reach, len(r.names)
 	r.heads[mainBranch] = c.id
 }
 

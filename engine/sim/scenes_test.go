@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/pullbook/pullbook/engine"
@@ -34,6 +35,7 @@ func scenes() map[string]*scene {
 		"35":     endedElsewhere(),
 		"37":     doneBehind(),
 		"38":     undoneUnseen(),
+		"49":     toldAgain(),
 		"frozen": writtenTo(),
 		"repeat": {books: []*book{of(repeated(), human("m"))}},
 		"reread": dismissedLate(),
@@ -376,6 +378,18 @@ func askedAndApproves() *scene {
 			s.look(0)
 		}},
 		{when: is(0, "s0", incident.PhaseGate), do: func(s *scene) { s.approve(0, "s0"); s.look(0) }},
+	}}
+}
+
+// toldAgain: the message of an alert comes once more when its incident has been merged.
+func toldAgain() *scene {
+	var told engine.Message
+	return &scene{books: []*book{of(run("s0", runbook.RiskChange))}, beats: []beat{
+		{at: "hub.open", do: func(s *scene) {
+			messages := s.w.active().machine.store.messages
+			told = messages[slices.IndexFunc(messages, func(m *message) bool { return m.Kind == engine.KindAlert })].Message
+		}},
+		{at: "inbox.forget", do: func(s *scene) { s.w.in(time.Second, "", func() { s.w.deliver("again", told) }) }},
 	}}
 }
 

@@ -32,6 +32,7 @@ type World struct {
 	bent      bent
 	allowance *allowance // what the hub grants; nil: it has no limits
 	editing   *editing   // people who edit plans; nil: nobody does
+	dated     bool       // alerts say when they came
 	smooth    bool       // nothing ever goes wrong: what is late has no excuse
 
 	rehearsal     *incident.Rehearsal             // the incidents of this world are game days; nil: they are not
@@ -143,7 +144,7 @@ func newWorld(seed uint64, o Options) *World {
 	w.remote, w.forge, w.chronicle = newRemote(), newForge(w), newChronicle(w)
 	w.watch = invariants()
 	w.sweepEvery = pick(w.dice.time, time.Minute, 5*time.Minute)
-	w.trouble = o.trouble(w)
+	w.trouble, w.dated = o.trouble(w), o.script != nil || oneIn(w.dice.dated, 4)
 	if o.script == nil {
 		w.drawLimits()
 	}
