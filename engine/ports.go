@@ -106,8 +106,8 @@ type BranchCommit struct {
 	Foreign string            // why it is not the engine's own; empty: it is
 }
 
-// Bookmarks remember on this machine where the engine left each branch. They are a cache: where they are lost, what others
-// did to a branch while no engine ran can go unnoticed.
+// Bookmarks remember where the engine left each branch, for itself and for whoever goes on with its inbox. They are a cache: where they are
+// lost, what others did to a branch while no engine ran can go unnoticed.
 type Bookmarks interface {
 	// Mark moves the bookmark of a branch from one commit to another; empty: there is none. To forget it, it may be anywhere.
 	// ErrMoved: it was elsewhere and stays there, since another engine had the inbox meanwhile.

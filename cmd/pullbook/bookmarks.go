@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,10 +11,43 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/pullbook/pullbook/engine"
 	"github.com/pullbook/pullbook/engine/gitstore"
+	"github.com/pullbook/pullbook/engine/inbox"
 )
+
+// bookmarks are kept where the inbox is: in its database, for the next engine on whatever machine, or beside its file.
+func (svc *service) bookmarks() engine.Bookmarks {
+	if svc.marks == nil {
+		if shared := svc.inbox.Bookmarks(); shared != nil {
+			svc.marks = sharedBookmarks{shared}
+		} else {
+			svc.marks = &bookmarks{dir: filepath.Join(svc.settings.data, "bookmarks")}
+		}
+	}
+	return svc.marks
+}
+
+// sharedBookmarks are those in the inbox's database.
+type sharedBookmarks struct{ of *inbox.Bookmarks }
+
+// markTime bounds how long a bookmark is waited for. What it follows was pushed and cannot be taken back, so nothing else ends the wait.
+const markTime = 10 * time.Second
+
+// Mark moves a bookmark, unless another engine has moved it, or has the inbox.
+func (b sharedBookmarks) Mark(branch, from, to string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), markTime)
+	defer cancel()
+	err := b.of.Move(ctx, branch, from, to)
+	if errors.Is(err, inbox.ErrElsewhere) || errors.Is(err, inbox.ErrLocked) {
+		return fmt.Errorf("%w: %w", engine.ErrMoved, err)
+	}
+	return err
+}
+
+func (b sharedBookmarks) Marks() (map[string]string, error) { return b.of.All(), nil }
 
 // bookmarks keeps where the engine left each branch: a file a branch, which holds the commit. The directory is one engine's, which
 // reads it once; whoever uses it beside that one is noticed when a bookmark is moved.

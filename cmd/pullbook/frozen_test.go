@@ -88,6 +88,17 @@ func TestThawAfterRestart(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, stage{open: true, files: map[string]string{"runbooks/gated.cue": gated}})
 	s.serve(t)
+	s.noticesMeanwhile(t, func() { s.end(syscall.SIGTERM) }, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.start()
+	})
+}
+
+// noticesMeanwhile moves the branch of an incident back and deletes that of another one between the end of the engine that serves and
+// the begin of the next one. That one freezes both, says so, and goes on when they are given back.
+func (s *scene) noticesMeanwhile(t *testing.T, end, begin func()) {
+	t.Helper()
 	var groups []string
 	var numbers []int
 	var meddlers []meddler
@@ -95,12 +106,10 @@ func TestThawAfterRestart(t *testing.T) {
 		group, seen := s.openGate(t, name)
 		groups, numbers, meddlers = append(groups, group), append(numbers, seen.pull.GetNumber()), append(meddlers, newMeddler(t, s, seen))
 	}
-	s.end(syscall.SIGTERM)
+	end()
 	meddlers[0].moveBack(t)
 	meddlers[1].git(t, meddlers[1].dir, "push", "--quiet", "origin", ":refs/heads/"+meddlers[1].branch)
-	s.mu.Lock()
-	s.start()
-	s.mu.Unlock()
+	begin()
 	s.awaitHealth(t)
 	for i, group := range groups {
 		s.awaitComment(t, numbers[i], "**Frozen.**")

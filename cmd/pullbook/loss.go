@@ -23,6 +23,9 @@ func (svc *service) tellLoss(note string) {
 	}
 	svc.log.Warn("what was taken and had not reached the ledger is lost: "+alerts+", orders of pullbook open, presses of buttons, alerts from events of the hub; "+
 		"a step whose end is not in the ledger is asked about", "detail", note)
+	if svc.inbox.Bookmarks() != nil {
+		svc.log.Warn("where the engine had left the incidents' branches is lost as well: that one was moved back or deleted meanwhile goes unnoticed", "detail", note)
+	}
 }
 
 // oweQuestion makes durable that Alertmanager is to be asked what fires, once for each inbox, and when the end of its log is missing: one that

@@ -66,7 +66,7 @@ type service struct {
 	engine   *engine.Engine
 	tenure   *gitstore.Tenure
 	customs  *customs
-	marks    *bookmarks
+	marks    engine.Bookmarks
 	crowded  bool         // several incidents were open at the start
 	asked    intake.Asked // the zero value: nobody is
 	server   *http.Server
@@ -250,13 +250,6 @@ func (svc *service) checkSigner(ctx context.Context, tip gitstore.Hash) error {
 
 func (svc *service) ledger() ledgerPort {
 	return ledgerPort{store: svc.store, own: svc.signer.AllowedLine(principal)}
-}
-
-func (svc *service) bookmarks() *bookmarks {
-	if svc.marks == nil {
-		svc.marks = &bookmarks{dir: filepath.Join(svc.settings.data, "bookmarks")}
-	}
-	return svc.marks
 }
 
 // evalLinger is how long the evaluator of an incident's plan waits for the next question about it. Steps that take longer than this can wait for

@@ -10,6 +10,7 @@
 //	outcome    what a step left behind, stored before anybody is told
 //	lost       a step that was started and has no outcome, because its process or its runner died: only a person can tell
 //	trigger    a River job that says "key K has something due" or "step S is ready". It carries no facts
+//	bookmark   where a caller left something that others can move; kept here in PostgreSQL only, by whoever has the inbox
 //	handover   what is due as it is stored begins at the Run of this process as soon as there is a place, without a trigger
 //
 // Flow:
@@ -30,6 +31,9 @@
 // kill and a power cut. Callers who come while a transaction is on its way to the disk share the next one (group.go). The database is a SQLite file in WAL mode, or a schema of a PostgreSQL database. A second engine is
 // kept out (ErrLocked): by a lock on a file beside the first, by an advisory lock in the second, which the one connection
 // takes before anything else, so that an engine that lost its connection writes nothing once another one has the inbox.
+//
+// The bookmarks of an inbox in PostgreSQL (bookmarks.go, decision 0040) are read at the opening and moved by one statement on that connection, so that the
+// next engine, on whatever machine, finds them where the last one left them. Of a file they are kept outside of it, by the caller.
 //
 // A file that is damaged is moved aside, never repaired, and Recovered tells the caller to ask git and the hub again. A
 // damaged schema of PostgreSQL is refused: its administrators restore it, or name another one.

@@ -47,6 +47,7 @@ type Inbox struct {
 	recovered string
 	group     group
 	begun     begun
+	bookmarks *Bookmarks // nil: it is a file
 
 	mu      sync.Mutex
 	running *worker // the Run in progress
@@ -71,7 +72,9 @@ func Open(ctx context.Context, config Config) (_ *Inbox, err error) {
 		in.hints[kind] = true
 	}
 	if config.URL != "" {
-		in.db, in.recovered, err = openPostgres(ctx, config.URL, config.Schema)
+		if in.db, in.recovered, err = openPostgres(ctx, config.URL, config.Schema); err == nil {
+			in.bookmarks, err = readBookmarks(ctx, in.db)
+		}
 	} else {
 		in.begun.dir = config.Path + ".begun"
 		in.db, in.recovered, err = openSQLite(ctx, config.Path, config.Logger)

@@ -174,7 +174,7 @@ func preparePostgres(ctx context.Context, db *sql.DB, schema string) (recovered 
 			return "", fmt.Errorf("make the schema: %w", err)
 		}
 	}
-	if _, err := db.ExecContext(ctx, postgresSchema); err != nil {
+	if _, err := db.ExecContext(ctx, postgresSchema+bookmarkSchema); err != nil {
 		return "", fmt.Errorf("prepare the inbox tables: %w", err)
 	}
 	if err := checkColumns(ctx, db); err != nil {

@@ -69,11 +69,17 @@ func TestPostgresRestart(t *testing.T) {
 		t.Fatal(got)
 	}
 	put(t, in, Message{Kind: "alert", Key: "timer", Due: time.Now().Add(3 * time.Second)})
+	if err := in.Bookmarks().Move(t.Context(), "i", "", "before"); err != nil {
+		t.Fatal(err)
+	}
 	server.Restart(t)
 	for deadline := time.Now().Add(patience); in.Put(t.Context(), Message{Kind: "alert", Key: "after"}) != nil; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the inbox did not find its server again")
 		}
+	}
+	if err := in.Bookmarks().Move(t.Context(), "i", "before", "after"); err != nil { // the table still has it
+		t.Error(err)
 	}
 	got := map[string]bool{receive(t, handled): true, receive(t, handled): true}
 	if !got["timer"] || !got["after"] {
@@ -101,6 +107,9 @@ func TestPostgresDeposed(t *testing.T) {
 		t.Fatal(err)
 	}
 	receive(t, running)
+	if err := first.Bookmarks().Move(t.Context(), "i", "", "1"); err != nil {
+		t.Fatal(err)
+	}
 	// The server's administrator ends the connection; the next engine is there at once.
 	admin, err := sql.Open("pgx", server.URL)
 	if err != nil {
@@ -115,6 +124,7 @@ func TestPostgresDeposed(t *testing.T) {
 	if err := first.Put(t.Context(), Message{Kind: "alert", Key: "a"}); !errors.Is(err, ErrLocked) {
 		t.Errorf("the deposed engine's write: %v", err)
 	}
+	deposedBookmarks(t, first, second, admin)
 	stepIn(t, second, "i", StepLost) // its outcome came after its incident was told that it is lost
 }
 
