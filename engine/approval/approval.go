@@ -174,7 +174,20 @@ type tally struct {
 	glass   *Vote // the review that breaks the glass
 }
 
-func (t *tally) count(r Review) {
+// spoken is a review with its words, which are read once: every look reads those of every review for every gate.
+type spoken struct {
+	Review
+	words Words
+	says  []Said
+}
+
+func listen(r Review) spoken {
+	words := Read(r.Body)
+	return spoken{r, words, commands(words.Lines)}
+}
+
+func (t *tally) count(review Review) {
+	r := listen(review)
 	t.breaks(r)
 	if r.State == Dismissed {
 		t.mend(r.By)
@@ -212,7 +225,7 @@ func (t *tally) count(r Review) {
 	t.last[r.By.ID] = ballot{c, Vote{Review: r.ID, By: r.By, Commit: r.Commit, At: r.At, Words: r.Body}}
 }
 
-func (t *tally) note(r Review, why string) {
+func (t *tally) note(r spoken, why string) {
 	if why != "" {
 		t.notes = append(t.notes, Verdict{StatusPending, fmt.Sprintf("review %d by %s %s", r.ID, r.By.Login, why), nil})
 	}
@@ -250,12 +263,12 @@ func Named(p Person, from []string) bool {
 func SameName(a, b string) bool { return len(a) == len(b) && strings.EqualFold(a, b) }
 
 // meaning reads a review as a vote on this gate. Why is empty where the review has nothing to do with the gate.
-func (t *tally) meaning(r Review) (c choice, why string) {
-	says := Commands(r.Body)
+func (t *tally) meaning(r spoken) (c choice, why string) {
+	says := r.says
 	if r.Edited && r.State != ChangesRequested && (len(says) > 0 || r.State == Approved) { // what is left of it may have said something else
 		return abstains, "does not count: its words were edited; write a new review"
 	}
-	if verb := SwallowedVerb(r.Body, verbs()); verb != "" && r.State != ChangesRequested {
+	if verb := swallowedVerb(r.words, verbs()); verb != "" && r.State != ChangesRequested {
 		why = "does not count: its " + verb + " " + WhySwallowed(r.Body)
 		if _, voted := t.last[r.By.ID]; voted {
 			return retracts, why + ". What they had said before is taken back"
@@ -281,7 +294,7 @@ func (t *tally) meaning(r Review) (c choice, why string) {
 }
 
 // approval says whether a review that approves is about the page as it is now.
-func (t *tally) approval(r Review, named bool) (c choice, why string) {
+func (t *tally) approval(r spoken, named bool) (c choice, why string) {
 	shown, ours := t.shown[r.Commit]
 	page, open := pageOf(shown, t.gate.Step)
 	switch {
@@ -301,7 +314,7 @@ func (t *tally) approval(r Review, named bool) (c choice, why string) {
 }
 
 // objection says what a review against the step does. It stops rather than starts, so in doubt it counts.
-func (t *tally) objection(r Review, c choice) (choice, string) {
+func (t *tally) objection(r spoken, c choice) (choice, string) {
 	shown, ours := t.shown[r.Commit]
 	page, open := pageOf(shown, t.gate.Step)
 	switch {
@@ -330,7 +343,7 @@ func (t *tally) silent(named bool, why string) string {
 }
 
 // stance is what the review says about the step, whatever its commit. A review that names other steps says nothing here.
-func (t *tally) stance(r Review, says []Said) choice {
+func (t *tally) stance(r spoken, says []Said) choice {
 	about := slices.DeleteFunc(slices.Clone(says), func(s Said) bool { return s.Step != t.gate.Step })
 	named := func(verb string) bool {
 		return slices.ContainsFunc(about, func(s Said) bool { return s.Verb == verb && !s.Reject })
@@ -346,7 +359,7 @@ func (t *tally) stance(r Review, says []Said) choice {
 		return t.overrides(r, named(t.gate.Verb), len(about) > 0)
 	case named(VerbSkip) || named(VerbByHand):
 		return retracts
-	case r.State == Approved && len(about) == 0 && saysThaw(r.Body):
+	case r.State == Approved && len(about) == 0 && saysThaw(r.words):
 		return abstains
 	case r.State == Approved:
 		return approves
@@ -355,13 +368,13 @@ func (t *tally) stance(r Review, says []Said) choice {
 }
 
 // saysThaw reports whether a review speaks of the branch, and not of what a step would do.
-func saysThaw(body string) bool {
-	return slices.ContainsFunc(Lines(body), func(line string) bool { return line == VerbThaw || strings.HasPrefix(line, VerbThaw+" ") })
+func saysThaw(words Words) bool {
+	return slices.ContainsFunc(words.Lines, func(line string) bool { return line == VerbThaw || strings.HasPrefix(line, VerbThaw+" ") })
 }
 
 // overrides is what a review says to a question other than whether the step may run. It need not approve: its words say what
 // it wants. Whoever says anything else of the step afterwards does not want it any more.
-func (t *tally) overrides(r Review, named, about bool) choice {
+func (t *tally) overrides(r spoken, named, about bool) choice {
 	switch {
 	case named:
 		return approves
@@ -374,7 +387,7 @@ func (t *tally) overrides(r Review, named, about bool) choice {
 // Judge reports whether a review counts in favour of what a gate asks, taken by itself, and why it does not.
 func Judge(g Gate, r Review, shown map[string][]Shown) (counts bool, why string) {
 	t := tally{gate: g, shown: shown}
-	c, why := t.meaning(r)
+	c, why := t.meaning(listen(r))
 	if c != approves {
 		return false, why
 	}

@@ -8,7 +8,11 @@ import (
 // BreakGlass reads `/break-glass <step> <reason>` about one step from the body of a review. The reason is the rest of the
 // line; ok is false where there is none.
 func BreakGlass(body, step string) (reason string, ok bool) {
-	for _, line := range Lines(body) {
+	return breakGlass(Lines(body), step)
+}
+
+func breakGlass(lines []string, step string) (reason string, ok bool) {
+	for _, line := range lines {
 		verb, rest, _ := strings.Cut(line, " ")
 		name, why, _ := strings.Cut(rest, " ")
 		if verb == "/break-glass" && name == step && why != "" {
@@ -19,8 +23,8 @@ func BreakGlass(body, step string) (reason string, ok bool) {
 }
 
 // breaks looks whether a review breaks the glass of this gate, and notes why it does not.
-func (t *tally) breaks(r Review) {
-	if _, said := BreakGlass(r.Body, t.gate.Step); !said || r.State == Dismissed {
+func (t *tally) breaks(r spoken) {
+	if _, said := breakGlass(r.words.Lines, t.gate.Step); !said || r.State == Dismissed {
 		return
 	}
 	shown, ours := t.shown[r.Commit]

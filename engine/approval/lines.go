@@ -46,8 +46,10 @@ func WhySwallowed(body string) string {
 }
 
 // SwallowedVerb is the first of some verbs that a text has only where it is not heard, empty if there is none.
-func SwallowedVerb(body string, verbs []string) string {
-	for _, line := range Read(body).Swallowed {
+func SwallowedVerb(body string, verbs []string) string { return swallowedVerb(Read(body), verbs) }
+
+func swallowedVerb(words Words, verbs []string) string {
+	for _, line := range words.Swallowed {
 		if verb, _, _ := strings.Cut(line, " "); slices.Contains(verbs, verb) {
 			return verb
 		}

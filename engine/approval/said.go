@@ -24,9 +24,11 @@ type Said struct {
 
 // Commands reads `/approve <step>`, `/reject <step> <why>`, `/skip <step> <why>` and `/did-it-by-hand <step> <what>` from the
 // body of a review. A command stands at the beginning of a line; lines that Lines leaves out are not read.
-func Commands(body string) []Said {
+func Commands(body string) []Said { return commands(Lines(body)) }
+
+func commands(lines []string) []Said {
 	var out []Said
-	for _, line := range Lines(body) {
+	for _, line := range lines {
 		verb, rest, _ := strings.Cut(line, " ")
 		s := Said{Reject: verb == "/reject"}
 		switch verb {

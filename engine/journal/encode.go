@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/pullbook/pullbook/engine/incident"
+	"github.com/pullbook/pullbook/engine/runbook"
 )
 
 // Version is the version of the event file that this package writes.
@@ -144,15 +145,12 @@ var errNotUTF8 = errors.New("it is not valid UTF-8")
 
 // canonical is indented JSON without HTML escapes and with a newline at its end: equal values give equal bytes.
 func canonical(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
+	b, err := runbook.Canonical(v)
+	if err != nil {
 		return nil, err
 	}
-	if !utf8.Valid(b.Bytes()) {
+	if !utf8.Valid(b) {
 		return nil, errNotUTF8
 	}
-	return b.Bytes(), nil
+	return append(b, '\n'), nil
 }

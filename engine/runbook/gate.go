@@ -243,15 +243,3 @@ func reversible(s Step) string {
 	}
 	return ", not reversible"
 }
-
-// canonical is indented JSON without HTML escapes: maps are sorted, so equal values give equal bytes.
-func canonical(v any) []byte {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
-		panic(fmt.Sprintf("runbook: a gate is always JSON: %v", err)) // unreachable unless bug in this package
-	}
-	return bytes.TrimRight(b.Bytes(), "\n")
-}
