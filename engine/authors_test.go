@@ -61,7 +61,7 @@ func TestEditMeansWhatOthersWrote(t *testing.T) {
 	w := &worker{branch: "incident/k3jq5zabcd", mu: e.newLock(), ledger: &notes{state: state}}
 	freeze := func(now map[string][]byte) {
 		t.Helper()
-		if err := w.freeze(origin{helped(0, false), first}, opened, now); err != nil {
+		if err := w.freeze(origin{plan: helped(0, false), files: first}, opened, now); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -127,7 +127,7 @@ func newDesk(t *testing.T) (*desk, *Engine, *worker) {
 	d.head[editedBook] = "two"
 	e := New(Config{Hub: d, Ledger: d, Inbox: d, Eval: d, Clock: &d.clock, Reviewing: Reviewing{Hub: clerk{d}}, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	w := &worker{branch: "incident/k3jq5zabcd", mu: e.newLock(), ledger: &notes{state: state}}
-	if err := w.freeze(origin{editedPlan("one"), files}, opened, files); err != nil {
+	if err := w.freeze(origin{plan: editedPlan("one"), files: files}, opened, files); err != nil {
 		t.Fatal(err)
 	}
 	return d, e, w

@@ -239,7 +239,7 @@ func (e *Engine) create(ctx context.Context, w *worker, opened incident.Opened, 
 	}
 	w.ledger = &notes{events: events, state: state, chain: chain, head: sha, commits: map[string]int{sha: state.Seq}}
 	w.hub = &incident.HubView{Checks: map[string]bool{}} // a branch that is just being created has no pull request
-	if err := w.freeze(origin{static, files}, opened, files); err != nil {
+	if err := w.freeze(origin{plan: static, files: files}, opened, files); err != nil {
 		return err
 	}
 	if err := e.flush(ctx, w, incident.Flush{Why: "the opening"}); err != nil {

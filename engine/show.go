@@ -130,7 +130,7 @@ func (e *Engine) publishBody(ctx context.Context, w *worker, plan runbook.Plan, 
 	if !a.Urgent && now.Before(due) && w.timers[KindLook].Equal(due) {
 		return nil // whatever is new is shown then
 	}
-	screen := render.Screen(plan, w.ledger.state, w.view(nil, nil))
+	screen := w.draw(plan)
 	asked := screen.Assignees
 	screen.Labels = changedLabels(w.hub.Pull.Labels, screen.Labels)
 	screen.Assignees = nil

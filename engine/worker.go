@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,6 +43,7 @@ type worker struct {
 	edits   []*editNotes                  // open edits of the plan, by number
 	screen  incident.Screen               // title and body as last published, or read; assignees as last asked for
 	seenAt  time.Time                     // when it was published
+	drawn   drawn                         // perhaps not published yet
 	timers  map[string]time.Time          // by kind: the latest that was set, so that each look does not set it again
 
 	ordered map[string]bool  // attempt keys whose incidents were ordered
@@ -82,6 +84,7 @@ type frozen struct {
 type origin struct {
 	plan  runbook.Plan
 	files map[string][]byte // of the plan directory
+	read  bool              // the plan was read from the files
 }
 
 // notes is the incident as git has it, local commits included.
@@ -220,7 +223,7 @@ func (w *worker) thaw(dir string, opening, files map[string][]byte) error {
 	if got := journal.PlanDigest(plan); got != state.Plan {
 		return fmt.Errorf("%s: the frozen plan has digest %s, the journal says %s", w.branch, got, state.Plan)
 	}
-	first := origin{files: plan}
+	first := origin{files: plan, read: true}
 	if len(state.Edits) > 0 {
 		first.files = journal.PlanFiles(dir, opening)
 	}
@@ -236,9 +239,12 @@ func (w *worker) freeze(first origin, opened incident.Opened, files map[string][
 	if err != nil {
 		return fmt.Errorf("%s: encode the alert: %w", w.branch, err)
 	}
-	var written runbook.Plan
-	if err := json.Unmarshal(files[journal.PlanFile], &written); err != nil {
-		return fmt.Errorf("%s: read %s: %w", w.branch, journal.PlanFile, err)
+	written := first.plan
+	if !first.read || !bytes.Equal(files[journal.PlanFile], first.files[journal.PlanFile]) {
+		written = runbook.Plan{}
+		if err := json.Unmarshal(files[journal.PlanFile], &written); err != nil {
+			return fmt.Errorf("%s: read %s: %w", w.branch, journal.PlanFile, err)
+		}
 	}
 	source := runbook.Source{Runbook: strings.TrimPrefix(opened.Runbook, embedded), Files: journal.PlanSources(files), Inputs: opened.Inputs, Schema: files[journal.SchemaFile]}
 	static, digest := written.Since(first.plan, journal.PlanSources(first.files), source.Files), journal.PlanDigest(files)
