@@ -13,6 +13,7 @@
 //   - A book is a generated runbook; a small evaluator stands in for CUE. A test holds it against the real one.
 //   - An edit is a person's pull request against an incident's branch that asks for another plan. In some worlds people write
 //     them, and the simulation follows each incident's book from edit to edit by rules of its own.
+//   - A mishap is something that goes wrong in some worlds only: the App's token ends, webhooks come days late, a rule of the hub is taken away.
 //   - The chronicle is what the simulated git remote has seen, read event by event, with the journal's own decoder. An
 //     invariant is a function that is asked after every event.
 //   - The story is the record of one simulation as text. The same seed tells the same story, byte for byte.

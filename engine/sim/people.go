@@ -192,6 +192,8 @@ func (w *World) hook(p *pull, kind string) {
 	times, latest := 1, 300*time.Millisecond
 	switch {
 	case w.calm:
+	case w.mishaps.late(engine.Message{Kind: kind, Key: key}):
+		return
 	case w.bent.deaf:
 		return
 	default:

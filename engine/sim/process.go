@@ -38,6 +38,7 @@ type process struct {
 	silent   time.Time // until then the hub has asked it to be
 	answered time.Time // when the answer to its last write came
 	writing  bool      // and that to the one under way has not come
+	token    int       // the number of the App's token that it has; 0: none
 	stood    bool      // it stood still for a while
 	poked    time.Time // when it looks at its inbox next, by the world's clock; zero: it does not
 }

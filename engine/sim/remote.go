@@ -95,6 +95,17 @@ func (r *remote) merge(head, title, message string, at time.Time) {
 	r.heads[mainBranch] = c.id
 }
 
+// add puts a commit on top of the default branch.
+func (r *remote) add(c *commit) string {
+	before := r.heads[mainBranch]
+	c.parent = before
+	r.keep(c.named())
+	reach := maps.Clone(r.merged[before])
+	reach[c.id] = true
+	r.merged[c.id], r.heads[mainBranch] = reach, c.id
+	return c.id
+}
+
 // files returns what is below some paths at a commit.
 func (r *remote) files(id string, paths []string) (map[string]engine.File, error) {
 	out := map[string]engine.File{}

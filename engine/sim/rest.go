@@ -22,6 +22,9 @@ func (w *World) settle() {
 	for _, p := range w.forge.pulls {
 		p.staleUntil = earlier(p.staleUntil, w.now)
 	}
+	if w.mishaps != nil {
+		w.mishaps.none = w.now
+	}
 	w.tell("", "CALM: nothing goes wrong any more")
 	for _, m := range w.machines {
 		m.skew = 0

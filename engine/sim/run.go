@@ -13,6 +13,7 @@ import (
 type Options struct {
 	Story   bool                              // keep the story
 	Clean   bool                              // nothing goes wrong
+	mishaps []Fault                           // those that happen, whatever the seed draws; none: as it draws
 	twins   bool                              // two engines have the ledger all the time, and nobody else writes to branches
 	script  trouble                           // what goes wrong instead of what the seed draws; nil as a rule
 	witness func(*World)                      // sees the world when all is over; nil as a rule
@@ -71,6 +72,7 @@ func Run(seed uint64, o Options) (report Report) {
 		crowd{w: w, rough: oneIn(w.dice.people, 3) && !o.twins}.plan(until)
 	}
 	w.editing.plan(until)
+	w.mishaps.plan(until)
 	w.trouble.plan(w, until)
 	w.run(w.now.Add(until))
 	w.settle()
@@ -91,6 +93,7 @@ func Run(seed uint64, o Options) (report Report) {
 	if w.rest(); !w.finished() {
 		w.fail("I8", "people do what they are asked, and it does not end: %v", w.unfinished())
 	}
+	w.mishaps.outlast()
 	w.chronicle.verify()
 	if o.witness != nil {
 		o.witness(w)

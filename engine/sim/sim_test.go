@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,7 +19,26 @@ var (
 	from  = flag.Uint64("from", 0, "the first seed of TestSeeds")
 	until = flag.Bool("until-found", false, "TestSeeds ends with the first seed that finds something")
 	seed  = flag.Uint64("seed", 0, "the seed that TestReplay tells")
+	with  = flag.String("mishaps", "", "TestSeeds and TestReplay: the mishaps of every world, with commas between them; empty: as the seed draws")
 )
+
+// chosen are the options that flags ask for.
+func chosen() (o Options) {
+	for name := range strings.SplitSeq(*with, ",") {
+		if name != "" {
+			o.mishaps = append(o.mishaps, Fault(name))
+		}
+	}
+	return o
+}
+
+// asChosen repeats the flag that a replay needs beside the seed.
+func asChosen() string {
+	if *with == "" {
+		return ""
+	}
+	return fmt.Sprintf(" -mishaps %q", *with)
+}
 
 // TestSeeds simulates many seeds, one after the other on each processor.
 func TestSeeds(t *testing.T) {
@@ -36,7 +56,7 @@ func TestSeeds(t *testing.T) {
 				if n >= *seeds || failed.Load() > 0 && *until {
 					return
 				}
-				r := Run(*from+n, Options{})
+				r := Run(*from+n, chosen())
 				mu.Lock()
 				total.Incidents += r.Tally.Incidents
 				total.Merged += r.Tally.Merged
@@ -48,14 +68,14 @@ func TestSeeds(t *testing.T) {
 				}
 				if r.Err != nil {
 					failed.Add(1)
-					t.Errorf("seed %d at %s: %v\n  go test ./engine/sim -run Replay -seed %d -v", r.Seed, commitUnderTest(), r.Err, r.Seed)
+					t.Errorf("seed %d at %s: %v\n  go test ./engine/sim -run Replay -seed %d%s -v", r.Seed, commitUnderTest(), r.Err, r.Seed, asChosen())
 				}
 				mu.Unlock()
 			}
 		})
 	}
 	group.Wait()
-	for _, f := range append(Faults(), Limited) {
+	for _, f := range slices.Concat(Faults(), Mishaps(), []Fault{Limited}) {
 		if total.Faults[f] == 0 && *seeds >= 150 { // the few of a slow build need not meet the rare ones
 			t.Errorf("the fault %q never happened", f)
 		}
@@ -68,7 +88,9 @@ func TestSeeds(t *testing.T) {
 
 // TestReplay tells the story of one seed.
 func TestReplay(t *testing.T) {
-	r := Run(*seed, Options{Story: true})
+	o := chosen()
+	o.Story = true
+	r := Run(*seed, o)
 	if testing.Verbose() {
 		fmt.Println(r.Story)
 	}

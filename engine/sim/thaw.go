@@ -90,21 +90,29 @@ func (w *World) leadsTo(id, from string) bool {
 	return id != ""
 }
 
-// moveBack takes the engine's last commit from a branch, where the engine can know of it: neither is its disk lost, nor does
-// another machine write, which has bookmarks of its own.
+// moveBack takes the engine's last commit from a branch, where the engine can know of it.
 func (w *World) moveBack(p *pull) {
-	rec := w.chronicle.branches[p.branch]
-	if s, ok := w.trouble.(*swarm); ok && (s.some.losses || s.some.rivals) || rec == nil || p.merged || rec.disturbed || rec.state.Seq < 2 {
+	rec := w.missed(p)
+	if rec == nil {
 		return
 	}
-	head := w.remote.heads[p.branch]
-	back := w.remote.commits[head]
-	if back == nil || rec.commits[back.parent] == 0 {
-		return
-	}
+	back := w.remote.commits[w.remote.heads[p.branch]]
 	w.disturb(p.branch)
 	w.remote.heads[p.branch] = back.parent
 	w.tell("mallory", "moves %s back to %s", p.branch, short(back.parent))
 	w.forge.moved(p.branch, back.parent)
 	w.hook(p, engine.KindHub)
+}
+
+// missed is the incident of a branch of which the engine would miss the last commit: neither is its disk lost, nor does another machine
+// write, which has bookmarks of its own. It is nil where there is none.
+func (w *World) missed(p *pull) *record {
+	rec := w.chronicle.branches[p.branch]
+	if s, ok := w.trouble.(*swarm); ok && (s.some.losses || s.some.rivals) || rec == nil || p.merged || rec.disturbed || rec.state.Seq < 2 {
+		return nil
+	}
+	if back := w.remote.commits[w.remote.heads[p.branch]]; back == nil || rec.commits[back.parent] == 0 {
+		return nil
+	}
+	return rec
 }

@@ -100,7 +100,7 @@ func (p *process) call(pt Point, do func() error) error {
 			return errDead
 		}
 	}
-	return p.with(f, pt, do)
+	return p.with(f, pt, w.mishaps.signed(p, pt, do))
 }
 
 // with does what a call asks for under a fault.

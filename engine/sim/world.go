@@ -33,6 +33,7 @@ type World struct {
 	allowance *allowance // what the hub grants; nil: it has no limits
 	editing   *editing   // people who edit plans; nil: nobody does
 	dated     bool       // alerts say when they came
+	mishaps   *mishaps   // what goes wrong in some worlds only; nil: nothing of that
 	smooth    bool       // nothing ever goes wrong: what is late has no excuse
 
 	rehearsal     *incident.Rehearsal             // the incidents of this world are game days; nil: they are not
@@ -158,6 +159,7 @@ func newWorld(seed uint64, o Options) *World {
 	if o.script == nil && !o.twins && oneIn(w.dice.edits, 8) {
 		w.editing = &editing{w: w}
 	}
+	w.mishaps = newMishaps(w)
 	w.found(1 + w.dice.plan.IntN(3))
 	return w
 }
