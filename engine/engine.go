@@ -79,15 +79,15 @@ func (e *Engine) Handle(ctx context.Context, m Message) error {
 		}
 		return e.openChild(ctx, o)
 	case KindLook:
-		return e.lookAt(ctx, m.Key, false)
+		return e.lookAt(ctx, m, false)
 	case KindHub:
-		return e.lookAt(ctx, m.Key, true)
+		return e.lookAt(ctx, m, true)
 	case KindPress:
 		var p incident.Press
 		if err := json.Unmarshal(m.Body, &p); err != nil {
 			return fmt.Errorf("read the press of a button on %s: %w", m.Key, err)
 		}
-		return e.lookAt(ctx, m.Key, true, p)
+		return e.lookAt(ctx, m, true, p)
 	case KindRun:
 		return e.lookAtRun(ctx, m.Key)
 	case KindPull:
@@ -103,16 +103,18 @@ func (e *Engine) Handle(ctx context.Context, m Message) error {
 	return nil
 }
 
-// lookAt looks at one branch, with the buttons that were pressed on it. A branch that is not there any more has nothing to do.
-func (e *Engine) lookAt(ctx context.Context, branch string, refresh bool, presses ...incident.Press) error {
+// lookAt looks at the branch that a message is about, with the buttons that were pressed on it. A branch that is not there any more
+// has nothing to do.
+func (e *Engine) lookAt(ctx context.Context, m Message, refresh bool, presses ...incident.Press) error {
+	branch := m.Key
 	if !strings.HasPrefix(branch, incident.BranchPrefix) {
 		return nil
 	}
 	w := e.worker(branch)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.presses = presses
-	defer func() { w.presses = nil }()
+	w.came, w.presses = m, presses
+	defer func() { w.came, w.presses = Message{}, nil }()
 	switch err := e.look(ctx, w, refresh, nil); {
 	case errors.Is(err, errMerged):
 		return e.cleanUp(ctx, w)
@@ -136,7 +138,7 @@ func (e *Engine) lookAtPull(ctx context.Context, key string) error {
 	}
 	e.mu.Unlock()
 	if known {
-		return e.lookAt(ctx, branch, true)
+		return e.lookAt(ctx, Message{Kind: KindPull, Key: branch}, true)
 	}
 	return e.wakeAll(ctx, func(branch string) bool { return !e.hasPull(branch) })
 }

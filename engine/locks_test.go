@@ -267,11 +267,11 @@ func TestRelease(t *testing.T) {
 	e.locks.makeWhole()
 	e.locks.set("incident/gone", table("x", "A"))
 	e.locks.wait("incident/waits", waiting("W", 1, "x"))
-	if err := e.lookAt(t.Context(), "incident/gone", false); err != nil || !e.locks.keeps("incident/gone") || len(b.puts) > 0 {
+	if err := e.lookAt(t.Context(), Message{Key: "incident/gone"}, false); err != nil || !e.locks.keeps("incident/gone") || len(b.puts) > 0 {
 		t.Fatalf("what runs lost its lock: %v %v", err, b.puts)
 	}
 	b.attempts[0].State = incident.AttemptEnded
-	if err := e.lookAt(t.Context(), "incident/gone", false); err != nil || e.locks.keeps("incident/gone") {
+	if err := e.lookAt(t.Context(), Message{Key: "incident/gone"}, false); err != nil || e.locks.keeps("incident/gone") {
 		t.Fatalf("what has ended keeps its lock: %v", err)
 	}
 	if d := cmp.Diff([]string{"look incident/waits"}, b.puts); d != "" {

@@ -218,7 +218,7 @@ func (e *Engine) start(ctx context.Context, w *worker, a incident.Start) error {
 
 // wake sets a durable timer, unless it is the one that was set last.
 func (e *Engine) wake(ctx context.Context, w *worker, kind string, at time.Time) error {
-	if w.timers[kind].Equal(at) {
+	if w.hasTimer(kind, at) {
 		return nil
 	}
 	if err := e.Inbox.Put(ctx, Message{Kind: kind, Key: w.branch, Due: at}); err != nil {
@@ -228,7 +228,16 @@ func (e *Engine) wake(ctx context.Context, w *worker, kind string, at time.Time)
 		w.timers = map[string]time.Time{}
 	}
 	w.timers[kind] = at
+	if w.came.Kind == kind {
+		w.came = Message{} // it is behind what is handled now
+	}
 	return nil
+}
+
+// hasTimer reports whether a timer is set and still to come. One that is not behind the message which is handled now has come with
+// it, before its time: the clock has been set back since.
+func (w *worker) hasTimer(kind string, at time.Time) bool {
+	return w.timers[kind].Equal(at) && (w.came.Kind != kind || at.After(w.came.Due))
 }
 
 func (e *Engine) merge(ctx context.Context, w *worker, m incident.Merge) error {

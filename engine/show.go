@@ -127,7 +127,7 @@ func (e *Engine) publishRun(ctx context.Context, w *worker, c incident.CheckRun)
 // publishBody renders what people see and publishes it if it says something new. While nothing waits for people it may lag.
 func (e *Engine) publishBody(ctx context.Context, w *worker, plan runbook.Plan, a incident.PublishBody) error {
 	now, due := e.Clock.Now(), w.seenAt.Add(bodyPause)
-	if !a.Urgent && now.Before(due) && w.timers[KindLook].Equal(due) {
+	if !a.Urgent && now.Before(due) && w.hasTimer(KindLook, due) {
 		return nil // whatever is new is shown then
 	}
 	screen := w.draw(plan)

@@ -45,6 +45,7 @@ type worker struct {
 	seenAt  time.Time                     // when it was published
 	drawn   drawn                         // perhaps not published yet
 	timers  map[string]time.Time          // by kind: the latest that was set, so that each look does not set it again
+	came    Message                       // what is handled now
 
 	ordered map[string]bool  // attempt keys whose incidents were ordered
 	presses []incident.Press // of buttons, for this look

@@ -122,6 +122,7 @@ type messageRow struct {
 	body     []byte
 	due      int64
 	failures int
+	last     int64 // id of the newest message that is stored
 }
 
 func newMessageRow(m Message, now time.Time) (messageRow, error) {
@@ -172,12 +173,18 @@ func insertLook(ctx context.Context, u *unit, incident string, now time.Time, h 
 	return insertMessage(ctx, u, messageRow{kind: KindLook, key: incident, body: []byte("null"), due: now.UnixMilli()}, h)
 }
 
-// nextMessage returns the key's first message that may be handled at now.
-func (in *Inbox) nextMessage(ctx context.Context, key string, now int64) (row messageRow, found bool, err error) {
+// moment is when messages are handled: by the time that it was when that began, in Unix milliseconds, those that were stored
+// then, up to last; by the time that it is now those that were stored since. The clock may have been set back in between, and a
+// timer that is set anew because it came early must not come again at once.
+type moment struct{ began, now, last int64 }
+
+// nextMessage returns the key's first message that may be handled.
+func (in *Inbox) nextMessage(ctx context.Context, key string, at moment) (row messageRow, found bool, err error) {
 	row.key = key
 	err = in.db.QueryRowContext(ctx, `
-		SELECT id, kind, body, due, failures FROM message WHERE key = $1 AND retry <= $2 ORDER BY due, id LIMIT 1`, key, now).
-		Scan(&row.id, &row.kind, &row.body, &row.due, &row.failures)
+		SELECT id, kind, body, due, failures, (SELECT MAX(id) FROM message) FROM message
+		WHERE key = $1 AND retry <= $2 AND (id <= $3 OR retry <= $4) ORDER BY due, id LIMIT 1`, key, at.began, at.last, at.now).
+		Scan(&row.id, &row.kind, &row.body, &row.due, &row.failures, &row.last)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return messageRow{}, false, nil
@@ -187,8 +194,8 @@ func (in *Inbox) nextMessage(ctx context.Context, key string, now int64) (row me
 	return row, true, nil
 }
 
-// equalHints returns every stored message that one handling of row satisfies, and the newest of them, if it begins now.
-// Those that failed before and wait for their next turn are among them.
+// equalHints returns every stored message that one handling of row satisfies, and the newest of them, with the latest of their
+// times, if it begins now. Those that failed before and wait for their next turn are among them.
 func (in *Inbox) equalHints(ctx context.Context, row messageRow, now int64) (newest messageRow, ids []int64, err error) {
 	rows, err := in.db.QueryContext(ctx, `
 		SELECT id, body, due, failures FROM message WHERE key = $1 AND kind = $2 AND due <= $3 ORDER BY id`, row.key, row.kind, now)
@@ -201,7 +208,7 @@ func (in *Inbox) equalHints(ctx context.Context, row messageRow, now int64) (new
 		if err := rows.Scan(&found.id, &found.body, &found.due, &found.failures); err != nil {
 			return row, nil, fmt.Errorf("read hints of %q: %w", row.key, err)
 		}
-		found.failures = max(found.failures, row.failures)
+		found.failures, found.due = max(found.failures, row.failures), max(found.due, row.due)
 		row, ids = found, append(ids, found.id)
 	}
 	if err := rows.Err(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -210,6 +211,36 @@ func TestHintsCoalesce(t *testing.T) {
 	}
 	goOn <- true
 	waitUntil(t, func() bool { return count(t, in, "SELECT count(*) FROM message") == 1 })
+}
+
+// The clock was an hour ahead when handling began, and is right again: a timer that is set meanwhile is not taken with the others.
+func TestTimersSetWhileTheClockGoesBackAreNotEarly(t *testing.T) {
+	in := fresh(t, "hint")
+	now := time.Now()
+	soon, ahead := Message{Kind: "hint", Key: "k", Due: now.Add(time.Minute)}, now.Add(time.Hour).UnixMilli()
+	put(t, in, soon)
+	put(t, in, Message{Kind: "hint", Key: "k", Body: []byte("1")})
+	m := moment{began: ahead, now: now.UnixMilli(), last: math.MaxInt64}
+	row, found, err := in.nextMessage(t.Context(), "k", m)
+	if err != nil || !found || row.last != 2 {
+		t.Fatalf("%+v, %t, %v", row, found, err)
+	}
+	newest, ids, err := in.equalHints(t.Context(), row, ahead)
+	if err != nil || len(ids) != 2 || string(newest.body) != "1" || !newest.message().Due.Equal(time.UnixMilli(ceilMilli(soon.Due))) {
+		t.Fatalf("%+v of %v, %v; want the newest with the time of the timer, which is taken with it", newest, ids, err)
+	}
+	put(t, in, soon)
+	if err := in.deleteMessages(t.Context(), ids); err != nil {
+		t.Fatal(err)
+	}
+	m.last = row.last
+	if row, found, err := in.nextMessage(t.Context(), "k", m); err != nil || found {
+		t.Errorf("%+v, %v: the timer was set meanwhile, and comes before its time", row, err)
+	}
+	m.now = ahead
+	if _, found, err := in.nextMessage(t.Context(), "k", m); err != nil || !found {
+		t.Errorf("the timer does not come: %v", err)
+	}
 }
 
 func waitUntil(t *testing.T, done func() bool) {

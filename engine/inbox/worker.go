@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"math"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -143,13 +144,15 @@ func (w *worker) wake(ctx context.Context, args wakeArgs) error {
 // is: a clock that has been set back since must not make the trigger void, nor one that is set back meanwhile the retry of what
 // came before that.
 func (w *worker) handleDue(ctx context.Context, key string, at int64) error {
-	now := max(time.Now().UnixMilli(), at)
+	m := moment{began: max(time.Now().UnixMilli(), at), last: math.MaxInt64}
 	for !w.isStopping() {
-		row, found, err := w.in.nextMessage(ctx, key, now)
+		m.now = time.Now().UnixMilli()
+		row, found, err := w.in.nextMessage(ctx, key, m)
 		if err != nil || !found {
 			return err
 		}
-		ids, begun := []int64{row.id}, max(now, time.Now().UnixMilli())
+		m.last = min(m.last, row.last)
+		ids, begun := []int64{row.id}, max(m.began, time.Now().UnixMilli())
 		if w.in.hints[row.kind] {
 			row, ids, err = w.in.equalHints(ctx, row, begun)
 			if err != nil {

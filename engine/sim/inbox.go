@@ -183,17 +183,21 @@ func (p *process) take(name, key string) {
 
 // handle is false if the inbox could not be written.
 func (p *process) handle(ctx context.Context, key string) bool {
-	now := p.clock()
+	now, last := p.clock(), p.machine.store.ids
 	for !p.dead {
 		s := p.machine.store
-		m := s.next(key, now)
+		m := s.next(key, now, last, p.clock())
 		if m == nil || p.epoch != s.epoch {
 			return true
 		}
 		begun := later(now, p.clock())
 		together := s.equal(m, begun)
 		p.w.current.looks = 0
-		err := p.engine.Handle(ctx, m.Message)
+		whole := m.Message
+		for _, o := range together {
+			whole.Due = later(whole.Due, o.due)
+		}
+		err := p.engine.Handle(ctx, whole)
 		if p.dead {
 			return true
 		}

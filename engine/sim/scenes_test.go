@@ -35,6 +35,7 @@ func scenes() map[string]*scene {
 		"35":     endedElsewhere(),
 		"37":     doneBehind(),
 		"38":     undoneUnseen(),
+		"41":     timerCameEarly(),
 		"49":     toldAgain(),
 		"frozen": writtenTo(),
 		"repeat": {books: []*book{of(repeated(), human("m"))}},
@@ -317,6 +318,17 @@ func clockSetBack() *scene {
 		{at: "hub.look", fault: Refused, do: func(s *scene) { s.w.setClock(s.w.machines[0], -25*time.Second) }},
 		{at: "hub.look"},
 		{at: "hub.look", fault: Refused},
+	}}
+}
+
+// timerCameEarly: the clock is ahead when it is looked whether a wait is over, and is set back before that is answered.
+func timerCameEarly() *scene {
+	s0 := bookStep{Name: "s0", Kind: runbook.KindWait, Risk: runbook.RiskRead, OnFailure: runbook.FailureHalts, Timeout: longest, Wait: &runbook.Wait{For: 30 * time.Second}}
+	return &scene{books: []*book{of(s0, human("m"))}, beats: []beat{
+		{when: is(0, "m", incident.PhaseStarted)},
+		{when: after(time.Second), do: func(s *scene) { s.w.setClock(s.w.machines[0], time.Hour) }},
+		{at: "hub.look", do: func(s *scene) { s.w.setClock(s.w.machines[0], 0) }},
+		{when: is(0, "s0", incident.PhaseEnded), soon: "a wait goes on for ever whose timer came early"},
 	}}
 }
 

@@ -79,11 +79,12 @@ func hint(kind string) bool {
 	return kind == engine.KindHub || kind == engine.KindPull || kind == engine.KindSweep || kind == engine.KindLook || kind == engine.KindProposals
 }
 
-// next is the first message of a key that is due.
-func (s *store) next(key string, now time.Time) *message {
+// next is the first message of a key that was due when handling began. last is the newest of then: one that came since is due by
+// the time that it is now.
+func (s *store) next(key string, begun time.Time, last int, now time.Time) *message {
 	var best *message
 	for _, m := range s.messages {
-		if m.Key == key && !m.retry.After(now) && (best == nil || m.due.Before(best.due)) {
+		if m.Key == key && !m.retry.After(begun) && (m.id <= last || !m.retry.After(now)) && (best == nil || m.due.Before(best.due)) {
 			best = m
 		}
 	}
