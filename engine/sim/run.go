@@ -70,8 +70,8 @@ func Run(seed uint64, o Options) (report Report) {
 		until = 6 * time.Minute
 	} else {
 		crowd{w: w, rough: oneIn(w.dice.people, 3) && !o.twins}.plan(until)
+		w.editing.plan(until)
 	}
-	w.editing.plan(until)
 	w.mishaps.plan(until)
 	w.trouble.plan(w, until)
 	w.run(w.now.Add(until))

@@ -41,6 +41,9 @@ func (s *scene) found(w *World) {
 	files := map[string][]byte{}
 	add := func(b *book) {
 		b.Command = commanders()
+		if b.Edit != nil {
+			w.editing = &editing{w: w, helped: map[int]bool{}}
+		}
 		path := "runbooks/" + b.Name + ".cue"
 		files[path], w.books[b.Name] = b.text(), b
 		w.tell("", "%s:\n%s", path, b)
@@ -119,6 +122,26 @@ func (s *scene) play() {
 func (s *scene) alert(group int) {
 	s.sources[group].begun = time.Time{}
 	s.sources[group].fire()
+}
+
+// tell tells a certain engine of the problem of a group.
+func (s *scene) tell(p *process, group int) {
+	from := s.sources[group]
+	p.machine.store.add(p, engine.Message{Kind: engine.KindAlert, Key: from.group, Body: jsonOf(engine.Arrival{Alert: from.alert(incident.Firing)})})
+}
+
+// edit lets somebody propose an edit of an incident's plan, which grace approves.
+func (s *scene) edit(n int, login string, change func(b *book)) {
+	w, r := s.w, s.w.chronicle.records[n]
+	head := w.remote.heads[r.branch]
+	path, b := w.editing.book(r, head)
+	change(b)
+	made := (&commit{parent: head, files: map[string][]byte{path: b.text()}, message: "mine", by: login, at: w.now}).named()
+	p := w.forge.propose(w.forge.person(login), incident.EditPrefix+login, r.branch, made)
+	w.tell(login, "proposes by pull request %d an edit of %s at %s", p.number, r.branch, short(made.id))
+	w.forge.review(p, w.forge.person("grace"), approval.Approved, made.id, "")
+	w.order++
+	w.deliver(fmt.Sprint(w.order), engine.Message{Kind: engine.KindProposals, Key: engine.KindProposals})
 }
 
 // look is a webhook about an incident.

@@ -17,6 +17,7 @@ func scenes() map[string]*scene {
 		"10":     oldHead(),
 		"11":     closedMeanwhile(),
 		"13":     mitigatedHere(),
+		"14":     openedElsewhere(),
 		"15":     onceFrozen(),
 		"16":     placeGivenUp(),
 		"17":     reviewedBefore(),
@@ -31,10 +32,12 @@ func scenes() map[string]*scene {
 		"29":     skippedFailure(),
 		"30":     clockSetBack(),
 		"32":     calledOffWhenLost(),
+		"33":     closedAtOnce(),
 		"34":     leftBehind(),
 		"35":     endedElsewhere(),
 		"37":     doneBehind(),
 		"38":     undoneUnseen(),
+		"39":     editedForOneself(),
 		"41":     timerCameEarly(),
 		"49":     toldAgain(),
 		"frozen": writtenTo(),
@@ -192,6 +195,18 @@ func deletedAndBack() *scene {
 	return s
 }
 
+// closedAtOnce: an engine dies before its journal knows the pull request; somebody writes to the branch, and closes the pull request. When
+// the next engine has seen that, the branch is deleted.
+func closedAtOnce() *scene {
+	return &scene{books: []*book{of(human("m"))}, beats: []beat{
+		{at: "hub.open-pull", fault: KillAfter, do: func(s *scene) {
+			s.w.in(time.Millisecond, "", func() { p := s.pull(0); s.w.intrude(p.branch); _ = s.w.forge.setState(p, false) })
+		}},
+		{when: after(20 * time.Second), do: func(s *scene) { s.look(0) }},
+		{when: after(5 * time.Second), do: func(s *scene) { s.w.vandalise(s.pull(0)); s.look(0) }},
+	}}
+}
+
 // leftBehind: a commit with an intent is made and counts as failed, behind one that is not pushed yet. Then the approval is dismissed.
 func leftBehind() *scene {
 	var vote *review
@@ -257,6 +272,23 @@ func endedElsewhere() *scene {
 		}},
 		{when: merged, do: func(*scene) { still.goOn() }},
 		{when: after(10 * time.Second), do: func(s *scene) { s.look(0) }},
+	}}
+}
+
+// openedElsewhere: an opening takes long to get to the hub. A second engine opens the incident meanwhile and runs its first step, and somebody deletes the
+// branch, so that it is free when the first one gets there.
+func openedElsewhere() *scene {
+	var second *process
+	return &scene{books: []*book{of(run("s0", runbook.RiskChange), human("m", "s0"))}, beats: []beat{
+		{at: "journal.append.opened", do: func(s *scene) {
+			second, s.slow = s.w.second(), 90*time.Second
+			s.tell(second, 0)
+		}},
+		{when: is(0, "m", incident.PhaseStarted), do: func(s *scene) {
+			second.machine.retire(second)
+			s.w.vandalise(s.pull(0))
+		}},
+		{when: func(s *scene) bool { return len(s.w.chronicle.records[0].again) > 0 }},
 	}}
 }
 
@@ -414,5 +446,21 @@ func orderedAgain() *scene {
 			s.w.in(0, "", func() { order = s.w.active().machine.store.messages[0].Message })
 		}},
 		{at: "inbox.forget", do: func(s *scene) { s.w.deliver("again", order) }},
+	}}
+}
+
+// editedForOneself: an edit adds a step that only one person may approve, who wrote it.
+func editedForOneself() *scene {
+	b := of(human("m"))
+	b.Edit = &runbook.Approval{From: []string{"grace"}, Count: 1}
+	return &scene{books: []*book{b}, beats: []beat{
+		{when: is(0, "m", incident.PhaseStarted), do: func(s *scene) {
+			s.edit(0, "alice", func(b *book) {
+				mine := gated("s0")
+				mine.Approval.From = []string{"alice"}
+				b.Steps = append(b.Steps, mine)
+			})
+		}},
+		{when: is(0, "s0", incident.PhaseGate)},
 	}}
 }
