@@ -189,7 +189,12 @@ func (e *Engine) lookAtHub(ctx context.Context, w *worker, refresh bool) error {
 		return e.read(ctx, w)
 	}
 	if !seen.Pull.Merged && (!seen.Pull.Open || seen.Pull.Head != n.remote) {
-		return e.reread(ctx, w) // the hub closes the pull request of a branch that is deleted
+		if err := e.reread(ctx, w); err != nil { // the hub closes the pull request of a branch that is deleted
+			return err
+		}
+		if slices.ContainsFunc(w.edits, w.outdated) { // another engine has given the branch back
+			return e.lookAtEdits(ctx, w)
+		}
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ type editing struct {
 	w      *World
 	made   int          // so many edits and words: each has a number of its own
 	helped map[int]bool // pull requests that people were asked about in the calm
+	still  bool         // nobody does anything of their own accord
 }
 
 // mostEdited bounds the edits of one incident that are open: the engine reads five.
@@ -35,7 +36,9 @@ func (e *editing) plan(until time.Duration) {
 		return
 	}
 	r := e.w.dice.edits
-	e.helped = map[int]bool{}
+	if e.helped = map[int]bool{}; e.still {
+		return
+	}
 	for range 6 + r.IntN(20) {
 		e.w.in(between(r, 0, until), "", func() {
 			if !e.w.calm {

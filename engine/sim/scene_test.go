@@ -53,7 +53,9 @@ func (s *scene) found(w *World) {
 		add(s.child)
 	}
 	for i, b := range s.books {
-		b.Name = fmt.Sprintf("book%d", i)
+		if b.Name = fmt.Sprintf("book%d", i); b.Edit != nil {
+			w.editing = &editing{w: w, still: true}
+		}
 		for j := range b.Calendar.Freezes {
 			b.Calendar.Freezes[j].To = w.now.Add(s.freeze).Truncate(time.Second)
 		}

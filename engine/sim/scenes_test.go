@@ -39,6 +39,7 @@ func scenes() map[string]*scene {
 		"38":     undoneUnseen(),
 		"39":     editedForOneself(),
 		"41":     timerCameEarly(),
+		"42":     strangersWork(),
 		"49":     toldAgain(),
 		"frozen": writtenTo(),
 		"repeat": {books: []*book{of(repeated(), human("m"))}},
