@@ -172,8 +172,8 @@ func (svc *service) reach(ctx context.Context) error {
 	if s.limits == "github" {
 		interval = 10 * time.Second
 	}
-	svc.store, err = gitstore.Open(gitstore.Config{URL: svc.hub.GitURL(), Credentials: svc.hub.Credentials, Signer: svc.signer,
-		Author: gitstore.Identity{Name: "pullbook", Email: principal}, MinInterval: interval})
+	svc.store, err = gitstore.Open(gitstore.Config{URL: svc.hub.GitURL(), Credentials: svc.hub.Credentials, Rejected: svc.hub.Reject,
+		Signer: svc.signer, Author: gitstore.Identity{Name: "pullbook", Email: principal}, MinInterval: interval})
 	if err != nil {
 		return fmt.Errorf("open the ledger: %w", err)
 	}

@@ -221,6 +221,9 @@ func (c *Client) Credentials(ctx context.Context) (user, password string, err er
 	return "x-access-token", password, err
 }
 
+// Reject says that git was not let in with a password that Credentials gave: the hub has revoked it. The next one is another.
+func (c *Client) Reject(password string) { c.tokens.reject(password) }
+
 // GitURL is the repository's address for git, without credentials.
 func (c *Client) GitURL() string { return c.gitURL }
 

@@ -124,6 +124,31 @@ func TestARevokedTokenIsDropped(t *testing.T) {
 	}
 }
 
+func TestATokenThatGitRefusesIsDropped(t *testing.T) {
+	s := newStage(t)
+	c := s.client()
+	credential := func() string {
+		t.Helper()
+		_, password, err := c.Credentials(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return password
+	}
+	first := credential()
+	s.say("POST /app/installations/99/access_tokens", 201, `{"token": "ghs_new", "expires_at": "2999-01-01T00:00:00Z"}`)
+	if c.Reject("another"); credential() != first {
+		t.Error("a token that is good was dropped")
+	}
+	if c.Reject(first); credential() != "ghs_new" {
+		t.Error("git is still given the revoked token")
+	}
+	made := s.count("POST /app/installations/99/access_tokens")
+	if c.Reject(first); credential() != "ghs_new" || s.count("POST /app/installations/99/access_tokens") != made {
+		t.Error("the second refusal of one token dropped the next one")
+	}
+}
+
 func TestCredentialsStayWithTheHub(t *testing.T) {
 	var strangers []http.Header
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

@@ -15,6 +15,8 @@ type tokens struct {
 
 	mu      sync.Mutex
 	current *ghinstallation.Transport
+	given   string                    // the last token that was handed out
+	giver   *ghinstallation.Transport // and whose it is
 }
 
 func (t *tokens) get() *ghinstallation.Transport {
@@ -23,7 +25,28 @@ func (t *tokens) get() *ghinstallation.Transport {
 	return t.current
 }
 
-func (t *tokens) token(ctx context.Context) (string, error) { return t.get().Token(ctx) }
+// token hands a token out to who signs with it elsewhere, and says so if it is refused there: see reject.
+func (t *tokens) token(ctx context.Context) (string, error) {
+	signer := t.get()
+	token, err := signer.Token(ctx)
+	if err != nil {
+		return "", err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.given, t.giver = token, signer
+	return token, nil
+}
+
+// reject drops a token that was handed out, unless it is another one by now.
+func (t *tokens) reject(token string) {
+	t.mu.Lock()
+	is, giver := token == t.given, t.giver
+	t.mu.Unlock()
+	if is {
+		t.drop(giver)
+	}
+}
 
 func (t *tokens) RoundTrip(req *http.Request) (*http.Response, error) {
 	signer := t.get()

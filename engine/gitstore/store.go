@@ -28,6 +28,9 @@ type Config struct {
 	// Credentials gives the user and password (or token) of each request; nil
 	// for none. They go to the host of URL and nowhere else.
 	Credentials func(ctx context.Context) (user, password string, err error)
+	// Rejected is told of a password that the server did not take (401), so that the next request may come with another one; nil for
+	// nobody.
+	Rejected func(password string)
 	// Signer signs what Append writes; Author is the name on it. A store that
 	// only reads needs neither.
 	Signer Signer

@@ -1,6 +1,7 @@
 package gitstore
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -184,6 +185,36 @@ func TestAppendCostsNoReadOnceThePathIsKnown(t *testing.T) {
 	}
 	if got := h.head(t, "incident/a"); got != tip {
 		t.Errorf("hub is at %s, want %s", got, tip)
+	}
+}
+
+// TestRejectedPassword: who gives the passwords is told of one that the server does not take, and of nothing else that goes wrong.
+func TestRejectedPassword(t *testing.T) {
+	h := newHub(t, ledger(t))
+	password, rejected := "old", []string(nil)
+	h.setGate(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		switch _, got, _ := r.BasicAuth(); got {
+		case "old":
+			http.Error(w, "Bad credentials", http.StatusUnauthorized)
+		case "secret":
+			next.ServeHTTP(w, r)
+		default:
+			http.Error(w, "not now", http.StatusForbidden)
+		}
+	})
+	s := h.open(t, func(c *Config) {
+		c.Credentials = func(context.Context) (string, string, error) { return "x", password, nil }
+		c.Rejected = func(p string) { rejected, password = append(rejected, p), "secret" }
+	})
+	if _, err := s.Heads(t.Context(), ""); err == nil || len(rejected) != 1 || rejected[0] != "old" {
+		t.Fatalf("rejected were %v: %v", rejected, err)
+	}
+	if _, err := s.Heads(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	password = "barred"
+	if _, err := s.Heads(t.Context(), ""); err == nil || len(rejected) != 1 {
+		t.Errorf("rejected were %v: %v", rejected, err)
 	}
 }
 

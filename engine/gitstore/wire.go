@@ -40,6 +40,7 @@ type wire struct {
 	base        *url.URL
 	client      *http.Client
 	credentials func(ctx context.Context) (user, password string, err error)
+	rejected    func(password string)
 
 	maxPack int64 // bytes of all objects in one answer, inflated
 
@@ -70,7 +71,7 @@ func newWire(c Config) (*wire, error) {
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	client.Jar = nil
 	base.Path = strings.TrimSuffix(base.Path, "/")
-	return &wire{base: base, client: &client, credentials: c.Credentials, maxPack: maxPack}, nil
+	return &wire{base: base, client: &client, credentials: c.Credentials, rejected: c.Rejected, maxPack: maxPack}, nil
 }
 
 func loopback(host string) bool {
@@ -114,6 +115,9 @@ func (w *wire) do(ctx context.Context, c call) (io.ReadCloser, error) {
 			err = wrapped.Err
 		}
 		return nil, fmt.Errorf("%s: %w", w.base.Host, err)
+	}
+	if _, password, with := req.BasicAuth(); with && res.StatusCode == http.StatusUnauthorized && w.rejected != nil {
+		w.rejected(password)
 	}
 	if res.StatusCode != http.StatusOK {
 		res.Body.Close()

@@ -160,15 +160,17 @@ func (m *mishaps) misuse() {
 		return
 	}
 	p := open[r.IntN(len(open))]
+	known := m.w.machines[0].store.marks[p.branch] == m.w.remote.heads[p.branch] // else it was killed between a push and its bookmark, and nobody can tell it what it pushed
 	m.w.tally.Faults[Unprotected]++
-	switch r.IntN(4) {
-	case 0:
-		m.rewrite(p)
-	case 1:
+	switch n := r.IntN(4); {
+	case n == 0:
 		m.w.vandalise(p)
-	case 2:
+	case n == 1:
 		m.pushMain()
-	case 3:
+	case !known:
+	case n == 2:
+		m.rewrite(p)
+	default:
 		m.w.moveBack(p)
 	}
 }
