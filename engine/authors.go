@@ -41,7 +41,8 @@ func (w *worker) opensGates(plan runbook.Plan) bool {
 	return slices.ContainsFunc(plan.Steps, func(s runbook.Step) bool {
 		st := w.ledger.state.Step(s.Name)
 		gated := s.Approval != nil || freezes && s.Risk != runbook.RiskRead
-		return gated && len(s.Lines) > 0 && !st.Gate.SaysAuthors() && s.Now.Status == runbook.StatusReady && !st.Over()
+		over := st.Over() && w.ledger.state.RetryAt(s).IsZero() // what is tried again may be asked anew: it was edited, or a freeze has begun
+		return gated && len(s.Lines) > 0 && !st.Gate.SaysAuthors() && s.Now.Status == runbook.StatusReady && !over
 	})
 }
 

@@ -52,6 +52,7 @@ func oldBugs() []mutation {
 		one("bug 40: another branch of its name hides what the engine pushed last", "look.go", "n.gone && (n.deleted || !w.hub.Pull.Open)", "n.deleted").seenBy("TestLastPushStaysUnderAnother"),
 		one("bug 41: a timer that came before its time counts as set", "perform.go", "(w.came.Kind != kind || at.After(w.came.Due))", "(w.came.Kind != \"\" || w.came.Kind == \"\")").seenBy("TestScenes/41"),
 		one("bug 42: an edit that was read before another engine gave the branch back is taken", "look.go", "		if slices.ContainsFunc(w.edits, w.outdated) { //", "		if len(w.edits) > mostEdits { //").seenBy("TestScenes/42"),
+		one("bug 43: nobody asks who wrote a step that is tried again", "authors.go", "over := st.Over() && w.ledger.state.RetryAt(s).IsZero()", "over := st.Over()").seenBy("TestScenes/43"),
 		one("bug 49: an alert that comes again when its incident is over is news", "belated.go", "		case s.Known[a.Alert.Digest()] && a.Received.Before(s.EndedAt):", "		case s.Known[a.Alert.Digest()] && a.Received.Before(s.OpenedAt):").seenBy("TestScenes/49"),
 		{name: "bug 36: an edit may rest on what strangers wrote to the branch", edits: []edit{
 			{"edits.go", "	return n.head != \"\" && n.thawed", "	return n.head == \"never\" && n.thawed"},

@@ -47,3 +47,27 @@ func strangersWork() *scene {
 		{when: after(time.Second)},
 	}}
 }
+
+// editedBeforeRetry: a step with a gate has failed, and is edited in the pause before it is tried again by itself.
+func editedBeforeRetry() *scene {
+	s0 := gated("s0")
+	s0.Idempotent, s0.Retry = true, runbook.Retry{Attempts: 2, Backoff: 20 * time.Second}
+	b := of(s0)
+	b.Edit = &runbook.Approval{From: []string{sreTeam}, Count: 1}
+	return &scene{books: []*book{b}, ends: failsOnce, beats: []beat{
+		{when: is(0, "s0", incident.PhaseGate), do: func(s *scene) { s.approve(0, "s0"); s.look(0) }},
+		{when: is(0, "s0", incident.PhaseEnded), do: func(s *scene) {
+			edit := s.proposes(0, "s0")
+			s.w.forge.review(edit, s.w.forge.person("erin"), approval.Approved, edit.head, "")
+		}},
+		{when: is(0, "s0", incident.PhaseGate), soon: "nobody is asked about an edited step that is tried again"},
+	}}
+}
+
+// failsOnce lets the first attempt of everything fail.
+func failsOnce(a engine.Attempt) runbook.Conclusion {
+	if a.Attempt == 1 {
+		return runbook.Failed
+	}
+	return runbook.Succeeded
+}

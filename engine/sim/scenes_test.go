@@ -40,6 +40,7 @@ func scenes() map[string]*scene {
 		"39":     editedForOneself(),
 		"41":     timerCameEarly(),
 		"42":     strangersWork(),
+		"43":     editedBeforeRetry(),
 		"49":     toldAgain(),
 		"frozen": writtenTo(),
 		"repeat": {books: []*book{of(repeated(), human("m"))}},
@@ -410,13 +411,7 @@ func dismissedLate() *scene {
 
 // askedAndApproves: who asks for another attempt of a step that failed is the only one who approves it.
 func askedAndApproves() *scene {
-	once := func(a engine.Attempt) runbook.Conclusion {
-		if a.Attempt == 1 {
-			return runbook.Failed
-		}
-		return runbook.Succeeded
-	}
-	return &scene{books: []*book{of(gated("s0"))}, ends: once, beats: []beat{
+	return &scene{books: []*book{of(gated("s0"))}, ends: failsOnce, beats: []beat{
 		{when: is(0, "s0", incident.PhaseGate), do: func(s *scene) { s.approve(0, "s0"); s.look(0) }},
 		{when: is(0, "s0", incident.PhaseEnded), do: func(s *scene) {
 			s.w.say(s.pull(0), s.w.forge.person("alice"), "/retry s0")
