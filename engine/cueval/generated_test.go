@@ -114,7 +114,7 @@ func (w *writer) ended(plan runbook.Plan) map[string]runbook.Ended {
 func TestPartsAreTheWhole(t *testing.T) {
 	right, divided := 0, 0
 	seen := map[runbook.Status]int{}
-	for seed := range uint64(16) {
+	for seed := range uint64(max(4, 16/fewer)) {
 		w := &writer{Rand: rand.New(rand.NewPCG(seed, 1))}
 		src := w.runbook(3+w.IntN(7), seed%2 == 1)
 		_, known, ps := load(src)
@@ -138,6 +138,9 @@ func TestPartsAreTheWhole(t *testing.T) {
 		}
 	}
 	t.Logf("%d runbooks, %d of them divided: %v", right, divided, seen)
+	if instrumented {
+		return // its few runbooks need not be of every kind
+	}
 	if right < 10 || divided < 10 || seen[runbook.StatusReady] < 20 || seen[runbook.StatusBroken] < 5 || seen[runbook.StatusSkip] < 5 {
 		t.Error("the runbooks test hardly anything")
 	}

@@ -69,15 +69,18 @@ func throughout(t *testing.T, e *Evaluator, name string) (looks []runbook.Plan) 
 }
 
 // TestLingering follows incidents one after the other: a child answers about one of them alone, as often as it is asked about that, only a
-// handful of them wait, and all answers are those of children of their own.
+// handful of them wait, and all answers are those of children of their own; under the race detector one in six is compared.
 func TestLingering(t *testing.T) {
 	e, own := inChild(t, Config{Linger: time.Hour}), inChild(t, Config{})
 	defer e.Close()
 	seen := map[int]bool{}
 	for i := range mostWaiting + 2 {
 		name := fmt.Sprint("n", i)
-		if d := cmp.Diff(throughout(t, own, name), throughout(t, e, name)); d != "" {
-			t.Errorf("of children of their own and of one that lingers:\n%s", d)
+		looks := throughout(t, e, name)
+		if i%fewer == 0 {
+			if d := cmp.Diff(throughout(t, own, name), looks); d != "" {
+				t.Errorf("of children of their own and of one that lingers:\n%s", d)
+			}
 		}
 		last := e.waiting.all[len(e.waiting.all)-1]
 		if last.uses != 4 || seen[last.cmd.Process.Pid] {

@@ -92,7 +92,7 @@ func TestReadmeExamples(t *testing.T) {
 	}
 }
 
-// playedOut ends one step after the other.
+// playedOut ends one step after the other. On the way every way is looked at, under the race detector one; at the end every one.
 func playedOut(t *testing.T, q runbook.Query) (plan runbook.Plan) {
 	t.Helper()
 	d, loaded, ps := load(q.Source)
@@ -100,8 +100,12 @@ func playedOut(t *testing.T, q runbook.Query) (plan runbook.Plan) {
 		t.Fatal(ps)
 	}
 	q.Ended = map[string]runbook.Ended{}
+	onTheWay := everyWay
+	if instrumented {
+		onTheWay = wholly
+	}
 	for _, s := range loaded.Steps {
-		plan, err := everyWay(q)
+		plan, err := onTheWay(q)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,7 +2,9 @@ package cueval
 
 import (
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,7 +82,8 @@ func lineOfRule(p runbook.Problem) string {
 	return strings.Split(string(runbooks.Organisation()), "\n")[p.See.At.Line-1]
 }
 
-// TestShippedPolicyLetsPass shows what the policy that comes along is content with.
+// TestShippedPolicyLetsPass shows what the policy that comes along is content with: of the library's runbooks all, under the race detector
+// one in six.
 func TestShippedPolicyLetsPass(t *testing.T) {
 	for _, body := range []string{
 		wellDone("", ""),
@@ -102,10 +105,11 @@ func TestShippedPolicyLetsPass(t *testing.T) {
 	}
 	library := runbooks.Library()
 	library[organisationFile] = runbooks.Organisation()
-	for name, text := range library {
-		if path.Ext(name) != ".cue" || name == organisationFile {
+	for i, name := range slices.Sorted(maps.Keys(library)) {
+		if path.Ext(name) != ".cue" || name == organisationFile || i%fewer > 0 {
 			continue
 		}
+		text := library[name]
 		src := runbook.Source{Runbook: name, Others: library, Files: map[string][]byte{name: text, organisationFile: runbooks.Organisation()}}
 		_, plan, ps := load(src)
 		if len(ps) > 0 {

@@ -11,13 +11,13 @@ import (
 	"github.com/pullbook/pullbook/schema"
 )
 
-// TestTextsAreReadOnce answers 200 questions as a child that stays does, each with outputs of its own, beside wrong runbooks and
+// TestTextsAreReadOnce answers 200 questions, under the race detector 60, as a child that stays does, each with outputs of its own, beside wrong runbooks and
 // loads: the schema is parsed once, and every answer is that of a process that has read nothing before.
 func TestTextsAreReadOnce(t *testing.T) {
 	kept := &texts{}
 	wrong := runbook.Source{Runbook: "runbooks/b.cue", Files: map[string][]byte{"runbooks/b.cue": []byte("title: 1\nsteps: a: exce: {}\n"),
 		organisationFile: []byte("policy: steps: [_]: risk: 1\n")}}
-	for i := range 200 {
+	for i := range max(60, 200/fewer) {
 		q := checkoutQuery()
 		q.Ended["errors"] = runbook.Ended{Conclusion: runbook.Succeeded, Output: fmt.Appendf(nil, `{"error_rate": 0.%d, "requests": %d}`, i%10, i)}
 		requests := []childRequest{{Op: opResolve, Query: q}}

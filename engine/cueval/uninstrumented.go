@@ -3,3 +3,5 @@
 package cueval
 
 const instrumented = false
+
+const fewer = 1

@@ -246,6 +246,9 @@ func (m *model) explore(t *testing.T, depth int, history []string) {
 // approvals at that very moment, and a valid set does not wait.
 func TestGatesHoldInEveryInterleaving(t *testing.T) {
 	depth := 5
+	if fewer > 1 {
+		depth = 4
+	}
 	if *long {
 		depth = 6
 	}
@@ -257,7 +260,7 @@ func TestGatesHoldInEveryInterleaving(t *testing.T) {
 // TestGatesHoldAtTheFlush: the same for what happens several at a time, and between a decision and its push.
 func TestGatesHoldAtTheFlush(t *testing.T) {
 	random := rand.New(rand.NewPCG(9, 10))
-	walks := 3_000
+	walks := 3_000 / fewer
 	if *long {
 		walks = 100_000
 	}

@@ -375,7 +375,7 @@ func explainAll(w *walk) []approval.Verdict {
 // TestWalks takes random incidents through faults to their end. That two decisions on the same facts are the same is
 // checked at every look.
 func TestWalks(t *testing.T) {
-	walks := uint64(600)
+	walks := uint64(600 / fewer)
 	if *long {
 		walks = 10_000
 	}
