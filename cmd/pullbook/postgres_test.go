@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -46,6 +47,7 @@ func TestPostgresFailover(t *testing.T) {
 	s.serve(t)
 
 	pair.sql(t, "a", "create table orders (n int); insert into orders values (1)")
+	waitFor(t, "the replica has it", func() bool { return pair.sql(t, "b", "select to_regclass('orders') is not null") == "t" })
 	pair.run(t, "pg_ctl", "-D", pair.data("a"), "-m", "immediate", "stop")
 	group := s.raise(t, alarm{Name: "PostgresPrimaryDown", Labels: map[string]string{"alertname": "PostgresPrimaryDown"}})
 	s.approveInTurn(t, group, "fence", "promote")
@@ -249,6 +251,9 @@ func (p *postgres) sql(t *testing.T, name, statements string) string {
 	t.Helper()
 	cmd := exec.Command("psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", fmt.Sprint(p.ports[name]), "-U", "postgres", "-c", statements)
 	out, err := cmd.Output()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		t.Fatalf("%s on %s: %v: %s", statements, name, err, exit.Stderr)
+	}
 	if err != nil {
 		t.Fatalf("%s on %s: %v", statements, name, err)
 	}

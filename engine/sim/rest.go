@@ -174,7 +174,7 @@ func (w *World) waitsForOthers(r *record) bool {
 				return true
 			}
 		}
-		if b := w.bookOf(r); !st.Over() && b != nil && w.lockedOut(r, b.step(template(step.Name)).Locks) {
+		if b := w.bookOf(r); r.goesOn(step) && b != nil && w.lockedOut(r, b.step(template(step.Name)).Locks) {
 			return true
 		}
 	}
@@ -220,7 +220,7 @@ func (w *World) lockedOut(r *record, locks []string, behind ...*record) bool {
 		}
 		for _, step := range other.state.Expand(other.plan).Steps {
 			b := w.bookOf(other)
-			if b == nil || other.state.Step(step.Name).Over() {
+			if b == nil || !other.goesOn(step) {
 				continue
 			}
 			wants := b.step(template(step.Name)).Locks
@@ -230,6 +230,11 @@ func (w *World) lockedOut(r *record, locks []string, behind ...*record) bool {
 		}
 	}
 	return false
+}
+
+// goesOn reports whether a step is to run, runs, or is tried again by itself.
+func (r *record) goesOn(step runbook.Step) bool {
+	return !r.state.Step(step.Name).Over() || !r.state.RetryAt(step).IsZero()
 }
 
 // failed reports whether a step has ended badly for good, and the incident halts for it.
