@@ -202,7 +202,9 @@ func TestRejectedPassword(t *testing.T) {
 	if _, err := s.Heads(t.Context(), ""); err != nil {
 		t.Fatal(err)
 	}
-	h.setGate(func(w http.ResponseWriter, _ *http.Request, _ http.Handler) { http.Error(w, "not now", http.StatusForbidden) })
+	h.setGate(func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+		http.Error(w, "not now", http.StatusForbidden)
+	})
 	if _, err := s.Heads(t.Context(), ""); err == nil || len(rejected) != 1 {
 		t.Errorf("rejected were %v: %v", rejected, err)
 	}
